@@ -1,0 +1,89 @@
+# Everything runs from a virtual environment in this folder, installed from the locked and hashed versions.
+# No target holds an absolute path, since make can't have a space in one.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
+
+.PHONY: demo
+demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and watch restore-galera bring it back
+	$(RUN) tests.demo
+
+.PHONY: test
+test: check test-server test-lab ## Run every test: check, test-server and test-lab
+
+.PHONY: check
+check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(BIN)/lint-imports
+	$(RUN) pytest tests/unit
+
+.PHONY: test-server
+test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
+	$(RUN) pytest tests/server
+
+.PHONY: test-lab
+test-lab: .venv/.ready ## Test on the lab's hosts (as root)
+	$(RUN) pytest -m "lab or lab_teardown" tests/lab tests/restore_galera
+
+.PHONY: test-interrupted
+test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
+	$(RUN) tests.interrupted
+
+.PHONY: lab
+lab: .venv/.ready ## Start the lab: three controllers, an undercloud and a backup node (as root)
+	$(RUN) tests.lab up
+
+.PHONY: lab-down
+lab-down: .venv/.ready ## Stop the lab, and leave nothing of it behind
+	$(RUN) tests.lab down
+
+.PHONY: bench
+bench: .venv/.ready ## Time restore-galera against the same commands typed by hand
+	$(RUN) tests.benchmarks
+
+.PHONY: lock
+lock: .venv/.ready ## Resolve the versions anew, into requirements.lock
+	$(RUN) piptools compile --all-extras --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## Remove what was made here, the virtual environment too
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp comes last, so that an environment that was interrupted half way counts as absent and is made anew.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is not. Install one and name it:" \
+			"make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python3-venv
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	# The lock names every package, so pip has nothing to resolve; its resolver trips over extras that have hashes.
+	$(RUN) pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(RUN) pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	touch .venv/.ready
+
+.PHONY: python3-venv
+python3-venv:
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+		echo "$(PYTHON) has no venv module; install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv

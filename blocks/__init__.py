@@ -1,0 +1,1 @@
+"""What a Prefect server knows of a site: its hosts and roles, and how each part of it is reached."""

@@ -1,0 +1,165 @@
+"""Long commands as transient systemd units: they outlive the connection, and a rerun attaches to the one still running.
+
+A unit stays after its end (`RemainAfterExit`) until its result has been read, so that a run that was killed between the
+command's end and its own bookkeeping finds the result and does not run the command twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from blocks.remote.command import Command, command, question, script
+from blocks.remote.errors import CommandFailed, CommandTimedOut
+from blocks.remote.secrets import mask
+from blocks.remote.shell import LineSink, Shell
+from blocks.remote.waiting import wait_until
+
+LOGS = "/var/log/openstack-runbooks"
+_PREFIX = "openstack-runbooks"
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """What systemd says of a unit.
+
+    Attributes:
+        loaded: Whether systemd knows it.
+        running: Whether its process lives.
+        exit_code: Of the process, once it has ended.
+        result: systemd's word (`success`, `exit-code`, `timeout`, `signal`).
+    """
+
+    loaded: bool
+    running: bool
+    exit_code: int
+    result: str
+
+    @property
+    def word(self) -> str:
+        """One word for a wait: absent, running or ended."""
+        return "absent" if not self.loaded else "running" if self.running else "ended"
+
+
+def parse_unit_state(text: str) -> UnitState:
+    """Read the output of `systemctl show -p LoadState,ActiveState,SubState,Result,ExecMainStatus`."""
+    seen = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    active = seen.get("ActiveState", "inactive")
+    running = active == "activating" or (active in {"active", "deactivating"} and seen.get("SubState") != "exited")
+    return UnitState(
+        loaded=seen.get("LoadState") == "loaded" and active != "inactive",
+        running=running,
+        exit_code=int(seen.get("ExecMainStatus") or 0),
+        result=seen.get("Result", ""),
+    )
+
+
+@dataclass(frozen=True)
+class LongCommand:
+    """A command that may take long, as a transient unit.
+
+    Attributes:
+        key: What it does, in a word or two; with the command's hash it makes the unit's name, so that only a run that
+            wants the very same thing attaches.
+        words: Program and arguments. No secret: systemd shows them to everybody.
+        timeout_s: Seconds until systemd ends it.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    timeout_s: float
+
+    @property
+    def unit(self) -> str:
+        """The unit's name."""
+        return f"{_PREFIX}-{self.key}-{hashlib.sha256(repr(self.words).encode()).hexdigest()[:10]}.service"
+
+    @property
+    def log(self) -> str:
+        """Where its output goes, on the host."""
+        return f"{LOGS}/{self.unit.removesuffix('.service')}.log"
+
+    @property
+    def start(self) -> Command:
+        """What starts it."""
+        return script(
+            f'install -d -m 700 {LOGS}; log=$1; shift; install -m 600 /dev/null "$log"; exec systemd-run --quiet "$@"',
+            self.log,
+            f"--unit={self.unit}",
+            "--property=Type=exec",
+            "--property=RemainAfterExit=yes",
+            f"--property=RuntimeMaxSec={round(self.timeout_s)}",
+            f"--property=StandardOutput=append:{self.log}",
+            f"--property=StandardError=append:{self.log}",
+            "--",
+            *self.words,
+        )
+
+    @property
+    def shown(self) -> Command:
+        """What an operator would type: the command without the unit around it."""
+        return command(*self.words)
+
+
+def unit_state(shell: Shell, long: LongCommand) -> UnitState:
+    """Ask systemd for the unit's state."""
+    properties = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
+    return parse_unit_state(shell.run(question("systemctl", "show", long.unit, "-p", properties)).stdout)
+
+
+def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -> str:
+    """Start the command, or attach to it where it is running or has ended unread, and wait for its end.
+
+    A unit that ended well stays, until `forget`: call that once its end is on record.
+
+    Returns:
+        "started" or "attached".
+
+    Raises:
+        CommandFailed: With the end of its output.
+        CommandTimedOut: systemd ended it after `timeout_s`.
+    """
+    state = unit_state(shell, long)
+    how = "attached" if state.loaded else "started"
+    if not state.loaded:
+        shell.run(long.start)
+    tail = _Tail(shell, long.log, on_line)
+
+    def look() -> str:
+        tail.follow()
+        return unit_state(shell, long).word
+
+    wait_until(shell.name, long.unit, "ended", look, long.timeout_s + 60, satisfied=lambda word: word != "running")
+    state = unit_state(shell, long)
+    tail.follow()
+    if state.result != "success" or state.exit_code != 0:
+        forget(shell, long)  # a failure is told at once; started again, the command begins anew
+    if state.result == "timeout":
+        raise CommandTimedOut(shell.name, f"`{long.shown.shown}` did not end within {long.timeout_s:g} s and was ended")
+    if not state.loaded or state.result != "success" or state.exit_code != 0:
+        raise CommandFailed(shell.name, long.shown.shown, state.exit_code, mask(tail.seen))
+    return how
+
+
+def forget(shell: Shell, long: LongCommand) -> None:
+    """Stop the unit, which ends what runs in it, and drop its result, so that the name is free again."""
+    shell.run(script(f"systemctl stop {long.unit}; systemctl reset-failed {long.unit} 2>/dev/null || :", quiet=True))
+
+
+class _Tail:
+    """Follows a log file, a few kilobytes a look."""
+
+    def __init__(self, shell: Shell, path: str, on_line: LineSink | None) -> None:
+        self._shell, self._path, self._on_line = shell, path, on_line
+        self._offset = 0
+        self.seen = ""
+
+    def follow(self) -> None:
+        text = self._shell.run(
+            script('[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c 65536', self._path, str(self._offset + 1), quiet=True)
+        ).stdout
+        self._offset += len(text.encode())
+        self.seen = (self.seen + text)[-8192:]
+        if self._on_line is not None:
+            for line in text.splitlines():
+                self._on_line(mask(line))

@@ -1,0 +1,177 @@
+"""Site files: the TOML that an operator writes for each site, read into blocks.
+
+Paths in a site file are relative to the file.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from blocks.cloud import CloudAccess
+from blocks.constraints import Address, SiteName
+from blocks.database import GaleraDatabase
+from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
+from blocks.keys import KeyFileError, check_private_key, hosts_without_key
+from blocks.site import Site
+from blocks.ssh import SSHAccess
+from blocks.store import BackupStore
+
+
+class SiteFileError(Exception):
+    """A site file that can't be used.
+
+    Attributes:
+        file: The site file.
+        problems: All that is wrong with it, each as `[section] key: what`.
+    """
+
+    def __init__(self, file: Path, problems: list[str]) -> None:
+        self.file = file
+        self.problems = problems
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+def _not_loopback(address: str) -> str:
+    if is_loopback(address):
+        raise ValueError("is the machine that connects; give the undercloud's address on the network")
+    return address
+
+
+class SiteFile(BaseModel):
+    """What may stand in a site file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: SiteName = Field(description="Name of the site; runbooks take it as their parameter.")
+    inventory: Path = Field(description="Static YAML file that tripleo-ansible-inventory wrote.")
+    undercloud_address: Annotated[Address, AfterValidator(_not_loopback)] | None = Field(
+        default=None, description="Address of the undercloud, which the inventory calls localhost."
+    )
+    ssh: SSHAccess = Field(description="How the hosts are reached.")
+    database: GaleraDatabase = Field(default_factory=GaleraDatabase, description="The Galera database.")
+    store: BackupStore | None = Field(default=None, description="Where backups are kept.")
+    cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
+
+
+def read_site(file: Path) -> Site:
+    """Read a site file, and check the files that it names.
+
+    Args:
+        file: The TOML file.
+
+    Returns:
+        The site, with absolute paths; nothing is saved, and no host is contacted.
+
+    Raises:
+        SiteFileError: with everything that is wrong, each by its key.
+    """
+    content = _parse(file)
+    folder = file.resolve().parent
+    content.inventory = _absolute(content.inventory, folder)
+    content.ssh.key = _absolute(content.ssh.key, folder)
+    content.ssh.known_hosts = _absolute(content.ssh.known_hosts, folder)
+
+    problems = _key_problems(content.ssh)
+    inventory = _inventory(content, problems)
+    if inventory:
+        problems += _host_key_problems(content.ssh, inventory)
+    site = _site(content, inventory, problems) if inventory else None
+    if problems or site is None:
+        raise SiteFileError(file, problems)
+    return site
+
+
+def _parse(file: Path) -> SiteFile:
+    try:
+        with file.open("rb") as stream:
+            values = tomllib.load(stream)
+        return SiteFile.model_validate(values)
+    except OSError as error:
+        raise SiteFileError(file, [f"can't be read: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SiteFileError(file, [f"not valid TOML: {error}"]) from error
+    except ValidationError as error:
+        raise SiteFileError(file, _problems(error)) from error
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """Word pydantic's errors for the reader of a site file; the values are left out."""
+    return [f"{_key(problem['loc'])}: {_words(problem)}" for problem in error.errors(include_url=False)]
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    section, *rest = [str(part) for part in location]
+    return f"[{section}] {'.'.join(rest)}" if rest else section
+
+
+def _words(problem: Any) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "missing"
+        case _:
+            return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _absolute(path: Path, folder: Path) -> Path:
+    return folder / path.expanduser()
+
+
+def _key_problems(ssh: SSHAccess) -> list[str]:
+    try:
+        check_private_key(ssh.key)
+    except KeyFileError as error:
+        return [f"[ssh] key: {error}"]
+    return []
+
+
+def _host_key_problems(ssh: SSHAccess, inventory: Inventory) -> list[str]:
+    try:
+        missing = hosts_without_key(ssh.known_hosts, inventory.hosts, ssh.port, ssh.jump_host)
+    except KeyFileError as error:
+        return [f"[ssh] known_hosts: {error}"]
+    if not missing:
+        return []
+    named = ", ".join(f"{name} ({address})" if name != address else name for name, address in missing.items())
+    port = f"-p {ssh.port} " if ssh.port != 22 else ""
+    return [
+        f"[ssh] known_hosts: {ssh.known_hosts} has no key for {named}. Add the keys with "
+        f"`ssh-keyscan {port}{' '.join(missing.values())} >> {ssh.known_hosts}`, and compare each fingerprint "
+        "(`ssh-keygen -lf`) with the one on the host's own console before you trust it"
+    ]
+
+
+def _inventory(content: SiteFile, problems: list[str]) -> Inventory | None:
+    try:
+        return read_inventory(content.inventory.read_text(encoding="utf-8"), content.undercloud_address)
+    except OSError as error:
+        problems.append(f"inventory: {content.inventory} can't be read: {error.strerror}")
+    except UnicodeDecodeError:
+        problems.append(f"inventory: {content.inventory} is not UTF-8 text")
+    except UndercloudAddressMissing as error:
+        problems.append(f"undercloud_address: {error}")
+    except InventoryError as error:
+        problems.append(f"inventory: {content.inventory}: {error}")
+    return None
+
+
+def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site | None:
+    if content.database.role not in inventory.roles:
+        known = ", ".join(sorted(inventory.roles))
+        problems.append(f"[database] role: the inventory has no group {content.database.role!r}; it has {known}")
+    try:
+        return Site(
+            site=content.name,
+            hosts=inventory.hosts,
+            roles=inventory.roles,
+            ssh=content.ssh,
+            database=content.database,
+            store=content.store,
+            cloud=content.cloud,
+        )
+    except ValidationError as error:
+        problems += [f"inventory: {content.inventory}: {problem}" for problem in _problems(error)]
+        return None

@@ -1,0 +1,1 @@
+"""What a Prefect server must hold besides the flows: work pool, locks, blocks, deployments."""

@@ -1,0 +1,364 @@
+"""restore-galera: "Restoring the Galera cluster manually", step by step.
+
+Source: Red Hat OpenStack Platform 16.1, "Backing up and restoring the undercloud and control plane nodes", section 4.4.
+Where a step departs from it, `restore_galera.departures.toml` says so and why.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from blocks.remote.errors import WaitExpired
+from blocks.database import GaleraDatabase
+from blocks.site import Host
+from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
+from tasks.approval import approve
+from tasks.change import Change, Force, Steps
+from tasks.galera_preflight import Facts, preflight
+from tasks.galera_resume import Resume
+from tasks.hooks import report_cancelled, report_crashed
+from tasks.journal import Undo
+from tasks.mariadb import Server
+from tasks.perform import StepFailed
+from tasks.plan import Plan
+from tasks.runbook import runbook
+
+NAME = "restore-galera"
+Ending = Literal["adopt", "restart"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long each kind of wait may take, in seconds.
+
+    Attributes:
+        start_s: For a database to start, or to shut down.
+        load_s: For the import.
+        join_s: For a node to join: a copy of the whole database.
+        adopt_s: For Pacemaker to adopt the running cluster, before the documented restart is taken instead.
+        promote_s: For Pacemaker to promote all nodes after a restart.
+    """
+
+    start_s: int
+    load_s: int
+    join_s: int
+    adopt_s: int
+    promote_s: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is restored, from what, and how: all that the steps are made from.
+
+    Attributes:
+        hosts: The controllers; the first one is bootstrapped.
+        database: The site's settings.
+        facts: What preflight found.
+        dump: Path of the dump on the first controller.
+        grants: Path of the grants on the first controller.
+        ending: How Pacemaker gets the cluster back.
+        bounds: How long the waits may take.
+    """
+
+    hosts: list[Host]
+    database: GaleraDatabase
+    facts: Facts
+    dump: str
+    grants: str
+    ending: Ending
+    bounds: Bounds
+
+    @property
+    def first(self) -> list[Host]:
+        """The controller that the document calls Controller-0."""
+        return self.hosts[:1]
+
+    @property
+    def rest(self) -> list[Host]:
+        """The remaining controllers."""
+        return self.hosts[1:]
+
+    def server(self, host: Host) -> Server:
+        """The MariaDB of a host."""
+        return self.facts.servers[host.name]
+
+    @property
+    def blocked(self) -> Force:
+        """In force from step 2 to step 22."""
+        rule = f"iptables -D INPUT {shlex.join(firewall.rule(self.facts.vip, self.database.port))}"
+        return Force(
+            "clients",
+            f"clients are blocked from {self.facts.vip}:{self.database.port} on every controller (`{rule}` unblocks)",
+        )
+
+    @property
+    def unmanaged(self) -> Force:
+        """In force from step 4 to step 25."""
+        return Force("pacemaker", f"{self.facts.bundle} is unmanaged: Pacemaker neither watches nor heals the database")
+
+
+@flow(
+    name=NAME,
+    task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
+    on_cancellation=[report_cancelled],
+    on_crashed=[report_crashed],
+    persist_result=False,
+    timeout_seconds=12 * 3600,
+)
+def restore_galera(
+    site: Annotated[str, Field(min_length=1)],
+    dump: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/openstack_database.sql",
+    grants: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/grants.sql",
+    dry_run: bool = False,
+    approved_by: str | None = None,
+    ending: Ending = "adopt",
+    start_timeout_s: Annotated[int, Field(ge=10, le=3600)] = 300,
+    load_timeout_s: Annotated[int, Field(ge=60, le=43200)] = 14400,
+    join_timeout_s: Annotated[int, Field(ge=30, le=43200)] = 1800,
+    adopt_timeout_s: Annotated[int, Field(ge=10, le=600)] = 60,
+    promote_timeout_s: Annotated[int, Field(ge=30, le=3600)] = 600,
+) -> None:
+    """Restore a site's Galera cluster from a dump and its grants; the old data is kept.
+
+    Args:
+        site: Name of the site, as applied with `python -m deployments apply`.
+        dump: Path of the SQL dump on the first controller.
+        grants: Path of the grants file on the first controller.
+        dry_run: Check everything and show the plan; change nothing.
+        approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
+        ending: `adopt`: Pacemaker takes over the running cluster. `restart`: it is stopped and started again, as documented.
+        start_timeout_s: Seconds for a database to start or to shut down.
+        load_timeout_s: Seconds for the import.
+        join_timeout_s: Seconds for a controller to join the cluster.
+        adopt_timeout_s: Seconds for Pacemaker to adopt the cluster, before `restart` is taken instead.
+        promote_timeout_s: Seconds for Pacemaker to promote all controllers after a restart.
+    """
+    bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
+    with runbook(NAME, site, lambda where: where.database.role, dry_run) as book:
+        facts, resume = preflight(book, dump, grants)
+        job = Job(book.hosts, book.site.database, facts, dump, grants, ending, bounds)
+        plan = Plan()
+        procedure(plan, job)
+        book.show_plan(plan)
+        if dry_run:
+            return
+        approver = approve(site, approved_by, f"{_summary(job, resume)}\n\n{plan.text()}")
+        book.facts += [f"approved by {approver}", _summary(job, resume)]
+        get_run_logger().info("approved by %s; %s", approver, _summary(job, resume))
+        book.go_on(resume.journal, resume.settled)
+        procedure(book, job)
+        book.finish()
+
+
+def _summary(job: Job, resume: Resume) -> str:
+    names = ", ".join(host.name for host in job.hosts)
+    what = f"the database of {names} is replaced with {job.dump} and {job.grants}; the old data is kept on each as {job.facts.kept}"
+    return f"{what}. {resume.why}" if resume.why else what
+
+
+def procedure(steps: Steps, job: Job) -> None:
+    """All steps, in the order in which they are taken.
+
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        job: What is restored.
+    """
+    _put_aside(steps, job)
+    _build(steps, job)
+    _form_cluster(steps, job)
+    _hand_over(steps, job)
+    _let_clients_in(steps, job)
+
+
+def _put_aside(steps: Steps, job: Job) -> None:
+    """Steps 1 to 8: clients out, Pacemaker off, the old data aside, the containers on an empty directory."""
+    facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
+    directory, kept = database.data_directory, job.facts.kept
+    vip = hiera.ask(database.hiera_config, database.vip_key)
+    password = hiera.ask(database.hiera_config, database.password_key)
+
+    def stop(host: Host) -> Change:
+        server = job.server(host)
+        # A database that can't be shut down any more (it is broken, after all) is stopped with its container.
+        peacefully = server.shutdown_command(job.bounds.start_s, ok=tuple(range(256)))
+        return containers.stop(server.container, before=(peacefully, server.await_end(job.bounds.start_s)))
+
+    def make(host: Host) -> Change:
+        labelled = host.name in facts.labelled
+        return data_directory.make_anew(directory, kept, database.owner, labelled, facts.rebuild)
+
+    steps.answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
+    block = firewall.block(facts.vip, database.port)
+    steps.step(
+        "2",
+        "Disable the database connections through the virtual IP",
+        controllers,
+        block,
+        always=True,
+        begins=job.blocked,
+    )
+    steps.answer("3", "Retrieve the MySQL root password", first[0], password, "it stays in this run's memory")
+    unmanage = pacemaker.unmanage(facts.bundle)
+    steps.step("4", "Set the Galera resource to unmanaged mode", first, unmanage, always=True, begins=job.unmanaged)
+    steps.step("5", "Stop the MySQL containers", controllers, stop)
+    steps.step("6", "Move the current directory", controllers, data_directory.keep_aside(directory, kept))
+    steps.step("7", f"Create the new directory {directory}", controllers, make)
+    steps.step(
+        "8",
+        "Start the MySQL containers",
+        controllers,
+        lambda host: containers.start(job.server(host).container),
+        always=True,
+    )
+
+
+def _build(steps: Steps, job: Job) -> None:
+    """Steps 9 to 16: a new database on each controller, the dump in that of the first."""
+    facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
+    directory, server = job.database.data_directory, job.server(job.hosts[0])
+    sql = mariadb.root_password_sql(facts.version, facts.password)
+    load = dumps.load(server, job.dump, job.grants, facts.grants.undefined_roles, bounds.load_s)
+    remove = Undo(
+        key="dump copies",
+        host=first[0].name,
+        sentence="Remove the copies of the dump and of the grants from the data directory",
+        words=dumps.remove_words(directory, job.dump, job.grants),
+    )
+
+    steps.step("9", "Create the MySQL database", controllers, lambda host: job.server(host).create())
+    steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_alone(bounds.start_s))
+    steps.step(
+        "11", "Move the .my.cnf Galera configuration file", controllers, lambda host: job.server(host).hide_options()
+    )
+    steps.step(
+        "12", "Reset the Galera root password", controllers, lambda host: job.server(host).set_root_password(sql)
+    )
+    steps.step(
+        "13",
+        "Restore the .my.cnf Galera configuration file",
+        controllers,
+        lambda host: job.server(host).restore_options(),
+    )
+    with steps.undone(remove):
+        steps.step(
+            "14",
+            f"Copy the backup database files to {directory}",
+            first,
+            dumps.copy_in(directory, job.dump, job.grants),
+        )
+        steps.step("15", "Restore the MySQL database", first, load)
+    steps.step(
+        "15a", "Reset root's password and drop anonymous accounts, should the dump hold any", first, server.again(sql)
+    )
+    steps.step(
+        "15b", "Check that the accounts of the dump are there", first, dumps.check_accounts(server, facts.grants)
+    )
+    steps.step("16", "Shut down the databases", controllers, lambda host: job.server(host).shut_down(bounds.start_s))
+
+
+def _form_cluster(steps: Steps, job: Job) -> None:
+    """Steps 17 to 20: the first controller alone, then one controller after the other."""
+    facts, bounds, first = job.facts, job.bounds, job.first
+    options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
+
+    def join(host: Host) -> Change:
+        return galera.start_member(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
+
+    bootstrap = galera.start_member(job.server(first[0]), "gcomm://", facts.pid_file, bounds.start_s)
+    steps.step("17", "Start the bootstrap node", first, bootstrap)
+    steps.step("18", "Check the status of the cluster", first, galera.check_cluster(job.server(first[0])))
+    steps.answer("19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address)
+    steps.step("20", "Start the database on each of the remaining controllers", job.rest, join, one_at_a_time=True)
+    steps.step(
+        "20.2", "Check the status of the MySQL cluster", job.rest, lambda host: galera.check_cluster(job.server(host))
+    )
+    steps.step(
+        "20a",
+        "Check that all controllers are in one cluster",
+        job.hosts,
+        lambda host: galera.check_member(job.server(host), len(job.hosts)),
+    )
+
+
+def _hand_over(steps: Steps, job: Job) -> None:
+    """Steps 21 and 23 to 25: Pacemaker takes the cluster over as it runs, or starts it anew as documented."""
+    if job.ending == "restart":
+        _restart(steps, job)
+        return
+    steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
+    steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
+    _restart_checks(steps, job)
+    adopt = pacemaker.manage_and_adopt(job.facts.bundle, job.bounds.adopt_s)
+    try:
+        steps.step("25", "Set the Galera resource to managed mode", job.first, adopt, always=True, ends=job.unmanaged)
+    except StepFailed as failure:
+        if not isinstance(failure.__cause__, WaitExpired):
+            raise
+        steps.find(f"Pacemaker did not adopt the running cluster, so it is restarted as documented: {failure.message}")
+        steps.step(
+            "4",
+            "Set the Galera resource to unmanaged mode",
+            job.first,
+            pacemaker.unmanage(job.facts.bundle),
+            always=True,
+            begins=job.unmanaged,
+        )
+        _restart(steps, job)
+
+
+def _restart(steps: Steps, job: Job) -> None:
+    """Steps 21 and 23 to 25 as documented; the bootstrap node is the last to stop, so that it is safe to bootstrap."""
+    last_first = [*job.rest, *job.first]
+    shut = lambda host: job.server(host).shut_down(job.bounds.start_s)  # noqa: E731
+    steps.step("21", "Stop the MySQL container", last_first, shut, one_at_a_time=True)
+    steps.step(
+        "23",
+        "Restart the MySQL container",
+        job.hosts,
+        lambda host: containers.restart(job.server(host).container, grace_s=0),
+    )
+    _restart_checks(steps, job)
+    promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
+    steps.step("25", "Set the Galera resource to managed mode", job.first, promoted, always=True, ends=job.unmanaged)
+
+
+def _restart_checks(steps: Steps, job: Job) -> None:
+    steps.step(
+        "24",
+        "Restart the clustercheck container",
+        job.hosts,
+        lambda host: containers.restart(job.facts.checks[host.name]),
+    )
+
+
+def _let_clients_in(steps: Steps, job: Job) -> None:
+    """Step 22 and the verification: clients come back to a cluster that has been seen to be whole."""
+    facts, port = job.facts, job.database.port
+
+    def check(host: Host) -> Change:
+        return galera.check_member(job.server(host), len(job.hosts))
+
+    steps.step("V1", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
+    steps.step(
+        "22",
+        "Allow database connections through the virtual IP",
+        job.hosts,
+        firewall.unblock(facts.vip, port),
+        always=True,
+        ends=job.blocked,
+    )
+    steps.step(
+        "V3",
+        "Check the cluster with clustercheck",
+        job.hosts,
+        lambda host: galera.check_from_outside(facts.checks[host.name]),
+        always=True,
+    )
+    steps.step("V4", "Check that the virtual IP answers", job.first, galera.check_address(facts.vip, port), always=True)

@@ -1,0 +1,87 @@
+"""The containers of the database on each host."""
+
+from __future__ import annotations
+
+from blocks.remote.command import Command, question
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.change import Change, Wait
+
+
+def inside(container: str, *words: str) -> tuple[str, ...]:
+    """The words that run a command in a container."""
+    return ("podman", "exec", container, *words)
+
+
+def inside_reading(container: str, *words: str) -> tuple[str, ...]:
+    """The same for a command that reads standard input."""
+    return ("podman", "exec", "-i", container, *words)
+
+
+def list_names(pattern: str) -> Command:
+    """The documented question for a container's name."""
+    return question("podman", "container", "ls", "--all", "--format", "{{.Names}}", f"--filter=name={pattern}")
+
+
+def find_one(shell: Shell, pattern: str) -> str:
+    """Find the one container whose name contains the pattern.
+
+    Raises:
+        HostError: There is none, or several.
+    """
+    names = shell.run(list_names(pattern)).stdout.split()
+    if len(names) != 1:
+        raise HostError(
+            shell.name,
+            f"{'no container has' if not names else 'several containers have'} {pattern!r} in the name"
+            + (f": {', '.join(names)}" if names else ""),
+            "if the resource is disabled, `pcs resource enable` it, so that Pacemaker makes the containers; "
+            "else correct the pattern in the site file",
+        )
+    return names[0]
+
+
+def status(shell: Shell, container: str) -> str:
+    """What podman says of it: running, exited, created, paused."""
+    return shell.run(question("podman", "inspect", "--type=container", "--format", "{{.State.Status}}", container)).text
+
+
+def stop(container: str, before: tuple[Command, ...] = ()) -> Change:
+    """Stop a container at once; what must end in peace is ended by `before`.
+
+    The bundle's own process ignores SIGTERM, so that waiting for it costs its whole grace time and ends in SIGKILL all
+    the same.
+    """
+    return Change(
+        (*before, Command(("podman", "container", "stop", "--time", "0", container))),
+        already=lambda shell: status(shell, container) not in {"running", "paused", "stopping"},
+        until=Wait(f"container {container}", "exited", lambda shell: status(shell, container), 60),
+    )
+
+
+def start(container: str) -> Change:
+    """Start a container."""
+    return Change(
+        (Command(("podman", "container", "start", container)),),
+        already=lambda shell: status(shell, container) == "running",
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+def restart(container: str, grace_s: int | None = None) -> Change:
+    """Restart a container.
+
+    Args:
+        container: Its name.
+        grace_s: Seconds between SIGTERM and SIGKILL; podman's own if None.
+    """
+    grace = () if grace_s is None else ("--time", str(grace_s))
+    return Change(
+        (Command(("podman", "container", "restart", *grace, container)),),
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+def _answers(shell: Shell, container: str) -> str:
+    code = shell.run(question(*inside(container, "true"), ok=tuple(range(256)))).exit_code
+    return "answering" if code == 0 else f"exec returns {code}"

@@ -1,0 +1,236 @@
+"""Everything that a restore of Galera needs to know and to be sure of before its first change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import Task
+
+from blocks.remote import secrets
+from blocks.remote.errors import Refused, RunbookError
+from blocks.remote.shell import Shell
+from blocks.remote.units import LongCommand, unit_state
+from tasks import containers, data_directory, dumps, galera, hiera, mariadb, pacemaker
+from tasks.data_directory import DataDirectory
+from tasks.dumps import File, Grants
+from tasks.galera_resume import Observed, Resume, how_to_go_on, unknown_saves
+from tasks.journal import Journal, read_journals
+from tasks.mariadb import Server, Version
+from tasks.runbook import Runbook
+
+T = TypeVar("T")
+
+# What mysql_install_db, the logs and the write-set cache need beside the data itself.
+_FLOOR_BYTES = 512 * 1024**2
+# InnoDB's pages and indexes against the text of a dump.
+_PER_DUMP_BYTE = 2.5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What preflight found; the plan and every command are made from it alone.
+
+    Attributes:
+        vip: The database's virtual address.
+        password: Root's password.
+        version: The servers' version.
+        bundle: Pacemaker's resource.
+        pid_file: The one that the resource agent looks for.
+        cluster_address: `gcomm://` and all nodes.
+        servers: Host → its MariaDB.
+        checks: Host → its clustercheck container.
+        labelled: Hosts that label files for SELinux.
+        kept: Where the old data goes.
+        grants: What the grants file holds.
+        rebuild: Whether an earlier attempt's half-built database is discarded first.
+    """
+
+    vip: str
+    password: str = field(repr=False)
+    version: Version
+    bundle: str
+    pid_file: str
+    cluster_address: str
+    servers: dict[str, Server]
+    checks: dict[str, str]
+    labelled: frozenset[str]
+    kept: str
+    grants: Grants
+    rebuild: bool = False
+
+
+@dataclass(frozen=True)
+class _HostFacts:
+    container: str
+    check: str
+    directory: DataDirectory
+    running: bool
+    server_process: bool
+
+
+def preflight(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
+    """Look at everything on all hosts, and refuse with the complete list.
+
+    Args:
+        book: The run; reasons that it has already are told as well.
+        dump: Path of the dump on the first host.
+        grants: Path of the grants on the first host.
+
+    Returns:
+        The facts, and where an earlier run's work is taken up.
+
+    Raises:
+        Refused: With every reason.
+    """
+    look = Task(
+        lambda: _look(book, dump, grants),
+        name="preflight",
+        task_run_name="preflight",
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    facts, resume = look()
+    return facts, resume
+
+
+def _look(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
+    if not book.hosts:
+        raise Refused(book.name, [f"site {book.site.site} has no host with role {book.site.database.role}"])
+    by_host = book.everywhere(lambda shell: _look_at_host(book, shell))
+    if book.hosts[0].name not in by_host:
+        book.refuse_if_any()
+    first = book.first
+    database = book.site.database
+    vip = _ask(book, lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
+    password = _ask(book, lambda: secrets.register(hiera.lookup(first, database.hiera_config, database.password_key)))
+    container = by_host[first.name].container
+    version = _ask(book, lambda: mariadb.read_version(first, container))
+    pid_file = _ask(book, lambda: _pacemaker(first, database.resource))
+    options = _ask(book, lambda: first.run(galera.read_options(container, database.galera_options)).stdout)
+    address = _ask(book, lambda: galera.parse_cluster_address(first.name, options or ""))
+    dump_file = _ask(book, lambda: dumps.read_file(first, dump))
+    grants_file = _ask(book, lambda: dumps.read_file(first, grants))
+    in_grants = _check_files(book, dump_file, grants_file, version)
+    resume = _ask(book, lambda: _resume(book, by_host, [file for file in (dump_file, grants_file) if file]))
+    if resume is not None and dump_file is not None:
+        book.reasons += _why_no_space(by_host, dump_file, resume)
+    if password:
+        secrets.register(password.encode().hex())
+    book.refuse_if_any()
+    if not (vip and password and version and pid_file and address and in_grants and resume):
+        raise Refused(book.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
+    return Facts(
+        vip=vip,
+        password=password,
+        version=version,
+        bundle=database.resource,
+        pid_file=pid_file,
+        cluster_address=address,
+        servers={
+            name: Server(one.container, database.data_directory, database.client_options)
+            for name, one in by_host.items()
+        },
+        checks={name: one.check for name, one in by_host.items()},
+        labelled=frozenset(name for name, one in by_host.items() if one.directory.labelled),
+        kept=resume.kept,
+        grants=in_grants,
+        rebuild=resume.rebuild,
+    ), resume
+
+
+def _ask(book: Runbook, question: Callable[[], T]) -> T | None:
+    """Ask, and keep a refusal for the list."""
+    try:
+        return question()
+    except Refused as refusal:
+        book.reasons.extend(refusal.reasons)
+    except RunbookError as error:
+        book.reasons.append(str(error))
+    return None
+
+
+def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
+    database = book.site.database
+    directory = data_directory.read_data_directory(shell, database.data_directory)
+    container = containers.find_one(shell, database.container_pattern)
+    server = Server(container, database.data_directory, database.client_options)
+    found = _HostFacts(
+        container=container,
+        check=containers.find_one(shell, database.clustercheck_pattern),
+        directory=directory,
+        running=containers.status(shell, container) == "running",
+        server_process=server.process(shell) == "running",
+    )
+    if directory.mount_point:
+        raise RunbookError(
+            f"{shell.name}: {database.data_directory} is a mount point: it can't be moved aside",
+            "this runbook needs the data directory to be a plain directory",
+        )
+    return found
+
+
+def _pacemaker(shell: Shell, resource: str) -> str:
+    pacemaker.read_bundle(shell, resource)
+    return pacemaker.read_galera_pid(shell)
+
+
+def _check_files(book: Runbook, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
+    if dump is not None and version is not None:
+        book.reasons += dumps.why_not_dump(dump, version)
+    if grants is None:
+        return None
+    reasons = dumps.why_not_grants(grants)
+    book.reasons += reasons
+    return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
+
+
+def _resume(book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File]) -> Resume:
+    earlier, finished = read_journals(book.first, book.name)
+    new = Journal.model_copy(book.journal, deep=True)
+    new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
+    directory = book.site.database.data_directory
+    kept = earlier.kept.get("old data", "") if earlier else ""
+    observed = {
+        name: Observed(one.running, one.server_process, kept in one.directory.saves, one.directory.saves)
+        for name, one in by_host.items()
+    }
+    known = [*(journal.kept.get("old data", "") for journal in finished), kept]
+    book.reasons += unknown_saves(observed, known)
+    return how_to_go_on(
+        new, earlier, observed, data_directory.kept_name(directory, new.stamp), _import_found(book, by_host, files)
+    )
+
+
+def _import_found(book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File]) -> bool:
+    """Whether the import of just these files is running, or has ended and nobody knows yet."""
+    if len(files) < 2 or any(file.size <= 0 for file in files):
+        return False
+    database = book.site.database
+    server = Server(by_host[book.first.name].container, database.data_directory, database.client_options)
+    grants = dumps.read_grants(book.first, files[1].path)
+    change = dumps.load(server, files[0].path, files[1].path, grants.undefined_roles, 1)
+    return any(
+        unit_state(book.first, command).loaded for command in change.commands if isinstance(command, LongCommand)
+    )
+
+
+def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, resume: Resume) -> list[str]:
+    """A second data directory must fit beside the first, on every host; what is kept already needs no room again."""
+    reasons = []
+    for name, one in by_host.items():
+        copies = dump.size if name == next(iter(by_host)) else 0
+        need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + copies
+        again = one.directory.used_bytes if resume.rebuild or resume.settled else 0
+        if one.directory.free_bytes + again < need:
+            reasons.append(
+                f"{name}: {_mib(one.directory.free_bytes)} free beside the data directory, about {_mib(need)} needed for a "
+                "second one (the old data is kept); make room first"
+            )
+    return reasons
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:,.0f} MiB"

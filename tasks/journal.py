@@ -1,0 +1,143 @@
+"""The journal: what a run has done so far, kept on the first host that it works on.
+
+A run that was killed leaves it behind, and so the next run, from whatever machine, knows what stands, what is in force
+and where the old data is. It is written when a step begins (with all that came before it), so "begun" means: perhaps
+done, perhaps half done, look.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from blocks.remote.command import question, script
+from blocks.remote.errors import RunbookError
+from blocks.remote.shell import Shell
+
+STATE_DIRECTORY = "/var/lib/openstack-runbooks"
+Outcome = Literal["done", "already", "attached", "answered", "left out", "earlier"]
+
+
+class Record(BaseModel):
+    """One step on one host, as it ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: str
+    sentence: str
+    host: str
+    outcome: Outcome
+    seconds: float = 0.0
+    note: str = ""
+
+
+class Undo(BaseModel):
+    """What must be undone whatever happens, and the command that does it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    host: str
+    sentence: str
+    words: tuple[str, ...]
+
+
+class Journal(BaseModel):
+    """The state of one run of one runbook.
+
+    Attributes:
+        runbook: Its name.
+        site: The site's name.
+        run_id: Prefect's id of the latest attempt's flow run.
+        started: When the first attempt began (UTC).
+        stamp: The same as part of file names.
+        subject: What it works on (paths and fingerprints of the dump); another subject is another job.
+        kept: Names that must be the same in every attempt (the directory that keeps the old data).
+        attempts: How many runs have worked on it.
+        settled: Numbers of the steps that are done.
+        begun: The step that was under way last, done or not.
+        in_force: Key → sentence of what stands until a later step lifts it.
+        undos: What must still be undone.
+        records: Every step of the latest attempt.
+        findings: What the operator should know afterwards.
+        finished: Whether the procedure reached its end.
+    """
+
+    runbook: str
+    site: str
+    run_id: str
+    started: datetime
+    subject: dict[str, str] = Field(default_factory=dict)
+    kept: dict[str, str] = Field(default_factory=dict)
+    attempts: int = 1
+    settled: list[str] = Field(default_factory=list)
+    begun: str = ""
+    in_force: dict[str, str] = Field(default_factory=dict)
+    undos: list[Undo] = Field(default_factory=list)
+    records: list[Record] = Field(default_factory=list)
+    findings: list[str] = Field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def stamp(self) -> str:
+        """The start as 20261121T123456Z."""
+        return self.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _folder(runbook: str) -> str:
+    return f"{STATE_DIRECTORY}/{runbook}"
+
+
+def read_journals(shell: Shell, runbook: str) -> tuple[Journal | None, list[Journal]]:
+    """Read the unfinished journal of this runbook, if there is one, and those of finished runs.
+
+    Raises:
+        RunbookError: A journal can't be read as one.
+    """
+    listing = shell.run(
+        script(
+            'cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ ! -e "$f" ] || { cat "$f"; echo; }; done',
+            _folder(runbook),
+            quiet=True,
+        )
+    ).stdout
+    journals = [_parse(line, shell.name, runbook) for line in listing.splitlines() if line.strip()]
+    current = [journal for journal in journals if not journal.finished]
+    return (current[0] if current else None), [journal for journal in journals if journal.finished]
+
+
+def _parse(line: str, host: str, runbook: str) -> Journal:
+    try:
+        return Journal.model_validate_json(line)
+    except ValidationError as error:
+        raise RunbookError(
+            f"{host}: a journal in {_folder(runbook)} can't be read ({error.error_count()} errors)",
+            "it was written by another version of this project, or damaged: see what it says, then move it away",
+        ) from error
+
+
+def write_journal(shell: Shell, journal: Journal) -> None:
+    """Write the journal so that it is there whole or as it was before, whatever happens meanwhile."""
+    shell.run(
+        script(
+            'install -d -m 700 "$1"; cat > "$1/.new"; sync "$1/.new"; mv "$1/.new" "$1/current.json"',
+            _folder(journal.runbook),
+            stdin=journal.model_dump_json() + "\n",
+            quiet=True,
+        )
+    )
+
+
+def close_journal(shell: Shell, journal: Journal) -> None:
+    """Write the finished journal under its date, so that what it kept is known to later runs."""
+    journal.finished = True
+    write_journal(shell, journal)
+    folder = _folder(journal.runbook)
+    shell.run(question("mv", f"{folder}/current.json", f"{folder}/{journal.stamp}.json"))
+
+
+def now() -> datetime:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,155 @@
+"""Pacemaker: what the cluster says of the Galera bundle, and who is in charge of it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+from blocks.remote.command import Command, question
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.change import Change, Wait
+
+# Pacemaker 2.1 says Promoted where 1.1 and 2.0 said Master.
+_PROMOTED = {"Promoted", "Master"}
+# The agent's own default, and the path that the document starts MariaDB with (BR 4.4, steps 17 and 20).
+_AGENT_PID = "/var/run/mysql/mysqld.pid"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as `crm_mon` sees it.
+
+    Attributes:
+        name: The resource's name.
+        managed: Whether Pacemaker is in charge.
+        promoted: How many replicas are promoted.
+        replicas: How many there are.
+        blocked: Replicas that Pacemaker has given up on.
+    """
+
+    name: str
+    managed: bool
+    promoted: int
+    replicas: int
+    blocked: int
+
+
+def parse_bundle(host: str, xml: str, name: str) -> Bundle:
+    """Find a bundle in the output of `crm_mon --as-xml` (Pacemaker 1.1 to 2.1).
+
+    Raises:
+        HostError: It is not there, or the text is no XML.
+    """
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise HostError(host, f"crm_mon wrote no XML: {error}", "is Pacemaker running? `pcs status`") from error
+    for bundle in root.iter("bundle"):
+        if bundle.get("id") == name:
+            resources = [resource for replica in bundle.iter("replica") for resource in replica.iter("resource")]
+            galera = [resource for resource in resources if resource.get("resource_agent", "").endswith(":galera")]
+            managed = bundle.get("managed") == "true" and all(one.get("managed") == "true" for one in galera)
+            return Bundle(
+                name=name,
+                managed=managed,
+                promoted=sum(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
+                replicas=len(list(bundle.iter("replica"))),
+                blocked=sum(one.get("blocked") == "true" for one in galera),
+            )
+    known = sorted(bundle.get("id", "?") for bundle in root.iter("bundle"))
+    raise HostError(
+        host,
+        f"Pacemaker has no bundle {name!r}; its bundles are {', '.join(known) or 'none'}",
+        "set database.resource in the site file",
+    )
+
+
+def read_bundle(shell: Shell, name: str) -> Bundle:
+    """Ask Pacemaker for a bundle.
+
+    Raises:
+        HostError: Pacemaker does not run, or has no such bundle.
+    """
+    answer = shell.run(question("crm_mon", "--as-xml", ok=tuple(range(256))))
+    if answer.exit_code != 0:
+        raise HostError(
+            shell.name,
+            f"Pacemaker does not answer (crm_mon: exit code {answer.exit_code})",
+            "start the cluster first: `pcs cluster start --all`",
+        )
+    return parse_bundle(shell.name, answer.stdout, name)
+
+
+def parse_galera_pid(xml: str) -> str:
+    """Find the pid file that the Galera resource is configured with; the agent's default where none is set."""
+    if not xml.strip():
+        return _AGENT_PID
+    for pair in ElementTree.fromstring(xml).iter("nvpair"):
+        if pair.get("name") == "pid" and pair.get("value"):
+            return str(pair.get("value"))
+    return _AGENT_PID
+
+
+def read_galera_pid(shell: Shell) -> str:
+    """Read the resource's pid file from the CIB."""
+    ask = question("cibadmin", "--query", "--xpath", "//primitive[@type='galera']/instance_attributes", ok=(0, 105))
+    return parse_galera_pid(shell.run(ask).stdout)
+
+
+def unmanage(name: str) -> Change:
+    """Take the bundle out of Pacemaker's hands."""
+    return Change(
+        (Command(("pcs", "resource", "unmanage", name)),),
+        already=lambda shell: not read_bundle(shell, name).managed,
+        until=Wait("the bundle", "unmanaged", lambda shell: _charge(shell, name), 30),
+    )
+
+
+def manage(name: str, within_s: float) -> Change:
+    """Give the bundle back to Pacemaker, and wait until it has promoted every replica."""
+    return Change(
+        (Command(("pcs", "resource", "manage", name)),),
+        already=lambda shell: read_bundle(shell, name).managed,
+        until=all_promoted(name, within_s),
+    )
+
+
+def manage_and_adopt(name: str, within_s: float) -> Change:
+    """Give the bundle back and let Pacemaker look again at what runs: it finds the cluster that was formed by hand.
+
+    Args:
+        name: The bundle.
+        within_s: Seconds until every replica must be promoted.
+    """
+    return Change(
+        (
+            Command(("pcs", "resource", "manage", name)),
+            Command(("pcs", "resource", "refresh", name), timeout_s=120),
+        ),
+        already=lambda shell: _charge(shell, name) == "managed" and _promotion(shell, name) == _ALL,
+        until=all_promoted(name, within_s),
+    )
+
+
+_ALL = "all Promoted"
+
+
+def all_promoted(name: str, within_s: float) -> Wait:
+    """Every replica of the bundle is promoted."""
+    return Wait(
+        name,
+        _ALL,
+        lambda shell: _promotion(shell, name),
+        within_s,
+        "see `pcs status` and the container's /var/log/mysql/mysqld.log; `pcs resource cleanup` clears old failures",
+    )
+
+
+def _promotion(shell: Shell, name: str) -> str:
+    bundle = read_bundle(shell, name)
+    return _ALL if bundle.promoted == bundle.replicas else f"{bundle.promoted} of {bundle.replicas} Promoted"
+
+
+def _charge(shell: Shell, name: str) -> str:
+    return "managed" if read_bundle(shell, name).managed else "unmanaged"

@@ -1,0 +1,301 @@
+"""What every runbook has: preflight, plan, approval, locks, journal, steps, undo, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TypeVar
+from uuid import UUID
+
+from prefect.futures import PrefectFuture, wait
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from blocks.remote.command import Command
+from blocks.remote.errors import Busy, Refused, RunbookError
+from blocks.remote.secrets import install_mask, mask
+from blocks.remote.shell import Shell
+from blocks.remote.units import LongCommand, forget
+from blocks.site import Host, Site
+from tasks.change import Do, Force, change_for
+from tasks.journal import Journal, Outcome, Record, Undo, close_journal, now, write_journal
+from tasks.locks import Heart, locked
+from tasks.perform import StepFailed, step_task
+from tasks.plan import Plan
+from tasks.report import publish
+from tasks.undo import GUARD_S, perform_undo, set_guard
+
+T = TypeVar("T")
+
+
+@dataclass
+class Runbook:
+    """One run of one runbook on one site; a `tasks.change.Steps` that performs them.
+
+    Attributes:
+        name: The runbook's name.
+        site: Where.
+        hosts: What it works on; the first one keeps the journal.
+        dry_run: Whether nothing may change.
+        journal: What was done; replaced by an earlier run's when this one goes on with it.
+        reasons: What preflight has against beginning.
+        facts: Sentences for the report.
+    """
+
+    name: str
+    site: Site
+    hosts: list[Host]
+    dry_run: bool
+    journal: Journal
+    shells: dict[str, Shell]
+    reasons: list[str] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+    _heart: Heart | None = None
+    _unread: list[tuple[Shell, LongCommand]] = field(default_factory=list)
+    _earlier: frozenset[str] = frozenset()
+
+    @property
+    def first(self) -> Shell:
+        """The shell of the first host, which keeps the journal."""
+        return self.shells[self.hosts[0].name]
+
+    def everywhere(self, look: Callable[[Shell], T]) -> dict[str, T]:
+        """Read something on all hosts at once; a host that fails adds its reason and is left out of the answer."""
+        found: dict[str, T] = {}
+        with ThreadPoolExecutor(max_workers=len(self.hosts)) as pool:
+            futures = {name: pool.submit(look, shell) for name, shell in self.shells.items()}
+        for name, future in futures.items():
+            error = future.exception()
+            if error is None:
+                found[name] = future.result()
+            elif isinstance(error, Refused):
+                self.reasons.extend(error.reasons)
+            elif isinstance(error, RunbookError):
+                self.reasons.append(str(error))
+            else:
+                raise error
+        return found
+
+    def refuse_if_any(self) -> None:
+        """End preflight.
+
+        Raises:
+            Refused: With every reason that was collected.
+        """
+        if self.reasons:
+            raise Refused(self.name, self.reasons)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Write the plan to the run's log."""
+        get_run_logger().info("the plan:\n%s", plan.text())
+
+    def go_on(self, journal: Journal, settled: Sequence[str]) -> None:
+        """Take over an earlier run's journal and begin to keep it.
+
+        Args:
+            journal: A new one, or that of the run that this one goes on with.
+            settled: The steps that need not be taken again.
+        """
+        self._earlier = frozenset(settled)
+        self.journal = journal
+        self.journal.run_id = str(flow_run.id)
+        self.journal.records, self.journal.settled = [], list(settled)
+
+    def find(self, finding: str) -> None:
+        """Tell the operator something, in the log at once and in the report."""
+        get_run_logger().warning("%s", mask(finding))
+        if finding not in self.journal.findings:
+            self.journal.findings.append(finding)
+
+    # -- the steps
+
+    def step(
+        self,
+        number: str,
+        sentence: str,
+        hosts: Sequence[Host],
+        do: Do,
+        *,
+        one_at_a_time: bool = False,
+        always: bool = False,
+        begins: Force | None = None,
+        ends: Force | None = None,
+    ) -> None:
+        """Take one documented step (see `tasks.change.Steps.step`).
+
+        Raises:
+            StepFailed: On the first host that failed, in the order of the hosts; the others have been waited for.
+        """
+        if number in self._earlier and not always:
+            self._note(number, sentence, hosts, "earlier")
+            return
+        if self._heart is not None:
+            self._heart.check()
+        self._begin(number, begins)
+        changes = [(self.shells[host.name], change_for(do, host)) for host in hosts]
+        tasks = [(shell, step_task(number, sentence, shell, change)) for shell, change in changes]
+        try:
+            if one_at_a_time or len(tasks) == 1:
+                for shell, one in tasks:
+                    self.journal.records.append(_outcome(number, sentence, shell, one))
+            else:
+                futures = [(shell, one.submit()) for shell, one in tasks]
+                wait([future for _, future in futures])
+                for shell, future in futures:
+                    self.journal.records.append(_outcome(number, sentence, shell, future.result))
+        finally:
+            self._unread += [
+                (shell, c) for shell, change in changes for c in change.commands if isinstance(c, LongCommand)
+            ]
+        self._end(number, ends)
+
+    def _begin(self, number: str, begins: Force | None) -> None:
+        """Put it on record, with all that came before, and let go of the long commands whose end is now on record."""
+        self.journal.begun = number
+        if begins is not None:
+            self.journal.in_force[begins.key] = begins.sentence
+        write_journal(self.first, self.journal)
+        while self._unread:
+            forget(*self._unread.pop())
+
+    def _end(self, number: str, ends: Force | None) -> None:
+        if ends is not None:
+            self.journal.in_force.pop(ends.key, None)
+        self.journal.settled.append(number)
+
+    def _note(self, number: str, sentence: str, hosts: Sequence[Host], outcome: Outcome, note: str = "") -> None:
+        self.journal.records += [
+            Record(number=number, sentence=sentence, host=host.name, outcome=outcome, note=note) for host in hosts
+        ]
+        self.journal.settled.append(number)
+
+    def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
+        """Note a question that preflight asked, and its answer."""
+        self._note(number, sentence, [host], "answered", mask(said))
+
+    def skip(self, number: str, sentence: str, why: str) -> None:
+        """Note a documented step that is left out."""
+        self.journal.records.append(Record(number=number, sentence=sentence, host="", outcome="left out", note=why))
+
+    @contextmanager
+    def undone(self, undo: Undo) -> Iterator[None]:
+        """Undo at the end of the block; see `tasks.undo` for who else does."""
+        shell = self.shells[undo.host]
+        self.journal.undos = [*(other for other in self.journal.undos if other.key != undo.key), undo]
+        write_journal(self.first, self.journal)
+        shell.run(set_guard(undo))
+        renewed = monotonic()
+
+        def renew() -> None:
+            nonlocal renewed
+            if undo in self.journal.undos and monotonic() - renewed > GUARD_S / 5:
+                shell.run(set_guard(undo))
+                renewed = monotonic()
+
+        if self._heart is not None:
+            self._heart.add(renew)
+        try:
+            yield
+        finally:
+            self.journal.undos = [other for other in self.journal.undos if other != undo]
+            perform_undo(shell, undo)
+
+    def finish(self) -> None:
+        """Close the journal: the procedure has reached its end."""
+        while self._unread:
+            forget(*self._unread.pop())
+        self.journal.in_force.clear()
+        close_journal(self.first, self.journal)
+
+
+def _outcome(number: str, sentence: str, shell: Shell, perform: Callable[[], Record]) -> Record:
+    """Call a task, or a future's result, and say which step and host a failure belongs to."""
+    try:
+        return perform()
+    except Exception as error:
+        raise StepFailed(number, sentence, shell.name, error) from error
+
+
+@contextmanager
+def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) -> Iterator[Runbook]:
+    """Open a run: load the site, take the locks, and at the end write the report and let go of everything.
+
+    Args:
+        name: The runbook's name.
+        site: The site's name.
+        role: Which inventory group it works on.
+        dry_run: Take no lock, change nothing.
+
+    Yields:
+        The run. A lock that is taken is a reason in `reasons`, to be told together with preflight's.
+
+    Raises:
+        RunbookError: The site is unknown; and whatever the runbook raises.
+    """
+    install_mask()
+    where = load_site(site)
+    hosts = where.hosts_with(role(where))
+    run_id = str(flow_run.id)
+    journal = Journal(runbook=name, site=site, run_id=run_id, started=now())
+    book = Runbook(name, where, hosts, dry_run, journal, {host.name: where.shell(host) for host in hosts})
+    outcome, error = "completed", ""
+    with ExitStack() as stack:
+        for shell in book.shells.values():
+            stack.callback(shell.close)
+        try:
+            if not dry_run:
+                book._heart = _locks(book, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
+            yield book
+            outcome = "dry run" if dry_run else "completed"
+        except Refused as refusal:
+            outcome, error = "refused", str(refusal)
+            raise
+        except Exception as failure:
+            outcome, error = "failed", _with_force(failure, book.journal)
+            if isinstance(failure, RunbookError):
+                raise RunbookError(mask(error)) from failure
+            raise
+        finally:
+            # A signal (cancel, crash) leaves the report to the hooks, which read the journal in a process of their own.
+            if outcome != "completed" or book.journal.finished:
+                publish(book.journal, outcome, error, book.facts)
+
+
+def _locks(book: Runbook, stack: ExitStack, holder: str) -> Heart | None:
+    try:
+        return stack.enter_context(locked(book.site.site, UUID(str(flow_run.id)), holder, list(book.shells.values())))
+    except RunbookError as error:
+        # An unreachable host can't be locked: preflight says so too, with all else that is wrong.
+        book.reasons.append(str(error))
+        return None
+
+
+def _with_force(failure: Exception, journal: Journal) -> str:
+    """The error, with what stands and where the old data is."""
+    said = str(failure) if isinstance(failure, RunbookError) else f"{type(failure).__name__}: {failure}"
+    lines = [said, *(f"STILL IN FORCE: {sentence}" for sentence in journal.in_force.values())]
+    lines += [f"KEPT: {what}: {where}" for what, where in journal.kept.items()]
+    return "\n".join(lines)
+
+
+def load_site(name: str) -> Site:
+    """Load a site's block.
+
+    Raises:
+        RunbookError: There is none of that name.
+    """
+    try:
+        loaded = Site.load(name)
+    except ValueError as error:
+        raise RunbookError(
+            f"the Prefect server knows no site {name!r}",
+            "apply its site file: `python -m deployments apply --site FILE`; `prefect block ls` lists those it knows",
+        ) from error
+    assert isinstance(loaded, Site)
+    return loaded
+
+
+__all__ = ["Busy", "PrefectFuture", "Runbook", "load_site", "runbook"]

@@ -1,0 +1,39 @@
+"""Disks of a cluster that was formed once, so that the next lab starts with it."""
+
+import shutil
+from pathlib import Path
+
+from tests.lab.base import Base, digest, prune
+from tests.lab.paths import Paths
+from tests.lab.settings import HOSTS
+from tests.lab.shell import SCRIPTS, run
+
+_HERE = Path(__file__).resolve().parent
+_SOURCES = (
+    *(SCRIPTS / name for name in ("controller.sh", "bundles.sh")),
+    *(_HERE / name for name in ("cluster.py", "databases.py", "sql/schemas.sql")),
+)
+
+
+def formed(paths: Paths, base: Base, size_mb: int) -> Path:
+    """Returns where the disks of a cluster are kept that has this base, these files and this size of databases."""
+    return paths.cache / f"formed-{digest((base.path.name, *_SOURCES))}-{size_mb}"
+
+
+def save(paths: Paths, base: Base, target: Path) -> None:
+    """Moves the disks of stopped hosts into the cache, and removes those that were made from earlier versions."""
+    new = target.with_name(f".{target.name}")
+    new.mkdir()
+    for name in HOSTS:
+        shutil.rmtree(paths.disk(name) / "work")
+        (paths.disk(name) / "merged").rmdir()
+    (paths.run / "hosts").rename(new / "hosts")
+    new.rename(target)
+    of_this_version = paths.cache.glob(f"{target.name.rsplit('-', 1)[0]}-*")
+    prune(paths, [base.path, *paths.cache.glob("rootfs-*"), *of_this_version])
+
+
+def restore(source: Path, paths: Paths) -> None:
+    """Copies disks from the cache to where hosts start from."""
+    # cp and not shutil: overlayfs keeps its own notes in extended attributes and device nodes.
+    run(["cp", "--archive", "--reflink=auto", "--sparse=auto", source / "hosts", paths.run / "hosts"], timeout=300)

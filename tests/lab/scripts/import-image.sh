@@ -1,0 +1,13 @@
+#!/bin/bash
+# import-image.sh ROOT PREPARE STORE IMAGE TAG... : prepares ROOT and imports it into an image store for all hosts.
+set -euo pipefail
+root=$1 prepare=$2 store=$3 image=$4
+shift 4
+bash "$prepare" "$root"
+mkdir -p "$store"
+# podman allows a run directory 50 characters. This runs in a mount namespace of its own, where /mnt is free.
+mount -t tmpfs tmpfs /mnt
+podman() { command podman --root "$store" --runroot /mnt/run --storage-driver overlay --runtime runc "$@"; }
+tar -C "$root" --numeric-owner -cf - . |
+  podman import --quiet --change 'CMD ["/bin/bash", "/usr/local/bin/kolla_start"]' --change 'USER mysql' - "$image"
+for tag in "$@"; do podman tag "$image" "$tag"; done

@@ -1,0 +1,87 @@
+"""One server and one worker for all of these tests."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.fixtures import PrefectServer, Worker
+from tests.site_files import write_site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.server)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    running = PrefectServer.start(tmp_path_factory.mktemp("prefect"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def worker(server: PrefectServer) -> Iterator[Worker]:
+    running = Worker.start(server)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def site_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one site that the server is given."""
+    return write_site(tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture(scope="session")
+def greetings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a runbook of one line, deployed twice over: on demand, and every few seconds."""
+    folder = tmp_path_factory.mktemp("with a space") / "project"
+    (folder / "flows").mkdir(parents=True)
+    for name in ("say-hello", "say-hello-often"):
+        function = name.replace("-", "_")
+        (folder / "flows" / f"{function}.py").write_text(_flow(name, function))
+    (folder / "prefect.yaml").write_text(_PREFECT_YAML)
+    return folder
+
+
+def _flow(name: str, function: str) -> str:
+    return textwrap.dedent(f'''
+        from prefect import flow
+        from blocks.site import Site
+
+        @flow(name="{name}")
+        def {function}(site: str, times: int = 1) -> None:
+            """Say hello.
+
+            Args:
+                site: Whom to greet.
+                times: How often.
+            """
+            print("hello", [host.name for host in Site.load(site).hosts_with("mysql")] * times, flush=True)
+    ''')
+
+
+_PREFECT_YAML = """\
+definitions:
+  common: &common
+    tags: [greeting]
+    work_pool: {name: runbooks}
+    concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}
+deployments:
+  - name: say-hello
+    entrypoint: flows/say_hello.py:say_hello
+    <<: *common
+  - name: say-hello-often
+    entrypoint: flows/say_hello_often.py:say_hello_often
+    <<: *common
+    schedules:
+      - {slug: often, interval: 10, active: false}
+"""

@@ -1,0 +1,203 @@
+"""`python -m deployments apply` against a server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.fixtures import PrefectServer, free_port
+from tests.site_files import write_site
+
+EVERYTHING: dict[str, dict[str, Any]] = {
+    "work_pools/filter": {},
+    "block_types/filter": {},
+    "block_schemas/filter": {},
+    "block_documents/filter": {"include_secrets": True},
+    "v2/concurrency_limits/filter": {},
+    "deployments/filter": {},
+    "flows/filter": {},
+    "variables/filter": {},
+    "automations/filter": {},
+}
+
+
+def apply(server: PrefectServer, site: Path, folder: Path, *more: str, code: int = 0) -> list[str]:
+    """Apply a site and a folder's prefect.yaml, and return the lines that were printed."""
+    words = ["apply", "--site", str(site), "--prefect-file", str(folder / "prefect.yaml"), *more]
+    run = server.run("-m", "deployments", *words)
+    assert run.returncode == code, run.stdout + run.stderr
+    return (run.stdout if code == 0 else run.stderr).splitlines()
+
+
+def everything_on(server: PrefectServer) -> dict[str, Any]:
+    """Return all that the server holds, with the times at which each thing was changed."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        return {path: client.post(f"/{path}", json=body).raise_for_status().json() for path, body in EVERYTHING.items()}
+
+
+def actions(lines: list[str]) -> set[str]:
+    return {line.split()[0] for line in lines}
+
+
+@dataclass
+class First:
+    """What was seen while a server that held nothing yet was applied to."""
+
+    before: dict[str, Any]
+    dry_run: list[str]
+    after_dry_run: dict[str, Any]
+    lines: list[str]
+
+
+@pytest.fixture(scope="module")
+def first(server: PrefectServer, site_file: Path, greetings: Path) -> First:
+    before = everything_on(server)
+    assert before["work_pools/filter"] == [], "another test was there first"
+    dry_run = apply(server, site_file, greetings, "--dry-run")
+    return First(before, dry_run, everything_on(server), apply(server, site_file, greetings))
+
+
+def test_a_dry_run_changes_nothing(first: First) -> None:
+    assert first.after_dry_run == first.before
+    assert actions(first.dry_run) == {"would"}
+    assert [line.removeprefix("would be ") for line in first.dry_run] == [_single_spaced(line) for line in first.lines]
+
+
+def _single_spaced(line: str) -> str:
+    return " ".join(line.split())
+
+
+def test_makes_everything(first: First) -> None:
+    assert [line.removeprefix("created").strip() for line in first.lines] == [
+        "work pool runbooks",
+        "block type ssh-access",
+        "block type galera-database",
+        "block type backup-store",
+        "block type cloud-access",
+        "block type openstack-site",
+        "lock runbook-lab",
+        "block ssh-access/lab-ssh",
+        "block galera-database/lab-database",
+        "block openstack-site/lab",
+        "deployment say-hello",
+        "deployment say-hello-often",
+    ]
+
+
+@pytest.mark.usefixtures("first")
+def test_running_twice_changes_nothing(server: PrefectServer, site_file: Path, greetings: Path) -> None:
+    before = everything_on(server)
+    assert actions(apply(server, site_file, greetings)) == {"unchanged"}
+    assert everything_on(server) == before
+
+
+@pytest.mark.usefixtures("first")
+def test_prefects_own_deploy_makes_the_same_deployments(
+    server: PrefectServer, site_file: Path, greetings: Path
+) -> None:
+    """All but the default site, which prefect.yaml knows nothing of."""
+    deployed = server.prefect("--no-prompt", "deploy", "--all", cwd=greetings)
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    changed = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in changed] == [
+        "deployment say-hello (parameters)",
+        "deployment say-hello-often (parameters)",
+    ]
+
+
+@pytest.mark.usefixtures("first")
+def test_only_what_differs_is_changed(server: PrefectServer, site_file: Path, greetings: Path, tmp_path: Path) -> None:
+    other = tmp_path / "sites"
+    shutil.copytree(site_file.parent, other)
+    changed = other / "lab.toml"
+    changed.write_text(changed.read_text().replace('"heat-admin"', '"stack"') + "\n[cloud]\nname = 'overcloud'\n")
+    changed.write_text(changed.read_text().replace('key = "key"', f'key = "{site_file.parent}/key"'))
+    changed.write_text(changed.read_text().replace('"known_hosts"', f'"{site_file.parent}/known_hosts"'))
+
+    lines = [line for line in apply(server, changed, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1) for line in lines] == [
+        ["changed", "block ssh-access/lab-ssh (user)"],
+        ["created", "block cloud-access/lab-cloud"],
+        ["changed", "block openstack-site/lab (cloud)"],
+    ]
+    # Back again: the reference to the cloud goes, and its document stays.
+    lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in lines] == [
+        "block ssh-access/lab-ssh (user)",
+        "block openstack-site/lab (cloud)",
+    ]
+    assert actions(apply(server, site_file, greetings)) == {"unchanged"}
+
+
+@pytest.mark.usefixtures("first")
+def test_what_an_operator_switched_stays_switched(server: PrefectServer, site_file: Path, greetings: Path) -> None:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        deployment = client.get("/deployments/name/say-hello/say-hello").json()
+        client.patch(f"/deployments/{deployment['id']}", json={"paused": True, "tags": ["mine"]}).raise_for_status()
+        lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+        assert [line.split(maxsplit=1)[1] for line in lines] == ["deployment say-hello (tags)"]
+        deployment = client.get("/deployments/name/say-hello/say-hello").json()
+        assert (deployment["paused"], deployment["tags"]) == (True, ["greeting"])
+        client.post(f"/deployments/{deployment['id']}/resume_deployment").raise_for_status()
+
+
+@pytest.mark.usefixtures("first")
+def test_a_lock_that_was_widened_is_narrowed(server: PrefectServer, site_file: Path, greetings: Path) -> None:
+    httpx.patch(f"{server.url}/v2/concurrency_limits/runbook-lab", json={"limit": 5}).raise_for_status()
+    lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in lines] == ["lock runbook-lab (limit)"]
+
+
+@pytest.mark.usefixtures("first")
+def test_with_a_second_site_none_is_the_default(
+    server: PrefectServer, site_file: Path, greetings: Path, tmp_path: Path
+) -> None:
+    assert _default_site(server) == {"site": "lab"}
+    apply(server, write_site(tmp_path, "second"), greetings)
+    assert _default_site(server) == {}
+    document = httpx.get(f"{server.url}/block_types/slug/openstack-site/block_documents/name/second").json()
+    httpx.delete(f"{server.url}/block_documents/{document['id']}").raise_for_status()
+    apply(server, site_file, greetings)
+    assert _default_site(server) == {"site": "lab"}
+
+
+def _default_site(server: PrefectServer) -> Any:
+    return httpx.get(f"{server.url}/deployments/name/say-hello/say-hello").json()["parameters"]
+
+
+@pytest.mark.usefixtures("first")
+def test_the_server_holds_no_secret_of_the_inventory(
+    server: PrefectServer, site_file: Path, greetings: Path, tmp_path: Path
+) -> None:
+    """Planted where TripleO writes them, and looked for in all that the server answers and keeps."""
+    site = write_site(tmp_path / "sites")
+    inventory = site.parent / "inventory.yaml"
+    planted = "    os_auth_token: planted-secret\n    overcloud_admin_password: planted-secret\n"
+    inventory.write_text(
+        inventory.read_text().replace("    ansible_host: localhost\n", f"{planted}    ansible_host: localhost\n")
+    )
+    apply(server, site, greetings)
+    held = json.dumps(everything_on(server))
+    apply(server, site_file, greetings)
+    # The server encrypts blocks in its database: they are looked through as it gives them away.
+    assert "overcloud-controller-0" in held
+    assert "planted-secret" not in held
+    assert not any(b"planted-secret" in file.read_bytes() for file in server.home.rglob("*") if file.is_file())
+
+
+def test_a_server_that_does_not_answer_ends_with_1(server: PrefectServer, site_file: Path, greetings: Path) -> None:
+    nobody = PrefectServer(server.home, free_port(), server._background)
+    lines = apply(nobody, site_file, greetings, code=1)
+    assert lines[0].startswith(f"no Prefect server answers at {nobody.url}")
+
+
+def test_the_project_itself_can_be_applied(server: PrefectServer, site_file: Path) -> None:
+    run = server.run("-m", "deployments", "apply", "--site", str(site_file))
+    assert run.returncode == 0, run.stderr
+    assert "deployment restore-galera" in run.stdout

@@ -1,0 +1,1 @@
+"""Tests that touch neither the network nor a Prefect server."""

@@ -1,0 +1,138 @@
+"""Site files: what a good one makes, and how each bad one is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from blocks.site_file import SiteFileError, read_site
+from deployments.project import PROJECT
+from tests.site_files import write_site
+
+
+def refusal(file: Path) -> str:
+    """Return the message with which a site file is refused."""
+    with pytest.raises(SiteFileError) as error:
+        read_site(file)
+    message = str(error.value)
+    assert all(line.startswith(f"{file}: ") for line in message.splitlines())
+    return message.replace(f"{file}: ", "")
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_makes_a_site(tmp_path: Path) -> None:
+    site = read_site(write_site(tmp_path, more='[store]\nkind = "nfs"\nhost = "192.168.24.100"\npath = "/backups"\n'))
+    assert site.site == "lab"
+    assert [host.address for host in site.hosts_with(site.database.role)] == [
+        "192.168.24.21",
+        "192.168.24.22",
+        "192.168.24.23",
+    ]
+    assert site.host("undercloud").address == "192.168.24.1"
+    assert (site.ssh.key, site.ssh.known_hosts) == (tmp_path / "key", tmp_path / "known_hosts")
+    assert site.store is not None
+    assert site.cloud is None
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_site(tmp_path / "sites")
+    monkeypatch.chdir(tmp_path)
+    assert read_site(Path("sites/lab.toml")).ssh.key == tmp_path / "sites" / "key"
+
+
+def test_the_example_needs_only_its_keys(tmp_path: Path) -> None:
+    sites = PROJECT / "deployments" / "sites"
+    write_site(tmp_path).unlink()
+    (tmp_path / "known_hosts").rename(tmp_path / "example-known_hosts")
+    text = (sites / "example.toml").read_text().replace("~/.ssh/id_ed25519", "key")
+    (tmp_path / "example-inventory.yaml").write_text((sites / "example-inventory.yaml").read_text())
+    (tmp_path / "example.toml").write_text(text)
+    assert read_site(tmp_path / "example.toml").site == "example"
+
+
+def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
+    """Everything that the example leaves out, taken in, is still a site file."""
+    text = (PROJECT / "deployments" / "sites" / "example.toml").read_text()
+    site = write_site(tmp_path)
+    optional = text[text.index("[database]") :].replace("\n# ", "\n")
+    site.write_text(site.read_text() + optional)
+    made = read_site(site)
+    assert made.store is not None
+    assert made.cloud is not None
+    assert made.database == type(made.database)()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('user = "heat-admin"', 'usr = "heat-admin"', "[ssh] user: missing\n[ssh] usr: unknown key"),
+        ("[ssh]", "[sssh]", "ssh: missing\nsssh: unknown key"),
+        ('name = "lab"', 'name = "My Lab"', "name: String should match pattern"),
+        ('name = "lab"', "name = 3", "name: Input should be a valid string"),
+        ('user = "heat-admin"', 'user = "heat-admin"\nport = "many"', "[ssh] port: Input should be a valid integer"),
+        ('user = "heat-admin"', 'user = "heat-admin"\nport = 0', "[ssh] port: Input should be greater than or equal"),
+        ('"192.168.24.1"', '"localhost"', "undercloud_address: is the machine that connects"),
+        ("[ssh]", '[database]\ndata_directory = "/var"\n[ssh]', "[database] data_directory: must lie at least three"),
+        ("[ssh]", '[store]\nkind = "ftp"\nhost = "a"\npath = "/b"\n[ssh]', "[store] kind: Input should be 'nfs' or"),
+        ("[ssh]", '[database]\nrole = "mariadb"\n[ssh]', "[database] role: the inventory has no group 'mariadb'"),
+        ('undercloud_address = "192.168.24.1"', "", "undercloud_address: missing, and the inventory has 'localhost'"),
+        ('"inventory.yaml"', '"gone.yaml"', "gone.yaml can't be read: No such file or directory"),
+        ('key = "key"', 'key = "id_gone"', "id_gone: file not found"),
+        ('"known_hosts"', '"pinned"', "pinned: file not found"),
+        ("[ssh]", "[ssh", "not valid TOML"),
+    ],
+)
+def test_a_bad_key_is_named(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    file = write_site(tmp_path)
+    replace(file, old, new)
+    assert problem in refusal(file)
+
+
+def test_the_value_of_a_bad_key_is_not_repeated(tmp_path: Path) -> None:
+    file = write_site(tmp_path, more='password = "s3cret"\n')
+    assert refusal(file) == "[ssh] password: unknown key"
+
+
+def test_refuses_a_key_that_others_may_read(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    (tmp_path / "key").chmod(0o644)
+    assert refusal(file) == f"[ssh] key: {tmp_path}/key is open to others (mode 0644); `chmod 600 {tmp_path}/key`"
+
+
+def test_lists_the_hosts_without_a_pinned_key(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    lines = (tmp_path / "known_hosts").read_text().splitlines(keepends=True)
+    (tmp_path / "known_hosts").write_text("".join(lines[2:]))
+    message = refusal(file)
+    assert message.startswith("[ssh] known_hosts: ")
+    assert "no key for undercloud (192.168.24.1), overcloud-controller-0 (192.168.24.11)" in message
+    assert "ssh-keyscan 192.168.24.1 192.168.24.11 >>" in message
+
+
+def test_refuses_a_child_that_is_no_group(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    with (tmp_path / "inventory.yaml").open("a") as inventory:
+        inventory.write("rabbitmq:\n  children:\n    Rabbits: {}\n")
+    assert "inventory.yaml: group rabbitmq has the child 'Rabbits', which is no group" in refusal(file)
+
+
+def test_refuses_a_host_name_that_a_command_could_not_take(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    replace(tmp_path / "inventory.yaml", "overcloud-messaging-0", "-oProxyCommand")
+    assert "inventory.yaml: [hosts] -oProxyCommand.[key]: String should match pattern" in refusal(file)
+
+
+def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    (tmp_path / "key").unlink()
+    (tmp_path / "known_hosts").unlink()
+    replace(file, "[ssh]", '[database]\nrole = "mariadb"\n[ssh]')
+    assert len(refusal(file).splitlines()) == 3
+
+
+def test_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "gone.toml") == "can't be read: No such file or directory"

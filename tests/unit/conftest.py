@@ -1,0 +1,21 @@
+"""What holds for every unit test."""
+
+import socket
+from typing import Any, NoReturn
+
+import pytest
+
+
+class NetworkUsed(AssertionError):
+    """A unit test tried to connect to something."""
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that opens a connection; pipes and socket pairs within the process are left alone."""
+
+    def refuse(_: socket.socket, address: Any) -> NoReturn:
+        raise NetworkUsed(f"a unit test tried to connect to {address!r}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
