@@ -70,20 +70,20 @@ clean: ## Remove what was made here, the virtual environment too
 
 # The stamp comes last, so that an environment that was interrupted half way counts as absent and is made anew.
 .venv/.ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed, and $(PYTHON) is not. Install one and name it:" \
-			"make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python3-venv
+	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed, with its venv module, and $(PYTHON) is not that." \
+			"Install one and name it: make PYTHON=python3.12" >&2; exit 1; }
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	# The lock names every package, so pip has nothing to resolve; its resolver trips over extras that have hashes.
 	$(RUN) pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(RUN) pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	$(RUN) pip install -qq --no-deps --no-index --no-build-isolation --editable .
 	touch .venv/.ready
 
 .PHONY: python3-venv
 python3-venv:
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
-		echo "$(PYTHON) has no venv module; install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+		echo "$(PYTHON) has no venv module. Debian, Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv

@@ -30,7 +30,7 @@ def become_server(port: int | None) -> NoReturn:
     if port is not None:
         # The server's UI sends the browser to the address of the API, and clients started from here inherit it.
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    _become_prefect(["server", "start", "--host", "127.0.0.1", *(["--port", str(port)] if port else [])])
+    _become_prefect(["server", "start", *(["--port", str(port)] if port else [])])
 
 
 def become_worker(pool: str) -> NoReturn:

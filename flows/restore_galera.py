@@ -246,6 +246,10 @@ def _build(steps: Steps, job: Job) -> None:
         controllers,
         lambda host: job.server(host).restore_options(),
     )
+    for role in facts.grants.undefined_roles:
+        steps.find(
+            f"role {role} is granted in {job.grants}, but not created there: it is created without privileges; grant them again"
+        )
     with steps.undone(remove):
         steps.step(
             "14",

@@ -58,11 +58,13 @@ class Change:
         commands: What is run, in order. Each must bear being run again after it was cut short.
         already: Looks whether there is nothing to do. None where only the journal can know.
         until: What is waited for afterwards (and also where there was nothing to do).
+        tells: Reads afterwards what the operator should know.
     """
 
     commands: tuple[Command | LongCommand, ...]
     already: Callable[[Shell], bool] | None = None
     until: Wait | None = None
+    tells: Callable[[Shell], list[str]] | None = None
 
     @property
     def shown(self) -> list[str]:

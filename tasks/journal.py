@@ -31,6 +31,7 @@ class Record(BaseModel):
     outcome: Outcome
     seconds: float = 0.0
     note: str = ""
+    findings: tuple[str, ...] = ()
 
 
 class Undo(BaseModel):

@@ -63,7 +63,12 @@ def step_task(number: str, sentence: str, shell: Shell, change: Change) -> Task[
         started = monotonic()
         outcome = apply_change(shell, change, lambda line: logger.info("%s: %s", shell.name, line))
         return Record(
-            number=number, sentence=sentence, host=shell.name, outcome=outcome, seconds=round(monotonic() - started, 2)
+            number=number,
+            sentence=sentence,
+            host=shell.name,
+            outcome=outcome,
+            seconds=round(monotonic() - started, 2),
+            findings=tuple(change.tells(shell)) if change.tells else (),
         )
 
     return Task(

@@ -140,12 +140,12 @@ class Runbook:
         try:
             if one_at_a_time or len(tasks) == 1:
                 for shell, one in tasks:
-                    self.journal.records.append(_outcome(number, sentence, shell, one))
+                    self._done(_outcome(number, sentence, shell, one))
             else:
                 futures = [(shell, one.submit()) for shell, one in tasks]
                 wait([future for _, future in futures])
                 for shell, future in futures:
-                    self.journal.records.append(_outcome(number, sentence, shell, future.result))
+                    self._done(_outcome(number, sentence, shell, future.result))
         finally:
             self._unread += [
                 (shell, c) for shell, change in changes for c in change.commands if isinstance(c, LongCommand)
@@ -160,6 +160,11 @@ class Runbook:
         write_journal(self.first, self.journal)
         while self._unread:
             forget(*self._unread.pop())
+
+    def _done(self, record: Record) -> None:
+        self.journal.records.append(record)
+        for finding in record.findings:
+            self.find(f"{record.host}: {finding}")
 
     def _end(self, number: str, ends: Force | None) -> None:
         if ends is not None:

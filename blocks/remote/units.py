@@ -146,6 +146,12 @@ def forget(shell: Shell, long: LongCommand) -> None:
     shell.run(script(f"systemctl stop {long.unit}; systemctl reset-failed {long.unit} 2>/dev/null || :", quiet=True))
 
 
+def read_log(shell: Shell, long: LongCommand) -> list[str]:
+    """Return the last lines (64 KiB) that the command wrote."""
+    text = shell.run(script('[ ! -e "$1" ] || tail -c 65536 "$1"', long.log, quiet=True)).stdout
+    return text.splitlines()
+
+
 class _Tail:
     """Follows a log file, a few kilobytes a look."""
 

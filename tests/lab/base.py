@@ -111,6 +111,15 @@ def build(paths: Paths, progress: Progress, fresh: bool = False) -> Base:
     return base
 
 
+def unfinished(target: Path) -> Path:
+    """Returns the name under which a part of the cache is built.
+
+    It is another one in each process, so that a child which an interrupted build has left running cannot write into
+    the next build.
+    """
+    return target.with_name(f".{os.getpid()}-{target.name}")
+
+
 def prune(paths: Paths, keep: Iterable[Path]) -> None:
     """Removes from the cache what was made from earlier versions of the lab's files."""
     kept = set(keep)
@@ -130,7 +139,7 @@ def discard(*directories: Path) -> None:
 def _bootstrap(target: Path, packages: str, progress: Progress) -> None:
     if target.exists():
         return
-    building = target.with_name(f".{target.name}")
+    building = unfinished(target)
     options = ["--mode=root", "--variant=minbase", "--format=directory", f"--include={packages}"]
     run(["mmdebstrap", *options, "bookworm", building], what=f"mmdebstrap {target.name}")
     building.rename(target)
@@ -138,7 +147,7 @@ def _bootstrap(target: Path, packages: str, progress: Progress) -> None:
 
 
 def _prepare(base: Base, image: Path, progress: Progress) -> None:
-    building = base.path.with_name(f".{base.path.name}")
+    building = unfinished(base.path)
     new = Base(building, base.rootfs)
     (building / "host-keys").mkdir(parents=True)
     _make_key(new.key, "lab")

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.lab.base import Base, digest, prune
+from tests.lab.base import Base, digest, prune, unfinished
 from tests.lab.paths import Paths
 from tests.lab.settings import HOSTS
 from tests.lab.shell import SCRIPTS, run
@@ -22,7 +22,7 @@ def formed(paths: Paths, base: Base, size_mb: int) -> Path:
 
 def save(paths: Paths, base: Base, target: Path) -> None:
     """Moves the disks of stopped hosts into the cache, and removes those that were made from earlier versions."""
-    new = target.with_name(f".{target.name}")
+    new = unfinished(target)
     new.mkdir()
     for name in HOSTS:
         shutil.rmtree(paths.disk(name) / "work")

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from shlex import quote
 
 from tests.lab import network, processes
@@ -39,12 +40,13 @@ class Machines:
             boot = SCRIPTS / "boot-host.sh"
             processes.start(["bash", boot, name, disk, base.lower, base.store, host.netns, PREFIX, pid1])
         for name in names:
-            wait_until(f"{name} did not let heat-admin in", lambda name=name: self._login(name), timeout=60)  # type: ignore[misc]
+            wait_until(f"{name} did not let heat-admin in", partial(self._login, name), timeout=60)
 
     def _login(self, name: str) -> str:
         if processes.init(HOSTS[name]) is None:
-            log = (self.paths.disk(name) / "console.log").read_text(errors="replace")
-            return f"no first process; its console: {log[-500:]}"
+            console = self.paths.disk(name) / "console.log"
+            log = console.read_text(errors="replace") if console.exists() else "nothing yet"
+            return f"no first process; its console: {log[-500:].strip()}"
         result = self.ssh(name, "true", check=False)
         return "" if result.returncode == 0 else result.stderr.strip() or f"exit code {result.returncode}"
 
