@@ -299,9 +299,11 @@ def _hand_over(steps: Steps, job: Job) -> None:
     steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
     steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
     _restart_checks(steps, job)
-    adopt = pacemaker.manage_and_adopt(job.facts.bundle, job.bounds.adopt_s)
+    manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
+    adopt = pacemaker.adopt(job.facts.bundle, job.bounds.adopt_s)
     try:
-        steps.step("25", "Set the Galera resource to managed mode", job.first, adopt, always=True, ends=job.unmanaged)
+        steps.step("25", "Set the Galera resource to managed mode", job.first, manage, always=True, ends=job.unmanaged)
+        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, adopt, always=True)
     except StepFailed as failure:
         if not isinstance(failure.__cause__, WaitExpired):
             raise
@@ -326,7 +328,7 @@ def _restart(steps: Steps, job: Job) -> None:
         "23",
         "Restart the MySQL container",
         job.hosts,
-        lambda host: containers.restart(job.server(host).container, grace_s=0),
+        lambda host: containers.restart(job.server(host).container),
     )
     _restart_checks(steps, job)
     promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
@@ -338,7 +340,7 @@ def _restart_checks(steps: Steps, job: Job) -> None:
         "24",
         "Restart the clustercheck container",
         job.hosts,
-        lambda host: containers.restart(job.facts.checks[host.name]),
+        lambda host: containers.restart_service(job.facts.checks[host.name]),
     )
 
 

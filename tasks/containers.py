@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.remote.command import Command, question
+from blocks.remote.command import Command, question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.change import Change, Wait
@@ -68,16 +68,34 @@ def start(container: str) -> Change:
     )
 
 
-def restart(container: str, grace_s: int | None = None) -> Change:
-    """Restart a container.
-
-    Args:
-        container: Its name.
-        grace_s: Seconds between SIGTERM and SIGKILL; podman's own if None.
-    """
-    grace = () if grace_s is None else ("--time", str(grace_s))
+def restart(container: str) -> Change:
+    """Restart a container at once; its process would ignore SIGTERM."""
     return Change(
-        (Command(("podman", "container", "restart", *grace, container)),),
+        (Command(("podman", "container", "restart", "--time", "0", container)),),
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+# Stopped in both ways, since a unit that has failed does not stop its container, and a container that goes on running
+# goes on seeing the data directory that was moved aside.
+_RESTART_SERVICE = """
+unit="tripleo_$1.service"
+systemctl cat "$unit" >/dev/null 2>&1 || exec podman container restart "$1"
+systemctl stop "$unit"
+podman container stop "$1" >/dev/null
+systemctl reset-failed "$unit" 2>/dev/null || :
+systemctl start "$unit"
+"""
+
+
+def restart_service(container: str) -> Change:
+    """Restart a container that TripleO runs as a systemd unit (`tripleo_<name>`), through the unit where there is one.
+
+    Behind the unit's back, podman's restart races with systemd's own, and may leave the unit failed though the container
+    runs.
+    """
+    return Change(
+        (script(_RESTART_SERVICE, container, quiet=True),),
         until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
     )
 

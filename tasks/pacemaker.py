@@ -26,6 +26,7 @@ class Bundle:
         promoted: How many replicas are promoted.
         replicas: How many there are.
         blocked: Replicas that Pacemaker has given up on.
+        connected: Replicas whose container Pacemaker can speak with.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Bundle:
     promoted: int
     replicas: int
     blocked: int
+    connected: int
 
 
 def parse_bundle(host: str, xml: str, name: str) -> Bundle:
@@ -56,6 +58,11 @@ def parse_bundle(host: str, xml: str, name: str) -> Bundle:
                 promoted=sum(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
                 replicas=len(list(bundle.iter("replica"))),
                 blocked=sum(one.get("blocked") == "true" for one in galera),
+                connected=sum(
+                    one.get("role") == "Started" and one.get("failed") != "true"
+                    for one in resources
+                    if one.get("resource_agent", "").endswith(":remote")
+                ),
             )
     known = sorted(bundle.get("id", "?") for bundle in root.iter("bundle"))
     raise HostError(
@@ -115,21 +122,38 @@ def manage(name: str, within_s: float) -> Change:
     )
 
 
-def manage_and_adopt(name: str, within_s: float) -> Change:
-    """Give the bundle back and let Pacemaker look again at what runs: it finds the cluster that was formed by hand.
+def manage_again(name: str, within_s: float) -> Change:
+    """Give the bundle back and wait until Pacemaker has found its way into every container.
+
+    The containers were restarted behind its back, so their connections are lost; asked to refresh before they are back, it
+    would wait a minute for replies that do not come.
+    """
+    connected = Wait(f"{name}'s connections", _CONNECTED, lambda shell: _connections(shell, name), within_s)
+    return Change(
+        (Command(("pcs", "resource", "manage", name)),),
+        already=lambda shell: read_bundle(shell, name).managed,
+        until=connected,
+    )
+
+
+def adopt(name: str, within_s: float) -> Change:
+    """Let Pacemaker look again at what runs: it finds the cluster that was formed by hand.
 
     Args:
         name: The bundle.
         within_s: Seconds until every replica must be promoted.
     """
-    return Change(
-        (
-            Command(("pcs", "resource", "manage", name)),
-            Command(("pcs", "resource", "refresh", name), timeout_s=120),
-        ),
-        already=lambda shell: _charge(shell, name) == "managed" and _promotion(shell, name) == _ALL,
-        until=all_promoted(name, within_s),
-    )
+    # Its exit code says whether all replies came in time; whether it was any use, the promotion says.
+    refresh = Command(("pcs", "resource", "refresh", name), timeout_s=20, ok=(0, 1, 124), quiet=True)
+    return Change((refresh,), already=lambda shell: _promotion(shell, name) == _ALL, until=all_promoted(name, within_s))
+
+
+_CONNECTED = "all up"
+
+
+def _connections(shell: Shell, name: str) -> str:
+    bundle = read_bundle(shell, name)
+    return _CONNECTED if bundle.connected == bundle.replicas else f"{bundle.connected} of {bundle.replicas} up"
 
 
 _ALL = "all Promoted"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.paths import Paths
+from tests.lab.processes import mounts
 from tests.lab.settings import (
     CONTROLLERS,
     HOST_PACKAGES,
@@ -114,8 +115,8 @@ def build(paths: Paths, progress: Progress, fresh: bool = False) -> Base:
 def unfinished(target: Path) -> Path:
     """Returns the name under which a part of the cache is built.
 
-    It is another one in each process, so that a child which an interrupted build has left running cannot write into
-    the next build.
+    It is another one in each process, so that nothing which an interrupted build has left running can write into the
+    next build.
     """
     return target.with_name(f".{os.getpid()}-{target.name}")
 
@@ -133,7 +134,10 @@ def discard(*directories: Path) -> None:
         if path.exists():
             gone = path.with_name(f".gone-{os.getpid()}-{path.name.lstrip('.')}")
             path.rename(gone)
-            shutil.rmtree(gone)
+            for point in mounts(gone):
+                run(["umount", point])
+            # Not shutil.rmtree: it would go on into what is mounted there by then.
+            run(["rm", "--recursive", "--force", "--one-file-system", gone])
 
 
 def _bootstrap(target: Path, packages: str, progress: Progress) -> None:
@@ -141,7 +145,9 @@ def _bootstrap(target: Path, packages: str, progress: Progress) -> None:
         return
     building = unfinished(target)
     options = ["--mode=root", "--variant=minbase", "--format=directory", f"--include={packages}"]
-    run(["mmdebstrap", *options, "bookworm", building], what=f"mmdebstrap {target.name}")
+    # Ends with this process, even if that is killed, and takes its mounts along.
+    contained = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child"]
+    run([*contained, "mmdebstrap", *options, "bookworm", building], what=f"mmdebstrap {target.name}")
     building.rename(target)
     progress(f"root file system {target.name}")
 

@@ -11,7 +11,7 @@ from tests.lab.shell import SCRIPTS, run
 _HERE = Path(__file__).resolve().parent
 _SOURCES = (
     *(SCRIPTS / name for name in ("controller.sh", "bundles.sh")),
-    *(_HERE / name for name in ("cluster.py", "databases.py", "sql/schemas.sql")),
+    *(_HERE / name for name in ("forming.py", "databases.py", "sql/schemas.sql")),
 )
 
 

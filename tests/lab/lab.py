@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.lab import cache, cluster, databases, files, network, processes
+from tests.lab import cache, cluster, databases, files, forming, network, processes
 from tests.lab.base import Base, build, discard, install_packages
 from tests.lab.machines import Machines
 from tests.lab.paths import LOCK, Paths
@@ -116,11 +116,11 @@ class Lab:
         self.machines.boot(HOSTS, base)
         self.progress("five hosts up for the first time")
         self._give_undercloud_key()
-        cluster.form(self.machines, self.progress)
+        forming.form(self.machines, self.progress)
         cluster.wait_healthy(self.machines, _HEALTHY_SECONDS)
         self.progress("all three promoted")
         databases.create(self.machines, size_mb, self.progress)
-        cluster.stop(self.machines)
+        forming.stop(self.machines)
         self.progress("cluster stopped cleanly")
         self.machines.kill(HOSTS)
         cache.save(self.paths, base, formed)

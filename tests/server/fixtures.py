@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from deployments.project import PROJECT
 
@@ -133,6 +134,22 @@ class PrefectServer:
         """Run `prefect WORDS`, the console script, against this server."""
         return _run([str(Path(sys.executable).with_name("prefect")), *words], cwd, self.env(), timeout_s)
 
+    def api(self, method: str, path: str, json: Any = None) -> Any:
+        """Send a request to the API, and return its answer.
+
+        While SQLite is busy with another write the server answers 503; Prefect's own clients ask again, and so does
+        this one.
+
+        Raises:
+            httpx.HTTPStatusError: for any other answer that is no success.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception(_is_busy), wait=wait_random(0.2, 1), stop=stop_after_delay(30), reraise=True
+        ):
+            with attempt:
+                answer = httpx.request(method, f"{self.url}{path}", json=json, timeout=30).raise_for_status()
+        return answer.json() if answer.content else None
+
     def stop(self) -> None:
         """End the server."""
         self._background.stop()
@@ -180,6 +197,10 @@ class Worker:
         self._background.check_alive()
         answer = httpx.post(f"{server.url}/work_pools/runbooks/workers/filter", json={}, timeout=10)
         return answer.is_success and any(worker["status"] == "ONLINE" for worker in answer.json())
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 def _run(words: list[str], cwd: Path, env: dict[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:

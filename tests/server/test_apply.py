@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.server.fixtures import PrefectServer, free_port
@@ -37,8 +36,7 @@ def apply(server: PrefectServer, site: Path, folder: Path, *more: str, code: int
 
 def everything_on(server: PrefectServer) -> dict[str, Any]:
     """Return all that the server holds, with the times at which each thing was changed."""
-    with httpx.Client(base_url=server.url, timeout=30) as client:
-        return {path: client.post(f"/{path}", json=body).raise_for_status().json() for path, body in EVERYTHING.items()}
+    return {path: server.api("POST", f"/{path}", body) for path, body in EVERYTHING.items()}
 
 
 def actions(lines: list[str]) -> set[str]:
@@ -137,19 +135,18 @@ def test_only_what_differs_is_changed(server: PrefectServer, site_file: Path, gr
 
 @pytest.mark.usefixtures("first")
 def test_what_an_operator_switched_stays_switched(server: PrefectServer, site_file: Path, greetings: Path) -> None:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
-        deployment = client.get("/deployments/name/say-hello/say-hello").json()
-        client.patch(f"/deployments/{deployment['id']}", json={"paused": True, "tags": ["mine"]}).raise_for_status()
-        lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
-        assert [line.split(maxsplit=1)[1] for line in lines] == ["deployment say-hello (tags)"]
-        deployment = client.get("/deployments/name/say-hello/say-hello").json()
-        assert (deployment["paused"], deployment["tags"]) == (True, ["greeting"])
-        client.post(f"/deployments/{deployment['id']}/resume_deployment").raise_for_status()
+    before = server.api("GET", "/deployments/name/say-hello/say-hello")
+    server.api("PATCH", f"/deployments/{before['id']}", {"paused": True, "tags": ["mine"]})
+    lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in lines] == ["deployment say-hello (tags)"]
+    after = server.api("GET", "/deployments/name/say-hello/say-hello")
+    assert (after["id"], after["paused"], after["tags"]) == (before["id"], True, ["greeting"])
+    server.api("POST", f"/deployments/{after['id']}/resume_deployment")
 
 
 @pytest.mark.usefixtures("first")
 def test_a_lock_that_was_widened_is_narrowed(server: PrefectServer, site_file: Path, greetings: Path) -> None:
-    httpx.patch(f"{server.url}/v2/concurrency_limits/runbook-lab", json={"limit": 5}).raise_for_status()
+    server.api("PATCH", "/v2/concurrency_limits/runbook-lab", {"limit": 5})
     lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
     assert [line.split(maxsplit=1)[1] for line in lines] == ["lock runbook-lab (limit)"]
 
@@ -161,14 +158,14 @@ def test_with_a_second_site_none_is_the_default(
     assert _default_site(server) == {"site": "lab"}
     apply(server, write_site(tmp_path, "second"), greetings)
     assert _default_site(server) == {}
-    document = httpx.get(f"{server.url}/block_types/slug/openstack-site/block_documents/name/second").json()
-    httpx.delete(f"{server.url}/block_documents/{document['id']}").raise_for_status()
+    document = server.api("GET", "/block_types/slug/openstack-site/block_documents/name/second")
+    server.api("DELETE", f"/block_documents/{document['id']}")
     apply(server, site_file, greetings)
     assert _default_site(server) == {"site": "lab"}
 
 
 def _default_site(server: PrefectServer) -> Any:
-    return httpx.get(f"{server.url}/deployments/name/say-hello/say-hello").json()["parameters"]
+    return server.api("GET", "/deployments/name/say-hello/say-hello")["parameters"]
 
 
 @pytest.mark.usefixtures("first")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.server.fixtures import PrefectServer, Worker, wait_until
@@ -49,18 +48,17 @@ def test_a_wrong_parameter_is_refused_before_a_run_exists(server: PrefectServer)
 @pytest.fixture
 def scheduled(server: PrefectServer) -> Iterator[str]:
     """Switch the schedule of say-hello-often on, for the length of a test; the id of the deployment."""
-    with httpx.Client(base_url=server.url, timeout=30) as client:
-        deployment = client.get("/deployments/name/say-hello-often/say-hello-often").json()
-        path = f"/deployments/{deployment['id']}/schedules/{deployment['schedules'][0]['id']}"
-        client.patch(path, json={"active": True}).raise_for_status()
-        yield deployment["id"]
-        client.patch(path, json={"active": False}).raise_for_status()
+    deployment = server.api("GET", "/deployments/name/say-hello-often/say-hello-often")
+    path = f"/deployments/{deployment['id']}/schedules/{deployment['schedules'][0]['id']}"
+    server.api("PATCH", path, {"active": True})
+    yield deployment["id"]
+    server.api("PATCH", path, {"active": False})
 
 
 def test_a_scheduled_run_appears_and_runs(server: PrefectServer, worker: Worker, scheduled: str) -> None:
     def runs() -> list[Any]:
         body = {"deployments": {"id": {"any_": [scheduled]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-        return list(httpx.post(f"{server.url}/flow_runs/filter", json=body, timeout=30).raise_for_status().json())
+        return list(server.api("POST", "/flow_runs/filter", body))
 
     begin = time.monotonic()
     wait_until("a scheduled run of say-hello-often completes", lambda: bool(runs()), timeout_s=75, every_s=1)

@@ -1,0 +1,1 @@
+"""The demo: a Galera cluster in the lab is destroyed, and restore-galera brings it back."""

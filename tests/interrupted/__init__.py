@@ -1,0 +1,1 @@
+"""Every point at which a run can die."""

@@ -1,0 +1,1 @@
+"""restore-galera on the lab's hosts."""

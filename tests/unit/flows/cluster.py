@@ -1,0 +1,281 @@
+"""Three controllers in memory: what restore-galera does to them is what they are like afterwards.
+
+They know as little of MariaDB as the tests need: what is in a data directory, which server runs, who forms a cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from blocks.remote.command import Command
+from blocks.remote.shell import LineSink, Result
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.control_plane import DUMP_TEXT, GRANTS_TEXT, directory
+from tests.unit.tasks.crm import Replica, pacemaker_1_1
+from tests.unit.tasks.samples import HOSTS
+
+
+class Killed(BaseException):
+    """The process that runs the flow is gone."""
+
+
+@dataclass
+class Cluster:
+    """What the controllers share.
+
+    Attributes:
+        managed: Whether Pacemaker is in charge of the bundle.
+        adopts: Whether it takes over a cluster that was formed by hand; one that it has started itself, it knows.
+        kill_at: The number of the changing command at which the flow's process dies; 0 for never.
+        after: Whether that command takes effect still.
+    """
+
+    managed: bool = True
+    adopts: bool = True
+    kill_at: int = 0
+    after: bool = False
+    changes: int = 0
+    dead: bool = False
+    started: bool = False
+    nodes: list[Controller] = field(default_factory=list)
+
+    @property
+    def members(self) -> list[Controller]:
+        return [node for node in self.nodes if node.server == "member"]
+
+    def manage(self) -> None:
+        """Pacemaker starts what does not run, as it does after a restart."""
+        self.managed = True
+        if not self.members:
+            for node in self.nodes:
+                node.running, node.server = True, "member"
+            self.started = True
+
+
+def make_cluster() -> Cluster:
+    """Three controllers with a database that is broken: `original` on each."""
+    cluster = Cluster()
+    cluster.nodes = [Controller(number, cluster) for number in range(len(HOSTS))]
+    return cluster
+
+
+class Controller(FakeShell):
+    """One controller.
+
+    Attributes:
+        data: What is in the data directory: `original`, nothing (""), `system` tables, all that was `imported`; None
+            if there is none.
+        kept: What lies in directories beside it.
+        running: Whether the database's container runs.
+        server: None, `alone` or `member`.
+        password: Whether root has one.
+        rules: How many rules block the clients.
+        units: State of each transient unit: `ended`, `failed`.
+        files: Copies of the dump in the data directory.
+        journals: Journal files.
+    """
+
+    def __init__(self, number: int, cluster: Cluster) -> None:
+        super().__init__(HOSTS[number])
+        self.cluster = cluster
+        self.container = f"galera-bundle-podman-{number}"
+        self.data: str | None = "original"
+        self.kept: dict[str, str | None] = {}
+        self.running, self.password, self.rules = True, True, 0
+        self.server: str | None = None
+        self.units: dict[str, str] = {}
+        self.files: set[str] = set()
+        self.journals: dict[str, str] = {}
+        self._answer_questions()
+        self._take_orders()
+
+    def run(self, command: Command, on_line: LineSink | None = None) -> Result:
+        if self.cluster.dead:
+            raise Killed
+        return super().run(command, on_line)
+
+    # -- questions
+
+    def _answer_questions(self) -> None:
+        self.on("tail -c", ".log", say="")
+        self.on("mountpoint -q", say=lambda _: directory(saves=tuple(self.kept)))
+        self.on("container ls", "name=galera-bundle", say=f"{self.container}\n")
+        self.on("container ls", "name=clustercheck", say="clustercheck\n")
+        self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")
+        self.on("/comm", say=lambda _: "/proc/7/comm\n" if self.server else "")
+        self.on("iptables -w -C", say=lambda _: 0 if self.rules else 1)
+        self.on("crm_mon", say=lambda _: self._crm_mon())
+        self.on("test -e", say=lambda asked: 0 if asked.words[-1] in self.kept else 1)
+        self.on("stat -c", "%u:%g", say="")
+        self.on("mysqladmin", "ping", say=lambda _: 0 if self.server else 1)
+        self.on("mysql --defaults", "--batch", say=self._sql)
+        self.on(
+            "podman exec",
+            "clustercheck",
+            say=lambda _: "Galera cluster node is synced.\n" if self.server == "member" else 1,
+        )
+        self.on("podman exec", " true", say=lambda asked: 0 if self.running or "clustercheck" in asked.words else 125)
+        self.on("/dev/tcp", say=lambda _: "10\n" if self.cluster.members and not self.rules else 1)
+        self.on("systemctl show", say=self._unit)
+        self.on("*.json", say=lambda _: "".join(self.journals.values()))
+
+    def _crm_mon(self) -> str:
+        managed, promoted = self.cluster.managed, self.cluster.adopts or self.cluster.started
+        roles = ["Master" if node.server == "member" and promoted else "Slave" for node in self.cluster.nodes]
+        return pacemaker_1_1([Replica(role, managed=managed) for role in roles], managed)
+
+    def _sql(self, asked: Command) -> str | int:
+        if self.server is None:
+            return 1
+        if asked.stdin == "SELECT 1":
+            return 0 if self.password else 1
+        if "wsrep" not in (asked.stdin or ""):
+            return "nova\t%\nroot\tlocalhost\n"
+        state, status = ("Synced", "Primary") if self.server == "member" else ("Initialized", "Disconnected")
+        return (
+            f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\t{status}\n"
+            f"wsrep_cluster_size\t{len(self.cluster.members)}\nwsrep_cluster_state_uuid\tone\n"
+        )
+
+    def _unit(self, asked: Command) -> str:
+        state = self.units.get(asked.words[2])
+        if state is None:
+            return "LoadState=not-found\nActiveState=inactive\n"
+        result = "success\nActiveState=active\nSubState=exited" if state == "ended" else "exit-code\nActiveState=failed"
+        return f"LoadState=loaded\nExecMainStatus={0 if state == 'ended' else 1}\nResult={result}\n"
+
+    # -- orders
+
+    def order(self, *words: str, do: object) -> None:
+        """Say what an order does; the process that gave it may die before it or after it."""
+
+        def obey(asked: Command) -> str | int:
+            self.cluster.changes += 1
+            dies = self.cluster.changes == self.cluster.kill_at
+            if dies and not self.cluster.after:
+                self.cluster.dead = True
+                raise Killed
+            answer = do(asked)  # type: ignore[operator]
+            if dies:
+                self.cluster.dead = True
+                raise Killed
+            return answer if isinstance(answer, int) else ""
+
+        self.on(*words, say=obey)
+
+    def _take_orders(self) -> None:
+        self.order("iptables -w -I", do=lambda _: self._set(rules=self.rules + 1))
+        self.order("iptables -w -D", do=lambda _: self._set(rules=0))
+        self.order("pcs resource unmanage", do=lambda _: setattr(self.cluster, "managed", False))
+        self.order("pcs resource manage", do=lambda _: self.cluster.manage())
+        self.order("pcs resource refresh", do=lambda _: None)
+        self.order("container stop", self.container, do=lambda _: self.stop())
+        self.order("container start", self.container, do=lambda _: self._set(running=True))
+        self.order("container restart", self.container, do=lambda _: self._set(server=None))
+        self.order("tripleo_", "bash clustercheck", do=lambda _: None)
+        self.order("mv -T", do=self._keep)
+        self.order("rm -rf", do=self._discard)
+        self.order("mkdir -p", do=lambda _: self._set(data=self.data or ""))
+        for word in ("chown", "chmod", "chcon", "install -d -o mysql", "/root/.my.cnf.bck"):
+            self.order(word, do=lambda _: None)
+        self.order("mysqladmin", "shutdown", do=self._shut_down)
+        self.order("for _ in $(seq", do=lambda _: None)
+        self.order("mysqld_safe", "--skip-networking", do=self._start_alone)
+        self.order("mysqld_safe", "--wsrep-cluster-address", do=self._start_member)
+        self.order("mysql --no-defaults", do=self._set_password)
+        self.order("mysql --defaults", "-i", do=lambda _: None if self.server else 1)
+        self.on("mysql --defaults", "--batch", say=self._sql)
+        self.order("install -m 600 /home", do=lambda asked: self.files.add(asked.words[-1]))
+        self.order("rm -f -- ", do=self._remove)
+        self.order("systemd-run --quiet", "openstack-runbooks-undo", do=lambda _: None)
+        self.order("systemd-run --quiet", "mysql_install_db", do=self._create)
+        self.order("systemd-run --quiet", "restore-galera-load", do=self._load)
+        self.order("systemctl stop", do=self._forget)
+        self.order("cat >", "current.json", do=self._write_journal)
+        self.order("mv /", "current.json", do=lambda _: self._close_journal())
+
+    def _set(self, **changes: object) -> None:
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def stop(self) -> None:
+        """The container stops, with all that runs in it."""
+        self.running, self.server = False, None
+
+    def _keep(self, asked: Command) -> int:
+        kept = asked.words[-1]
+        if kept in self.kept:
+            return 17
+        self.kept[kept], self.data = self.data, None
+        return 0
+
+    def _discard(self, asked: Command) -> int:
+        if asked.words[-1] not in self.kept:
+            return 1
+        assert self.server is None, "data is discarded under a running server"
+        self.data = None
+        self.files.clear()
+        return 0
+
+    def _shut_down(self, _: Command) -> int:
+        was, self.server = self.server, None
+        return 0 if was else 1
+
+    def _start_alone(self, _: Command) -> int:
+        if not self.running or not self.data:
+            return 0  # mysqld_safe is detached: its failure is seen by waiting
+        self.server = "alone"
+        return 0
+
+    def _start_member(self, asked: Command) -> int:
+        if not self.running or not self.data:
+            return 0
+        if asked.words[-1].endswith("gcomm://"):
+            assert not self.cluster.members, "a second cluster is founded beside a living member"
+        elif self.cluster.members:
+            self.data = self.cluster.members[0].data
+        else:
+            return 0
+        self.server = "member"
+        return 0
+
+    def _set_password(self, _: Command) -> int:
+        self.password = self.server == "alone"
+        return 0 if self.password else 1
+
+    def _create(self, asked: Command) -> int:
+        unit = next(word for word in asked.words if word.startswith("--unit=")).removeprefix("--unit=")
+        assert unit not in self.units, "systemd refuses a unit that it has"
+        self.units[unit] = "ended" if self.running and self.data is not None else "failed"
+        if self.running and self.data == "":
+            self.data, self.password = "system", False
+        return 0
+
+    def _load(self, asked: Command) -> int:
+        unit = next(word for word in asked.words if word.startswith("--unit=")).removeprefix("--unit=")
+        assert unit not in self.units, "systemd refuses a unit that it has"
+        good = self.server == "alone" and len(self.files) == 2
+        self.units[unit] = "ended" if good else "failed"
+        if good:
+            self.data = "imported"
+        return 0
+
+    def _forget(self, asked: Command) -> int:
+        line = " ".join(asked.words)
+        self.units = {unit: state for unit, state in self.units.items() if unit not in line}
+        return 0
+
+    def _remove(self, asked: Command) -> int:
+        self.files -= set(asked.words)
+        return 0
+
+    def _write_journal(self, asked: Command) -> int:
+        self.journals["current.json"] = asked.stdin or ""
+        return 0
+
+    def _close_journal(self) -> int:
+        self.journals["closed.json"] = self.journals.pop("current.json")
+        return 0
+
+
+__all__ = ["DUMP_TEXT", "GRANTS_TEXT", "Cluster", "Controller", "Killed", "make_cluster"]

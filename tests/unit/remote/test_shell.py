@@ -1,0 +1,338 @@
+"""The shell trusts pinned keys alone, judges how a command ended, and shows no secret. Nothing is connected here."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import fabric
+import paramiko
+import pytest
+from invoke.exceptions import CommandTimedOut as InvokeTimedOut
+
+import blocks.remote.shell
+from blocks.remote.command import command, question
+from blocks.remote.errors import (
+    CommandFailed,
+    CommandTimedOut,
+    ConnectionLost,
+    HostKeyRejected,
+    LoginRejected,
+    Stopped,
+    Unreachable,
+)
+from blocks.remote.shell import Access, Shell
+
+ADDRESS = "192.0.2.7"
+KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Access:
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"{ADDRESS} {KEY}\n[jump.example.com]:2222 {KEY}\n")
+    return Access("heat-admin", tmp_path / "key", known_hosts)
+
+
+# -- which keys are trusted
+
+
+def fail_to_open(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[fabric.Connection]:
+    """Let every connection fail with this error before it is made; those that were tried are in the list."""
+    tried: list[fabric.Connection] = []
+
+    def stop(connection: fabric.Connection) -> None:
+        tried.append(connection)
+        raise error
+
+    monkeypatch.setattr(fabric.Connection, "open", stop)
+    return tried
+
+
+def connection_of(monkeypatch: pytest.MonkeyPatch, access: Access) -> fabric.Connection:
+    """Return the connection that a shell was about to open."""
+    tried = fail_to_open(monkeypatch, OSError("no connection in a unit test"))
+    with pytest.raises(Unreachable):
+        Shell("controller-1", ADDRESS, access).run(command("true"))
+    return tried[0]
+
+
+def policy_of(client: paramiko.SSHClient) -> object:
+    return client._policy  # type: ignore[attr-defined]
+
+
+def test_an_unknown_host_key_is_refused(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    assert isinstance(policy_of(connection_of(monkeypatch, access).client), paramiko.RejectPolicy)
+
+
+def test_the_keys_of_the_sites_file_are_trusted_and_no_others(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    client = connection_of(monkeypatch, access).client
+    assert sorted(client._system_host_keys.keys()) == [ADDRESS, "[jump.example.com]:2222"]
+    assert len(client.get_host_keys()) == 0
+
+
+def test_the_jump_host_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    through = Access(access.user, access.key, access.known_hosts, jump_host="stack@jump.example.com:2222")
+    gateway = connection_of(monkeypatch, through).gateway
+    assert (gateway.user, gateway.host, gateway.port) == ("stack", "jump.example.com", 2222)
+    assert isinstance(policy_of(gateway.client), paramiko.RejectPolicy)
+    assert gateway.client._system_host_keys.lookup("[jump.example.com]:2222") is not None
+
+
+def test_only_the_sites_key_is_offered(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    connection = connection_of(monkeypatch, access)
+    assert connection.user == "heat-admin"
+    arguments = connection.connect_kwargs
+    assert (arguments["allow_agent"], arguments["look_for_keys"]) == (False, False)
+    assert arguments["key_filename"] in (str(access.key), [str(access.key)])
+
+
+def test_the_operators_own_ssh_configuration_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, access: Access, tmp_path: Path
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host *\n  User intruder\n  ProxyJump elsewhere\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    connection = connection_of(monkeypatch, access)
+    assert (connection.user, connection.gateway) == ("heat-admin", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (
+            paramiko.BadHostKeyException(ADDRESS, *(paramiko.Ed25519Key(data=base64.b64decode(KEY.split()[1])),) * 2),
+            HostKeyRejected,
+            "not the pinned one",
+        ),
+        (paramiko.SSHException(f"Server '{ADDRESS}' not found in known_hosts"), HostKeyRejected, "has no host key in"),
+        (paramiko.AuthenticationException("no"), LoginRejected, "heat-admin"),
+        (TimeoutError("timed out"), Unreachable, "within 10 s"),
+        (ConnectionRefusedError(111, "refused"), Unreachable, "refused"),
+        (EOFError(), Unreachable, "no SSH session"),
+        (paramiko.SSHException("Error reading SSH protocol banner"), Unreachable, "banner"),
+    ],
+)
+def test_why_there_is_no_connection_is_told(
+    monkeypatch: pytest.MonkeyPatch, access: Access, error: Exception, raised: type[Exception], said: str
+) -> None:
+    fail_to_open(monkeypatch, error)
+    with pytest.raises(raised, match=said) as told:
+        Shell("controller-1", ADDRESS, access).run(command("true"))
+    assert str(told.value).startswith("controller-1: ")
+    assert "HINT" in str(told.value)
+
+
+# -- what a command's end means
+
+
+class Ends:
+    """How a command ends on a faked connection."""
+
+    def __init__(self, exit_code: int = 0, stdout: str = "", stderr: str = "", error: Exception | None = None) -> None:
+        self.exit_code, self.stdout, self.stderr, self.error = exit_code, stdout, stderr, error
+
+
+class Faked:
+    """Stands in for Fabric's Connection.
+
+    Attributes:
+        ends: How each command ends, one after the other; the last one stays.
+        opened: How often it was opened.
+        lines: The lines that the host's shell got.
+        sent: What went into standard input.
+        inputs_closed: How many inputs were ended.
+        meanwhile: Called while a command runs.
+    """
+
+    def __init__(self, *ends: Ends) -> None:
+        self.ends = list(ends) or [Ends()]
+        self.opened = self.inputs_closed = 0
+        self.lines: list[str] = []
+        self.sent = b""
+        self.meanwhile = lambda: None
+        self.is_connected = False
+        self.client = SimpleNamespace(
+            set_missing_host_key_policy=lambda policy: None, load_system_host_keys=lambda path: None
+        )
+        self.transport = SimpleNamespace(set_keepalive=lambda seconds: None, close=lambda: None)
+
+    def __call__(self, *_: object, **__: object) -> Faked:
+        return self
+
+    def open(self) -> None:
+        self.opened += 1
+        self.is_connected = True
+
+    def close(self) -> None:
+        self.is_connected = False
+
+    def run(self, line: str, **options: Any) -> object:
+        self.lines.append(line)
+        end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+
+        def sendall(data: bytes) -> None:
+            self.sent += data
+
+        def shutdown_write() -> None:
+            self.inputs_closed += 1
+
+        def join() -> object:
+            for text in (end.stdout[:5], end.stdout[5:]):
+                options["out_stream"].write(text)
+            options["err_stream"].write(end.stderr)
+            self.meanwhile()
+            if end.error is not None:
+                raise end.error
+            return SimpleNamespace(exited=end.exit_code, stdout=end.stdout, stderr=end.stderr)
+
+        channel = SimpleNamespace(sendall=sendall, shutdown_write=shutdown_write)
+        return SimpleNamespace(runner=SimpleNamespace(channel=channel), join=join)
+
+
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
+    connection = Faked()
+    monkeypatch.setattr(blocks.remote.shell, "Connection", connection)
+    return connection
+
+
+@pytest.fixture
+def shell(faked: Faked, access: Access) -> Shell:
+    return Shell("controller-1", ADDRESS, access)
+
+
+def test_nothing_is_connected_before_the_first_command(faked: Faked, access: Access) -> None:
+    Shell("controller-1", ADDRESS, access).close()
+    assert faked.opened == 0
+
+
+def test_the_output_and_the_code_come_back(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(3, "out\n", "err\n")]
+    result = shell.run(command("x", ok=(0, 3)))
+    assert (result.exit_code, result.stdout, result.stderr, result.text) == (3, "out\n", "err\n", "out")
+
+
+def test_one_connection_serves_many_commands(faked: Faked, shell: Shell) -> None:
+    shell.run(command("a"))
+    shell.run(command("b"))
+    assert faked.opened == 1
+
+
+def test_standard_input_goes_to_the_command_and_ends(faked: Faked, shell: Shell) -> None:
+    shell.run(command("mysql", stdin="SELECT 'é';"))
+    assert faked.sent == "SELECT 'é';".encode()
+    assert faked.inputs_closed == 1
+    assert "SELECT" not in faked.lines[0]
+
+
+def test_a_command_without_input_gets_its_end_at_once(faked: Faked, shell: Shell) -> None:
+    shell.run(command("cat"))
+    assert (faked.sent, faked.inputs_closed) == (b"", 1)
+
+
+def test_an_unexpected_code_is_a_failure_that_names_the_command(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(2, "some output\n", "mv: cannot move\n")]
+    with pytest.raises(CommandFailed, match=r"controller-1: exit code 2 from `sudo mv a b`\nsome output\nmv: cannot"):
+        shell.run(command("mv", "a", "b"))
+
+
+def test_a_command_without_an_exit_code_means_a_lost_connection(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(-1)]
+    with pytest.raises(ConnectionLost):
+        shell.run(command("reboot"))
+
+
+def test_a_lost_connection_is_opened_again_by_the_next_command(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(-1), Ends(0)]
+    with pytest.raises(ConnectionLost):
+        shell.run(command("a"))
+    shell.run(command("a"))
+    assert faked.opened == 2
+
+
+@pytest.mark.parametrize("error", [OSError("broken pipe"), EOFError(), paramiko.SSHException("no transport")])
+def test_a_connection_that_breaks_is_a_lost_connection(faked: Faked, shell: Shell, error: Exception) -> None:
+    faked.ends = [Ends(error=error)]
+    with pytest.raises(ConnectionLost, match="controller-1"):
+        shell.run(command("a"))
+
+
+def test_a_command_that_its_host_ended_has_timed_out(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(124)]
+    with pytest.raises(CommandTimedOut, match=r"`sudo dd` did not end within 5 s"):
+        shell.run(command("dd", timeout_s=5))
+
+
+def test_a_host_that_no_longer_answers_counts_as_timed_out_too(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(error=InvokeTimedOut(cast("Any", None), 15))]
+    with pytest.raises(CommandTimedOut):
+        shell.run(command("dd", timeout_s=5))
+
+
+def test_a_code_of_124_may_be_allowed(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(124)]
+    assert shell.run(command("x", ok=(0, 124))).exit_code == 124
+
+
+@pytest.mark.parametrize("end", [Ends(-1), Ends(error=OSError("closed"))])
+def test_a_command_that_close_has_ended_was_stopped_and_did_not_lose_its_host(
+    faked: Faked, shell: Shell, end: Ends
+) -> None:
+    faked.ends, faked.meanwhile = [end], shell.close
+    with pytest.raises(Stopped):
+        shell.run(command("sleep", "1d"))
+
+
+def test_a_closed_shell_opens_no_new_connection(faked: Faked, shell: Shell) -> None:
+    shell.close()
+    with pytest.raises(Stopped):
+        shell.run(command("a"))
+    assert faked.opened == 0
+
+
+def test_whole_lines_are_passed_on_and_the_rest_at_the_end(faked: Faked, shell: Shell) -> None:
+    seen: list[str] = []
+    faked.ends = [Ends(0, "one line\r\nanother one\nno end")]
+    shell.run(command("a"), seen.append)
+    assert seen == ["one line", "another one", "no end"]
+
+
+def test_the_lines_of_a_quiet_command_are_not_passed_on(faked: Faked, shell: Shell) -> None:
+    seen: list[str] = []
+    faked.ends = [Ends(0, "the password\n")]
+    shell.run(question("hiera"), seen.append)
+    assert seen == []
+
+
+def test_a_secret_in_a_line_is_masked_even_where_it_comes_in_parts(faked: Faked, shell: Shell, secret: str) -> None:
+    seen: list[str] = []
+    faked.ends = [Ends(0, f"pw {secret}\n")]
+    shell.run(command("a"), seen.append)
+    assert seen == ["pw ********"]
+
+
+def test_the_output_of_a_quiet_command_is_withheld_from_its_error(faked: Faked, shell: Shell) -> None:
+    faked.ends = [Ends(1, "a hash of a password\n")]
+    with pytest.raises(CommandFailed) as failed:
+        shell.run(question("cat", "grants.sql"))
+    assert "hash" not in str(failed.value) + failed.value.output
+    assert "withheld" in str(failed.value)
+
+
+def test_a_secret_in_an_error_is_masked(faked: Faked, shell: Shell, secret: str) -> None:
+    for quiet in (True, False):
+        faked.ends = [Ends(1, f"out {secret}", f"denied: {secret}")]
+        with pytest.raises(CommandFailed) as failed:
+            shell.run(command("mysql", f"-p{secret}", quiet=quiet))
+        assert secret not in str(failed.value) + failed.value.output
+        assert "denied: ********" in str(failed.value)
+
+
+def test_a_secret_in_a_command_that_timed_out_is_masked(faked: Faked, shell: Shell, secret: str) -> None:
+    faked.ends = [Ends(124)]
+    with pytest.raises(CommandTimedOut) as timed_out:
+        shell.run(command("mysql", f"-p{secret}"))
+    assert secret not in str(timed_out.value)

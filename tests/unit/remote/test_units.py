@@ -1,0 +1,176 @@
+"""A long command is a unit of its host: started once, found by a rerun, told when it fails, forgotten when read."""
+
+import pytest
+
+from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, WaitExpired
+from blocks.remote.units import LongCommand, forget, parse_unit_state, run_long, unit_state
+from tests.unit.fakes import FakeClock, FakeShell
+
+LONG = LongCommand(
+    "restore-galera-load", ("podman", "exec", "galera-bundle-podman-0", "bash", "-c", "mysql < dump"), 600
+)
+
+
+def show(
+    load: str = "loaded", active: str = "active", sub: str = "running", result: str = "success", code: int = 0
+) -> str:
+    return f"Result={result}\nExecMainStatus={code}\nLoadState={load}\nActiveState={active}\nSubState={sub}\n"
+
+
+ABSENT = show("not-found", "inactive", "dead")
+RUNNING = show()
+ENDED = show(sub="exited")
+FAILED = show(active="failed", sub="failed", result="exit-code", code=3)
+TIMED_OUT = show(active="failed", sub="failed", result="timeout", code=15)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (ABSENT, "absent"),
+        ("", "absent"),
+        (show("loaded", "inactive", "dead"), "absent"),
+        (show(active="activating", sub="start"), "running"),
+        (RUNNING, "running"),
+        (show(active="deactivating", sub="stop-sigterm", result="timeout"), "running"),
+        (show(active="deactivating", sub="final-sigkill"), "running"),
+        (ENDED, "ended"),
+        (FAILED, "ended"),
+        (TIMED_OUT, "ended"),
+        (show(active="failed", sub="failed", result="signal", code=9), "ended"),
+        (show(active="failed", sub="failed", result="oom-kill", code=9), "ended"),
+    ],
+)
+def test_what_systemd_says_is_one_of_three_words(text: str, word: str) -> None:
+    assert parse_unit_state(text).word == word
+
+
+@pytest.mark.parametrize(
+    ("text", "result", "code"),
+    [(ENDED, "success", 0), (FAILED, "exit-code", 3), (TIMED_OUT, "timeout", 15), ("ExecMainStatus=\n", "", 0)],
+)
+def test_the_result_and_the_exit_code_are_read(text: str, result: str, code: int) -> None:
+    state = parse_unit_state(text)
+    assert (state.result, state.exit_code) == (result, code)
+
+
+def test_the_name_depends_on_every_word() -> None:
+    names = {LongCommand("load", words, 60).unit for words in [("a", "b"), ("a b",), ("b", "a"), ("a", "b", "")]}
+    assert len(names) == 4
+
+
+def test_the_same_command_has_the_same_name_whatever_its_deadline() -> None:
+    assert LongCommand("load", ("a",), 60).unit == LongCommand("load", ("a",), 7200).unit
+
+
+def test_the_name_says_what_it_does_and_is_a_unit_name() -> None:
+    assert LONG.unit.startswith("openstack-runbooks-restore-galera-load-")
+    assert LONG.unit.endswith(".service")
+    assert LONG.unit.replace("-", "").replace(".", "").isalnum()
+
+
+def test_the_command_is_started_as_it_is_written_with_its_deadline_and_a_log_of_its_own() -> None:
+    words = LONG.start.words
+    assert words[-len(LONG.words) - 1 :] == ("--", *LONG.words)
+    assert f"--unit={LONG.unit}" in words
+    assert "--property=RuntimeMaxSec=600" in words
+    assert "--property=RemainAfterExit=yes" in words
+    assert f"--property=StandardOutput=append:{LONG.log}" in words
+
+
+def test_an_operator_sees_the_command_without_the_unit_around_it() -> None:
+    assert LONG.shown.shown == "sudo podman exec galera-bundle-podman-0 bash -c 'mysql < dump'"
+
+
+def host(*states: str, log: str = "") -> FakeShell:
+    """A host whose systemd answers with these states, one after the other."""
+    return (
+        FakeShell()
+        .on("tail -c", say=[log, ""])
+        .on("systemctl show", LONG.unit, say=list(states))
+        .on("systemd-run", say="")
+        .on("systemctl stop", LONG.unit, say="")
+    )
+
+
+def test_a_command_that_nobody_has_started_is_started_once(clock: FakeClock) -> None:
+    shell = host(ABSENT, RUNNING, RUNNING, ENDED)
+    assert run_long(shell, LONG) == "started"
+    assert len(shell.lines("systemd-run")) == 1
+
+
+def test_a_running_command_is_joined_and_not_started_again(clock: FakeClock) -> None:
+    shell = host(RUNNING, RUNNING, ENDED)
+    assert run_long(shell, LONG) == "attached"
+    assert shell.lines("systemd-run") == []
+
+
+def test_a_command_that_has_ended_unread_is_not_run_twice(clock: FakeClock) -> None:
+    shell = host(ENDED)
+    assert run_long(shell, LONG) == "attached"
+    assert shell.lines("systemd-run") == []
+
+
+def test_its_result_stays_until_it_is_on_record(clock: FakeClock) -> None:
+    shell = host(ABSENT, ENDED)
+    run_long(shell, LONG)
+    assert shell.lines("systemctl stop") == []
+    forget(shell, LONG)
+    assert len(shell.lines("systemctl stop", LONG.unit)) == 1
+
+
+def test_a_failure_is_told_with_the_end_of_the_output(clock: FakeClock) -> None:
+    shell = host(ABSENT, RUNNING, FAILED, log="ERROR 1050 (42S01) at line 12: Table 'x' already exists\n")
+    with pytest.raises(CommandFailed, match="ERROR 1050") as failed:
+        run_long(shell, LONG)
+    assert failed.value.exit_code == 3
+    assert failed.value.host == "controller-0"
+
+
+def test_a_command_that_failed_can_be_started_again(clock: FakeClock) -> None:
+    shell = host(ABSENT, FAILED)
+    with pytest.raises(CommandFailed):
+        run_long(shell, LONG)
+    assert len(shell.lines("systemctl stop", LONG.unit)) == 1
+
+
+def test_a_command_that_systemd_ended_is_told_apart_from_one_that_failed(clock: FakeClock) -> None:
+    with pytest.raises(CommandTimedOut, match="did not end within 600 s"):
+        run_long(host(ABSENT, RUNNING, TIMED_OUT), LONG)
+
+
+def test_a_unit_that_vanishes_counts_as_failed(clock: FakeClock) -> None:
+    with pytest.raises(CommandFailed):
+        run_long(host(ABSENT, RUNNING, ABSENT), LONG)
+
+
+def test_a_host_where_systemd_does_not_end_it_is_not_waited_for_forever(clock: FakeClock) -> None:
+    with pytest.raises(WaitExpired):
+        run_long(host(ABSENT, RUNNING), LONG)
+    assert 600 <= clock.now - 1000 <= 700
+
+
+def test_a_lost_connection_is_passed_on_and_the_unit_left_alone(clock: FakeClock) -> None:
+    shell = host(RUNNING).on("tail -c", say=ConnectionLost("controller-0", "gone"))
+    with pytest.raises(ConnectionLost):
+        run_long(shell, LONG)
+    assert shell.lines("systemctl stop") == []
+
+
+def test_its_output_is_passed_on_line_by_line_without_a_secret(clock: FakeClock, secret: str) -> None:
+    shell, seen = host(ABSENT, RUNNING, ENDED, log=f"loading\nusing {secret}\n"), list[str]()
+    run_long(shell, LONG, seen.append)
+    assert seen == ["loading", "using ********"]
+
+
+def test_a_secret_in_the_output_of_a_failed_command_is_masked(clock: FakeClock, secret: str) -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run_long(host(ABSENT, FAILED, log=f"denied: {secret}\n"), LONG)
+    assert secret not in str(failed.value)
+    assert secret not in failed.value.output
+
+
+def test_looking_at_a_unit_changes_nothing() -> None:
+    shell = host(FAILED)
+    assert unit_state(shell, LONG).word == "ended"
+    assert [one.words[:2] for one in shell.ran] == [("systemctl", "show")]

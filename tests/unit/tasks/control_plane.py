@@ -1,0 +1,74 @@
+"""A control plane of fake hosts that answers all that preflight asks, healthy unless a test says otherwise."""
+
+from __future__ import annotations
+
+import base64
+
+from blocks.remote.shell import Shell
+from tasks.runbook import Runbook
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.crm import Replica, pacemaker_1_1
+from tests.unit.tasks.samples import HOSTS, SITE, journal
+
+VIP, PASSWORD = "172.16.2.99", "Tr0ub4dor&3"
+DUMP, GRANTS = "/home/heat-admin/openstack_database.sql", "/home/heat-admin/grants.sql"
+NODES = "gcomm://controller-0.internalapi,controller-1.internalapi,controller-2.internalapi"
+GIB = 1024**3
+
+DUMP_TEXT = (
+    "-- MariaDB dump 10.17  Distrib 10.3.28-MariaDB, for Linux (x86_64)\n-- Server version\t10.3.28-MariaDB\n"
+    "CREATE TABLE `user` (`id` int);\n-- Dump completed on 2026-11-21 12:00:00\n"
+)
+GRANTS_TEXT = "GRANT USAGE ON *.* TO 'nova'@'%' IDENTIFIED BY PASSWORD '*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B';\n"
+
+
+def directory(used: int = GIB, free: int = 100 * GIB, mount: bool = False, saves: tuple[str, ...] = ()) -> str:
+    """What a host says of its data directory."""
+    told = [
+        f"used {used}",
+        f"free {free}",
+        f"mount {'yes' if mount else 'no'}",
+        "label yes",
+        *(f"save {s}" for s in saves),
+    ]
+    return "\n".join(told) + "\n"
+
+
+def encoded(text: str | None, size: int | None = None) -> str:
+    """What a host says of a file: its size, and both its ends; None for one that is not there."""
+    if text is None:
+        return "-1 0\n"
+    head, tail = (base64.b64encode(part).decode() for part in (text.encode()[:4096], text.encode()[-4096:]))
+    return f"{len(text.encode()) if size is None else size} 1763726400\n{head}\n{tail}"
+
+
+def give_file(shell: FakeShell, path: str, text: str | None, size: int | None = None) -> None:
+    """Put a file on a host."""
+    shell.on("base64 -w0", path, say=encoded(text, size)).on('cat "$1"', path, say=text or "")
+
+
+def controller(number: int) -> FakeShell:
+    """One healthy controller."""
+    shell = FakeShell(HOSTS[number])
+    shell.on("mountpoint -q", "/var/lib/mysql", say=directory())
+    shell.on("container ls", "name=galera-bundle", say=f"galera-bundle-podman-{number}\n")
+    shell.on("container ls", "name=clustercheck", say="clustercheck\n")
+    shell.on("inspect --type=container", "State.Status", say="running\n")
+    shell.on("/comm", say="/proc/7/comm\n")
+    if number == 0:
+        shell.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
+        shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
+        shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", say="")
+        shell.on("podman cp", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+        shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
+        give_file(shell, DUMP, DUMP_TEXT)
+        give_file(shell, GRANTS, GRANTS_TEXT)
+    return shell
+
+
+def control_plane(controllers: int = 3) -> tuple[Runbook, list[FakeShell]]:
+    """A run on healthy controllers, and their shells."""
+    fakes = [controller(number) for number in range(controllers)]
+    shells: dict[str, Shell] = {shell.name: shell for shell in fakes}
+    hosts = [SITE.host(name) for name in shells]
+    return Runbook("restore-galera", SITE, hosts, False, journal(), shells), fakes

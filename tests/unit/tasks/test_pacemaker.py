@@ -1,0 +1,185 @@
+"""Pacemaker's words of three releases, and what is run to take the bundle from it and to give it back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from blocks.remote.errors import HostError, WaitExpired
+from tasks.change import Change
+from tasks.pacemaker import (
+    adopt,
+    manage,
+    manage_again,
+    parse_bundle,
+    parse_galera_pid,
+    read_bundle,
+    read_galera_pid,
+    unmanage,
+)
+from tasks.perform import apply_change
+from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.tasks.crm import OTHER, Replica, pacemaker_1_1, pacemaker_2_1
+
+Write = Callable[[list[Replica], bool], str]
+EVERY_RELEASE = pytest.mark.parametrize(
+    ("write", "promoted"), [(pacemaker_1_1, "Master"), (pacemaker_1_1, "Promoted"), (pacemaker_2_1, "Promoted")]
+)
+DEFAULT_PID = "/var/run/mysql/mysqld.pid"
+
+
+@EVERY_RELEASE
+def test_a_healthy_bundle_is_managed_and_promoted_everywhere(write: Write, promoted: str) -> None:
+    bundle = parse_bundle("controller-0", write([Replica(promoted)] * 3, True), "galera-bundle")
+    assert (bundle.name, bundle.managed, bundle.promoted, bundle.replicas, bundle.blocked) == (
+        *("galera-bundle", True, 3, 3),
+        0,
+    )
+
+
+@EVERY_RELEASE
+@pytest.mark.parametrize("role", ["Slave", "Unpromoted", "Stopped", "Started"])
+def test_a_replica_in_another_role_is_not_promoted(write: Write, promoted: str, role: str) -> None:
+    bundle = parse_bundle("x", write([Replica(promoted), Replica(role), Replica(promoted)], True), "galera-bundle")
+    assert (bundle.promoted, bundle.replicas) == (2, 3)
+
+
+@EVERY_RELEASE
+def test_a_replica_that_has_failed_is_not_promoted_whatever_its_role(write: Write, promoted: str) -> None:
+    xml = write([Replica(promoted, failed=True), *[Replica(promoted)] * 2], True)
+    assert parse_bundle("x", xml, "galera-bundle").promoted == 2
+
+
+@EVERY_RELEASE
+def test_replicas_that_pacemaker_has_given_up_on_are_counted(write: Write, promoted: str) -> None:
+    xml = write([Replica(promoted), Replica("Stopped", blocked=True), Replica("Stopped", blocked=True)], True)
+    assert parse_bundle("x", xml, "galera-bundle").blocked == 2
+
+
+@EVERY_RELEASE
+@pytest.mark.parametrize(
+    ("whole", "each"), [(False, False), (True, False), (False, True)], ids=["both", "resources", "bundle"]
+)
+def test_a_bundle_is_unmanaged_where_it_or_its_database_is(
+    write: Write, promoted: str, whole: bool, each: bool
+) -> None:
+    xml = write([Replica(promoted, managed=each)] * 3, whole)
+    assert not parse_bundle("x", xml, "galera-bundle").managed
+
+
+@EVERY_RELEASE
+def test_a_missing_bundle_is_refused_with_the_names_of_those_there_are(write: Write, promoted: str) -> None:
+    with pytest.raises(HostError, match=r"has no bundle 'galera'; its bundles are galera-bundle, haproxy-bundle"):
+        parse_bundle("controller-0", write([Replica(promoted)], True), "galera")
+
+
+def test_a_cluster_without_any_bundle_is_told_as_such() -> None:
+    with pytest.raises(HostError, match="its bundles are none"):
+        parse_bundle("x", '<crm_mon version="2.1.5"><resources/></crm_mon>', "galera-bundle")
+
+
+@pytest.mark.parametrize("text", ["", "Error: cluster is not available on this node", OTHER[:40]])
+def test_what_is_no_xml_is_refused_with_a_hint(text: str) -> None:
+    with pytest.raises(HostError, match="wrote no XML") as refused:
+        parse_bundle("controller-0", text, "galera-bundle")
+    assert "pcs status" in refused.value.hint
+
+
+def test_pacemaker_that_does_not_run_is_told_as_such() -> None:
+    with pytest.raises(HostError, match=r"controller-0: Pacemaker does not answer \(crm_mon: exit code 102\)"):
+        read_bundle(FakeShell().on("crm_mon", say=102), "galera-bundle")
+
+
+ATTRIBUTES = (
+    '<instance_attributes id="galera-instance_attributes">'
+    '<nvpair id="a-log" name="log" value="/var/log/mysql/mysqld.log"/>{pid}'
+    '<nvpair id="a-creation" name="enable_creation" value="true"/></instance_attributes>'
+)
+PID = '<nvpair id="a-pid" name="pid" value="/var/run/mysql/mysqld-osp.pid"/>'
+
+
+@pytest.mark.parametrize(
+    ("xml", "pid"),
+    [
+        (ATTRIBUTES.format(pid=PID), "/var/run/mysql/mysqld-osp.pid"),
+        (f"<xpath-query>{ATTRIBUTES.format(pid=PID)}</xpath-query>", "/var/run/mysql/mysqld-osp.pid"),
+        (ATTRIBUTES.format(pid=""), DEFAULT_PID),
+        (ATTRIBUTES.format(pid='<nvpair id="a-pid" name="pid" value=""/>'), DEFAULT_PID),
+        ("", DEFAULT_PID),
+        ("\n", DEFAULT_PID),
+    ],
+)
+def test_the_pid_file_is_the_resources_own_or_else_the_agents_default(xml: str, pid: str) -> None:
+    assert parse_galera_pid(xml) == pid
+
+
+def test_a_resource_without_attributes_has_the_default_pid_file() -> None:
+    assert read_galera_pid(FakeShell().on("cibadmin", "type='galera'", say=105)) == DEFAULT_PID
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def cluster(*states: str) -> FakeShell:
+    return FakeShell().on("pcs", say="").on("crm_mon", say=list(states))
+
+
+UNMANAGED = pacemaker_2_1([Replica(managed=False)] * 3, False)
+MANAGED = pacemaker_2_1([Replica()] * 3)
+UNREACHED = pacemaker_2_1([Replica("Stopped")] * 3, reached=False)
+PROMOTING = pacemaker_2_1([Replica(), Replica("Unpromoted"), Replica("Unpromoted")])
+
+
+def test_a_managed_bundle_is_unmanaged_and_looked_at_again(clock: FakeClock) -> None:
+    shell = cluster(MANAGED, MANAGED, UNMANAGED)
+    assert apply_change(shell, unmanage("galera-bundle"), silent) == "done"
+    assert shell.lines("pcs") == ["sudo pcs resource unmanage galera-bundle"]
+
+
+def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:
+    shell = cluster(UNMANAGED)
+    assert apply_change(shell, unmanage("galera-bundle"), silent) == "already"
+    assert shell.lines("pcs") == []
+
+
+def test_giving_it_back_waits_until_every_replica_is_promoted(clock: FakeClock) -> None:
+    shell = cluster(UNMANAGED, PROMOTING, PROMOTING, MANAGED)
+    assert apply_change(shell, manage("galera-bundle", 60), silent) == "done"
+    assert shell.lines("pcs") == ["sudo pcs resource manage galera-bundle"]
+
+
+def test_giving_it_back_for_adoption_waits_until_pacemaker_reaches_every_container(clock: FakeClock) -> None:
+    shell = cluster(UNMANAGED, UNREACHED, UNREACHED, PROMOTING)
+    assert apply_change(shell, manage_again("galera-bundle", 60), silent) == "done"
+    assert shell.lines("pcs") == ["sudo pcs resource manage galera-bundle"]
+
+
+def test_a_container_that_pacemaker_does_not_reach_is_told_with_the_count(clock: FakeClock) -> None:
+    with pytest.raises(WaitExpired, match=r"last seen '0 of 3 up'"):
+        apply_change(cluster(UNMANAGED, UNREACHED), manage_again("galera-bundle", 60), silent)
+
+
+@pytest.mark.parametrize("change", [manage("galera-bundle", 60), manage_again("galera-bundle", 60)])
+def test_a_bundle_that_is_managed_is_not_given_back_again(clock: FakeClock, change: Change) -> None:
+    shell = cluster(MANAGED)
+    assert apply_change(shell, change, silent) == "already"
+    assert shell.lines("pcs") == []
+
+
+@pytest.mark.parametrize("change", [manage("galera-bundle", 60), adopt("galera-bundle", 60)])
+def test_a_cluster_that_is_not_promoted_in_time_is_told_with_the_count(clock: FakeClock, change: Change) -> None:
+    with pytest.raises(WaitExpired, match=r"last seen '1 of 3 Promoted'"):
+        apply_change(cluster(UNMANAGED, PROMOTING), change, silent)
+
+
+@pytest.mark.parametrize("code", [0, 1, 124])
+def test_adoption_makes_pacemaker_look_again_and_judges_by_the_promotion(clock: FakeClock, code: int) -> None:
+    shell = cluster(PROMOTING, PROMOTING, MANAGED).on("pcs resource refresh", say=code)
+    assert apply_change(shell, adopt("galera-bundle", 60), silent) == "done"
+    assert shell.lines("pcs") == ["sudo pcs resource refresh galera-bundle"]
+
+
+def test_a_cluster_that_was_adopted_is_not_looked_at_again(clock: FakeClock) -> None:
+    shell = cluster(MANAGED)
+    assert apply_change(shell, adopt("galera-bundle", 60), silent) == "already"
+    assert shell.lines("pcs") == []
