@@ -31,6 +31,9 @@ from tasks.plan import Plan
 from tasks.runbook import runbook
 
 NAME = "restore-galera"
+# An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
+# which is two minutes by default.
+_SETTLE_S = 130
 Ending = Literal["adopt", "restart"]
 
 
@@ -65,6 +68,7 @@ class Job:
         grants: Path of the grants on the first controller.
         ending: How Pacemaker gets the cluster back.
         bounds: How long the waits may take.
+        clients_in: Whether an earlier attempt has let clients in already.
     """
 
     hosts: list[Host]
@@ -74,6 +78,12 @@ class Job:
     grants: str
     ending: Ending
     bounds: Bounds
+    clients_in: bool = False
+
+    @property
+    def fenced(self) -> bool:
+        """Whether the steps that fence the cluster off are looked at again, should an earlier attempt have taken them."""
+        return not self.clients_in
 
     @property
     def first(self) -> list[Host]:
@@ -142,8 +152,8 @@ def restore_galera(
     """
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
     with runbook(NAME, site, lambda where: where.database.role, dry_run) as book:
-        facts, resume = preflight(book, dump, grants)
-        job = Job(book.hosts, book.site.database, facts, dump, grants, ending, bounds)
+        facts, resume = preflight(book, dump, grants, adopting=ending == "adopt")
+        job = Job(book.hosts, book.site.database, facts, dump, grants, ending, bounds, resume.clients_in)
         plan = Plan()
         procedure(plan, job)
         book.show_plan(plan)
@@ -152,7 +162,7 @@ def restore_galera(
         approver = approve(site, approved_by, f"{_summary(job, resume)}\n\n{plan.text()}")
         book.facts += [f"approved by {approver}", _summary(job, resume)]
         get_run_logger().info("approved by %s; %s", approver, _summary(job, resume))
-        book.go_on(resume.journal, resume.settled)
+        book.go_on(resume.journal, resume.settled, resume.supersedes)
         procedure(book, job)
         book.finish()
 
@@ -201,12 +211,14 @@ def _put_aside(steps: Steps, job: Job) -> None:
         "Disable the database connections through the virtual IP",
         controllers,
         block,
-        always=True,
+        always=job.fenced,
         begins=job.blocked,
     )
     steps.answer("3", "Retrieve the MySQL root password", first[0], password, "it stays in this run's memory")
-    unmanage = pacemaker.unmanage(facts.bundle)
-    steps.step("4", "Set the Galera resource to unmanaged mode", first, unmanage, always=True, begins=job.unmanaged)
+    unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
+    steps.step(
+        "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, begins=job.unmanaged
+    )
     steps.step("5", "Stop the MySQL containers", controllers, stop)
     steps.step("6", "Move the current directory", controllers, data_directory.keep_aside(directory, kept))
     steps.step("7", f"Create the new directory {directory}", controllers, make)
@@ -215,7 +227,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
         "Start the MySQL containers",
         controllers,
         lambda host: containers.start(job.server(host).container),
-        always=True,
+        always=job.fenced,
     )
 
 
@@ -246,6 +258,11 @@ def _build(steps: Steps, job: Job) -> None:
         controllers,
         lambda host: job.server(host).restore_options(),
     )
+    if not any(account.user == "root" for account in facts.grants.accounts):
+        steps.find(
+            f"{job.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
+            "restored; root logs in on the controllers alone"
+        )
     for role in facts.grants.undefined_roles:
         steps.find(
             f"role {role} is granted in {job.grants}, but not created there: it is created without privileges; grant them again"
@@ -275,7 +292,7 @@ def _form_cluster(steps: Steps, job: Job) -> None:
     def join(host: Host) -> Change:
         return galera.start_member(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
-    bootstrap = galera.start_member(job.server(first[0]), "gcomm://", facts.pid_file, bounds.start_s)
+    bootstrap = galera.start_member(job.server(first[0]), galera.FOUND, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
     steps.step("18", "Check the status of the cluster", first, galera.check_cluster(job.server(first[0])))
     steps.answer("19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address)
@@ -302,18 +319,19 @@ def _hand_over(steps: Steps, job: Job) -> None:
     manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
     adopt = pacemaker.adopt(job.facts.bundle, job.bounds.adopt_s)
     try:
-        steps.step("25", "Set the Galera resource to managed mode", job.first, manage, always=True, ends=job.unmanaged)
-        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, adopt, always=True)
+        steps.step(
+            "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, ends=job.unmanaged
+        )
+        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, adopt, always=job.fenced)
     except StepFailed as failure:
         if not isinstance(failure.__cause__, WaitExpired):
             raise
         steps.find(f"Pacemaker did not adopt the running cluster, so it is restarted as documented: {failure.message}")
         steps.step(
-            "4",
-            "Set the Galera resource to unmanaged mode",
+            "25b",
+            "Set the Galera resource to unmanaged mode again",
             job.first,
-            pacemaker.unmanage(job.facts.bundle),
-            always=True,
+            pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
             begins=job.unmanaged,
         )
         _restart(steps, job)
@@ -332,7 +350,9 @@ def _restart(steps: Steps, job: Job) -> None:
     )
     _restart_checks(steps, job)
     promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
-    steps.step("25", "Set the Galera resource to managed mode", job.first, promoted, always=True, ends=job.unmanaged)
+    steps.step(
+        "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, ends=job.unmanaged
+    )
 
 
 def _restart_checks(steps: Steps, job: Job) -> None:

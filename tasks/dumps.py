@@ -12,6 +12,7 @@ from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, read_log
 from tasks.change import Change, Wait
+from tasks.containers import inside
 from tasks.mariadb import Server, Version, parse_version
 
 _ACCOUNT = r"(?P<q>['`\"])(?P<user>(?:(?!(?P=q)).)*)(?P=q)@(?P<p>['`\"])(?P<host>(?:(?!(?P=p)).)*)(?P=p)"
@@ -69,7 +70,7 @@ def why_not_dump(file: File, server: Version) -> list[str]:
     reasons = []
     if not re.search(r"^-- (MariaDB|MySQL) dump ", file.head, re.MULTILINE):
         reasons.append(f"dump {file.path} does not begin as mysqldump begins one")
-    if not file.tail.rstrip().splitlines()[-1].startswith("-- Dump completed"):
+    if not re.search(r"^-- Dump completed[^\n]*\s*\Z", file.tail, re.MULTILINE):
         reasons.append(
             f"dump {file.path} is cut short: its last line is not '-- Dump completed'. mysql would load it, return 0, "
             "and rows would be missing; take another dump"
@@ -127,7 +128,7 @@ def parse_grants(text: str) -> Grants:
     accounts: set[Account] = set()
     created: set[str] = set()
     named: set[str] = set()
-    for line in text.splitlines():
+    for line in (line for line in text.splitlines() if not line.lstrip().startswith(("--", "#", "/*"))):
         role = re.match(r"CREATE (?:OR REPLACE )?ROLE\s+(?:IF NOT EXISTS\s+)?[`'\"]?([^`'\";\s]+)", line, re.IGNORECASE)
         if role:
             created.add(role[1])
@@ -187,18 +188,27 @@ def remove_words(directory: str, dump: str, grants: str) -> tuple[str, ...]:
 # 1305: no such routine, 1146: no such table.
 _PASSED_OVER = "^ERROR (1305|1146) "
 
+# Ending `podman exec` does not end what it runs in the container, which has a process group of its own.
+_PID = "/tmp/openstack-runbooks-load.pid"
+_END = f'p=$(cat {_PID} 2>/dev/null) && kill -TERM -- "-$p"'
+
 # The files are open before the first statement runs: they may be removed from then on, and a run that attaches to this
 # import needs them no more. The first error in the dump ends it (pipefail, no --force). The grants are gone through
 # twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second time's errors only the
 # message is kept: the statement holds the account's password hash.
 _LOAD = f"""
 set -o errexit -o pipefail
+trap 'rm -f {_PID}' EXIT
+echo $$ >{_PID}
 exec 4<"$2" 5<"$3" 6<"$3"
 options="--defaults-extra-file=$1 --socket=$4 -uroot --max-allowed-packet=1G"
 mysql $options <&4
 for role in $5; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
 mysql $options --force <&5 >/dev/null 2>&1 || :
-wrong=$(mysql $options --force <&6 2>&1 | grep '^ERROR ') || :
+wrong=$(
+  {{ mysql $options --force <&6 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
+) || :
 [ -z "$wrong" ] || echo "$wrong"
 ! grep -v -E '{_PASSED_OVER}' <<<"$wrong" | grep -q .
 """
@@ -219,7 +229,7 @@ def load(server: Server, dump: str, grants: str, roles: tuple[str, ...], within_
         *("podman", "exec", server.container, "bash", "-c", _LOAD, "load"),
         *(server.client_options, dump_copy, grants_copy, server.socket, " ".join(roles)),
     )
-    long = LongCommand("restore-galera-load", words, within_s)
+    long = LongCommand("restore-galera-load", words, within_s, inside(server.container, "bash", "-c", _END))
     return Change(
         (long,), tells=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)]
     )

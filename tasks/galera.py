@@ -17,6 +17,8 @@ _STATUS = (
     "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
     " 'wsrep_cluster_state_uuid', 'wsrep_ready')"
 )
+FOUND = "gcomm://"
+_SAFE = '[ ! -e "$f" ] || sed -i "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/" "$f"'
 _SYNCED = "Synced in a Primary component"
 # What the image's clustercheck prints (BR 4.4, steps 18 and 20.2).
 _CHECKED = "Galera cluster node is synced"
@@ -76,7 +78,7 @@ def parse_cluster_address(host: str, text: str) -> str:
         strict=False, allow_no_value=True, delimiters=("=",), comment_prefixes=("#", ";", "!")
     )
     try:
-        parser.read_string(text)
+        parser.read_string("\n".join(line.strip() for line in text.splitlines()))
     except configparser.Error as error:
         raise HostError(host, f"Galera's option file can't be read: {error.message}") from error
     for section in parser.sections():
@@ -100,13 +102,16 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
 
     Args:
         server: Where.
-        address: `gcomm://` founds a cluster, the full list joins it.
+        address: `FOUND` founds a cluster, the full list joins it.
         pid_file: The resource agent's own, so that Pacemaker recognises the server as its child and adopts it.
         within_s: Seconds until it must be Synced; a join copies the whole database.
     """
     folder = os.path.dirname(pid_file)
+    # Found again after an interruption: until clients are let in, the first node's data is the dump's as any other's.
+    founding = (script(f'f="$1/grastate.dat"; {_SAFE}', server.directory, quiet=True),) if address == FOUND else ()
     return Change(
         (
+            *founding,
             command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
             command(
                 *("podman", "exec", "--detach", server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),

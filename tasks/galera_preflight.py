@@ -9,6 +9,7 @@ from typing import TypeVar
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import Task
 
+from blocks.database import GaleraDatabase
 from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
@@ -71,13 +72,14 @@ class _HostFacts:
     server_process: bool
 
 
-def preflight(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
+def preflight(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
     """Look at everything on all hosts, and refuse with the complete list.
 
     Args:
         book: The run; reasons that it has already are told as well.
         dump: Path of the dump on the first host.
         grants: Path of the grants on the first host.
+        adopting: Whether Pacemaker is to adopt the cluster as it runs.
 
     Returns:
         The facts, and where an earlier run's work is taken up.
@@ -86,7 +88,7 @@ def preflight(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
         Refused: With every reason.
     """
     look = Task(
-        lambda: _look(book, dump, grants),
+        lambda: _look(book, dump, grants, adopting),
         name="preflight",
         task_run_name="preflight",
         cache_policy=NO_CACHE,
@@ -96,7 +98,7 @@ def preflight(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
     return facts, resume
 
 
-def _look(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
+def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
     if not book.hosts:
         raise Refused(book.name, [f"site {book.site.site} has no host with role {book.site.database.role}"])
     by_host = book.everywhere(lambda shell: _look_at_host(book, shell))
@@ -107,15 +109,16 @@ def _look(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
     vip = _ask(book, lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
     password = _ask(book, lambda: secrets.register(hiera.lookup(first, database.hiera_config, database.password_key)))
     container = by_host[first.name].container
-    version = _ask(book, lambda: mariadb.read_version(first, container))
+    version = _ask(book, lambda: mariadb.read_version(first, container)) if container else None
     pid_file = _ask(book, lambda: _pacemaker(first, database.resource))
-    options = _ask(book, lambda: first.run(galera.read_options(container, database.galera_options)).stdout)
-    address = _ask(book, lambda: galera.parse_cluster_address(first.name, options or ""))
+    address = _ask(book, lambda: _cluster_address(first, container, database.galera_options)) if container else None
     dump_file = _ask(book, lambda: dumps.read_file(first, dump))
     grants_file = _ask(book, lambda: dumps.read_file(first, grants))
     in_grants = _check_files(book, dump_file, grants_file, version)
-    resume = _ask(book, lambda: _resume(book, by_host, [file for file in (dump_file, grants_file) if file]))
-    if resume is not None and dump_file is not None:
+    files = [file for file in (dump_file, grants_file) if file]
+    found = bool(container and in_grants) and _import_found(first, _server(database, container), files, in_grants)
+    resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
+    if dump_file is not None:
         book.reasons += _why_no_space(by_host, dump_file, resume)
     if password:
         secrets.register(password.encode().hex())
@@ -129,10 +132,7 @@ def _look(book: Runbook, dump: str, grants: str) -> tuple[Facts, Resume]:
         bundle=database.resource,
         pid_file=pid_file,
         cluster_address=address,
-        servers={
-            name: Server(one.container, database.data_directory, database.client_options)
-            for name, one in by_host.items()
-        },
+        servers={name: _server(database, one.container) for name, one in by_host.items()},
         checks={name: one.check for name, one in by_host.items()},
         labelled=frozenset(name for name, one in by_host.items() if one.directory.labelled),
         kept=resume.kept,
@@ -153,23 +153,27 @@ def _ask(book: Runbook, question: Callable[[], T]) -> T | None:
 
 
 def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
+    """Look at one host; what is wrong with it becomes a reason, and the rest is looked at all the same."""
     database = book.site.database
     directory = data_directory.read_data_directory(shell, database.data_directory)
-    container = containers.find_one(shell, database.container_pattern)
-    server = Server(container, database.data_directory, database.client_options)
-    found = _HostFacts(
-        container=container,
-        check=containers.find_one(shell, database.clustercheck_pattern),
-        directory=directory,
-        running=containers.status(shell, container) == "running",
-        server_process=server.process(shell) == "running",
-    )
+    container = _ask(book, lambda: containers.find_one(shell, database.container_pattern)) or ""
+    check = _ask(book, lambda: containers.find_one(shell, database.clustercheck_pattern)) or ""
     if directory.mount_point:
-        raise RunbookError(
-            f"{shell.name}: {database.data_directory} is a mount point: it can't be moved aside",
-            "this runbook needs the data directory to be a plain directory",
+        book.reasons.append(
+            f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "
+            "to be a plain directory"
         )
-    return found
+    running = bool(container) and containers.status(shell, container) == "running"
+    process = running and _server(database, container).process(shell) == "running"
+    return _HostFacts(container, check, directory, running, process)
+
+
+def _server(database: GaleraDatabase, container: str) -> Server:
+    return Server(container, database.data_directory, database.client_options)
+
+
+def _cluster_address(shell: Shell, container: str, options: str) -> str:
+    return galera.parse_cluster_address(shell.name, shell.run(galera.read_options(container, options)).stdout)
 
 
 def _pacemaker(shell: Shell, resource: str) -> str:
@@ -187,7 +191,9 @@ def _check_files(book: Runbook, dump: File | None, grants: File | None, version:
     return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
 
 
-def _resume(book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File]) -> Resume:
+def _resume(
+    book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
+) -> Resume:
     earlier, finished = read_journals(book.first, book.name)
     new = Journal.model_copy(book.journal, deep=True)
     new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
@@ -199,31 +205,25 @@ def _resume(book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[Fi
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
     book.reasons += unknown_saves(observed, known)
-    return how_to_go_on(
-        new, earlier, observed, data_directory.kept_name(directory, new.stamp), _import_found(book, by_host, files)
-    )
+    kept_name = data_directory.kept_name(directory, new.stamp)
+    return how_to_go_on(new, earlier, observed, kept_name, import_found, adopting)
 
 
-def _import_found(book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File]) -> bool:
+def _import_found(first: Shell, server: Server, files: Sequence[File], grants: Grants | None) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
-    if len(files) < 2 or any(file.size <= 0 for file in files):
+    if grants is None or len(files) < 2:
         return False
-    database = book.site.database
-    server = Server(by_host[book.first.name].container, database.data_directory, database.client_options)
-    grants = dumps.read_grants(book.first, files[1].path)
     change = dumps.load(server, files[0].path, files[1].path, grants.undefined_roles, 1)
-    return any(
-        unit_state(book.first, command).loaded for command in change.commands if isinstance(command, LongCommand)
-    )
+    return any(unit_state(first, command).loaded for command in change.commands if isinstance(command, LongCommand))
 
 
-def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, resume: Resume) -> list[str]:
+def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, resume: Resume | None) -> list[str]:
     """A second data directory must fit beside the first, on every host; what is kept already needs no room again."""
     reasons = []
     for name, one in by_host.items():
         copies = dump.size if name == next(iter(by_host)) else 0
         need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + copies
-        again = one.directory.used_bytes if resume.rebuild or resume.settled else 0
+        again = one.directory.used_bytes if resume is not None and (resume.rebuild or resume.settled) else 0
         if one.directory.free_bytes + again < need:
             reasons.append(
                 f"{name}: {_mib(one.directory.free_bytes)} free beside the data directory, about {_mib(need)} needed for a "

@@ -8,8 +8,11 @@ Why each way is safe:
 - From 9 to 16 the new database lives in running containers. It is continued only if all of them still run, with their
   temporary servers where these must be up; and at step 15 only if the import itself is found, running or ended. Else it
   is built again: the outcome is the same, since it comes from the dump alone.
-- From 17 on the data is complete and on disk. If the bootstrap node is down while others are up, all are shut down and
-  the cluster is founded again: founding it beside a living member would make two clusters.
+- From 17 on the data is complete and on disk, and the same on every node, since no client is in. If the bootstrap node is
+  down while others are up, all are shut down and the cluster is founded again: founding it beside a living member would
+  make two clusters. If others are down, they join again.
+- From 22 on clients may have written: nothing is founded, discarded or fenced any more. The last checks are taken again,
+  and another dump is a job of its own, which keeps that data aside like any other.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from tasks.journal import Journal
 ORDER = (
     *(str(number) for number in range(1, 16)),
     *("15a", "15b", "16", "17", "18", "19", "20", "20.2", "20a"),
-    *("21", "23", "24", "25", "25a", "V1", "22", "V3", "V4"),
+    *("21", "23", "24", "25", "25a", "25b", "V1", "22", "V3", "V4"),
 )
 
 
@@ -55,6 +58,8 @@ class Resume:
         rebuild: Whether what an earlier attempt built is discarded.
         kept: Where the old data is, or will be.
         why: What was decided, for the log; empty for a first attempt.
+        clients_in: Whether the earlier attempt has let clients in.
+        supersedes: An earlier run that counts as ended.
     """
 
     journal: Journal
@@ -62,6 +67,8 @@ class Resume:
     rebuild: bool
     kept: str
     why: str = ""
+    clients_in: bool = False
+    supersedes: Journal | None = None
 
 
 def unknown_saves(observed: Mapping[str, Observed], known: Sequence[str]) -> list[str]:
@@ -81,6 +88,7 @@ def how_to_go_on(
     observed: Mapping[str, Observed],
     kept_name: str,
     import_found: bool,
+    adopting: bool,
 ) -> Resume:
     """Decide where to take up the work.
 
@@ -90,6 +98,7 @@ def how_to_go_on(
         observed: Host → what is seen; the first host comes first.
         kept_name: Where a first attempt would keep the old data.
         import_found: Whether the import's unit is on the first host, running or ended.
+        adopting: Whether the cluster is to be adopted as it runs: then members that are down are started again.
 
     Raises:
         RunbookError: The state can't be understood.
@@ -106,15 +115,28 @@ def how_to_go_on(
         )
     moved = any(seen.kept for seen in observed.values())
     same = earlier.subject == new.subject
+    clients_in = earlier.begun in ORDER[ORDER.index("22") :]
+    if clients_in and not same:
+        new.kept = {"old data": kept_name}
+        return Resume(
+            new, (), False, kept_name, "the earlier restore had let clients in: beginning anew", supersedes=earlier
+        )
     earlier.subject, earlier.attempts = new.subject, earlier.attempts + 1
+    if clients_in:
+        before = tuple(ORDER[: ORDER.index("V1")])
+        return Resume(
+            earlier, before, False, kept, "clients had been let in: taking the last checks again", clients_in=True
+        )
     if not moved:
         return Resume(earlier, (), False, kept, "the earlier attempt had not moved any data: beginning again")
     if not same:
         return Resume(earlier, (), True, kept, "another dump than the earlier attempt's: building the database again")
-    return _same_job(earlier, observed, kept, import_found)
+    return _same_job(earlier, observed, kept, import_found, adopting)
 
 
-def _same_job(earlier: Journal, observed: Mapping[str, Observed], kept: str, import_found: bool) -> Resume:
+def _same_job(
+    earlier: Journal, observed: Mapping[str, Observed], kept: str, import_found: bool, adopting: bool
+) -> Resume:
     begun = earlier.begun or "1"
     position = ORDER.index(begun)
     before = tuple(ORDER[:position])
@@ -135,12 +157,16 @@ def _same_job(earlier: Journal, observed: Mapping[str, Observed], kept: str, imp
         if begun == "15" and not import_found:
             return rebuild("the import is not to be found")
         return Resume(earlier, before, False, kept, f"going on with step {begun}")
-    if not servers[0] and any(servers[1:]) and begun != "21":
-        settled = tuple(ORDER[: ORDER.index("16")])
-        return Resume(
-            earlier, settled, False, kept, "the bootstrap node is down and others are up: founding the cluster again"
+    # Shut down on purpose, on the way to the documented restart: what is down stays down.
+    if position >= ORDER.index("21") and not adopting:
+        return Resume(earlier, before, False, kept, f"going on with step {begun}")
+    if all(servers):
+        return Resume(earlier, before, False, kept, f"going on with step {begun}")
+    if not servers[0] and any(servers):
+        to_16, why = (
+            tuple(ORDER[: ORDER.index("16")]),
+            "the bootstrap node is down and others are up: founding the cluster again",
         )
-    if not any(servers) and position < ORDER.index("21"):
-        settled = tuple(ORDER[: ORDER.index("17")])
-        return Resume(earlier, settled, False, kept, "no database is up: founding the cluster again")
-    return Resume(earlier, before, False, kept, f"going on with step {begun}")
+        return Resume(earlier, to_16, False, kept, why)
+    to_17, why = tuple(ORDER[: ORDER.index("17")]), "databases are down: forming the cluster again"
+    return Resume(earlier, to_17, False, kept, why)

@@ -9,8 +9,6 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.logging import get_logger
-
 from blocks.remote.command import script
 from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask
@@ -19,8 +17,6 @@ from tasks.journal import Journal, now, read_journals, write_journal
 from tasks.report import publish
 from tasks.runbook import load_site
 from tasks.undo import perform_undo
-
-_logger = get_logger("runbooks.hooks")
 
 
 def report_cancelled(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -39,24 +35,27 @@ def _close(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: 
     where = load_site(site)
     shells = {host: where.shell(where.host(host)) for host in where.hosts}
     first = where.hosts_with(where.database.role)[0]
+    journal: Journal | None = None
+    errors = [state.message or outcome]
     try:
         journal, _ = read_journals(shells[first.name], name)
-        if journal is None or journal.run_id != str(flow_run.id):
-            journal = Journal(runbook=name, site=site, run_id=str(flow_run.id), started=now())
-        else:
+        if journal is not None and journal.run_id == str(flow_run.id):
             if outcome == "cancelled":
                 for host in where.hosts_with(where.database.role):
                     _end_units(shells[host.name], name)
             _undo(shells, shells[first.name], journal)
     except RunbookError as error:
-        _logger.error("could not look at the hosts after the run was %s: %s", outcome, error)
-        journal = Journal(runbook=name, site=site, run_id=str(flow_run.id), started=now())
-        publish(journal, outcome, f"{state.message or outcome}\n{error}")
-        return
+        errors.append(str(error))
+        if journal is None:
+            errors.append(
+                f"UNKNOWN: the journal on {first.name} could not be read, so nobody knows yet what is in force"
+            )
     finally:
         for shell in shells.values():
             shell.close()
-    publish(journal, outcome, state.message or outcome, [f"{what}: {where_}" for what, where_ in journal.kept.items()])
+    if journal is None or journal.run_id != str(flow_run.id):
+        journal = Journal(runbook=name, site=site, run_id=str(flow_run.id), started=now())
+    publish(journal, outcome, "\n".join(errors), [f"{what}: {place}" for what, place in journal.kept.items()])
 
 
 def _undo(shells: dict[str, Shell], first: Shell, journal: Journal) -> None:

@@ -104,10 +104,20 @@ def read_galera_pid(shell: Shell) -> str:
     return parse_galera_pid(shell.run(ask).stdout)
 
 
-def unmanage(name: str) -> Change:
-    """Take the bundle out of Pacemaker's hands."""
+def unmanage(name: str, settle_s: float) -> Change:
+    """Take the bundle out of Pacemaker's hands, and let it end what it has under way.
+
+    A start or a promotion whose container is taken away blocks Pacemaker until that operation's time is over, and it would
+    not see the new cluster before. Where it does not settle in time, the run goes on: that costs time, and nothing else.
+    """
+    settle = Command(
+        ("crm_resource", "--wait", f"--timeout={round(settle_s)}"),
+        timeout_s=settle_s + 10,
+        ok=tuple(range(256)),
+        quiet=True,
+    )
     return Change(
-        (Command(("pcs", "resource", "unmanage", name)),),
+        (Command(("pcs", "resource", "unmanage", name)), settle),
         already=lambda shell: not read_bundle(shell, name).managed,
         until=Wait("the bundle", "unmanaged", lambda shell: _charge(shell, name), 30),
     )

@@ -92,13 +92,16 @@ class Runbook:
         """Write the plan to the run's log."""
         get_run_logger().info("the plan:\n%s", plan.text())
 
-    def go_on(self, journal: Journal, settled: Sequence[str]) -> None:
+    def go_on(self, journal: Journal, settled: Sequence[str], supersedes: Journal | None = None) -> None:
         """Take over an earlier run's journal and begin to keep it.
 
         Args:
             journal: A new one, or that of the run that this one goes on with.
             settled: The steps that need not be taken again.
+            supersedes: An earlier run that counts as ended from now on; what it kept stays known.
         """
+        if supersedes is not None:
+            close_journal(self.first, supersedes)
         self._earlier = frozenset(settled)
         self.journal = journal
         self.journal.run_id = str(flow_run.id)
@@ -205,8 +208,8 @@ class Runbook:
         try:
             yield
         finally:
-            self.journal.undos = [other for other in self.journal.undos if other != undo]
             perform_undo(shell, undo)
+            self.journal.undos = [other for other in self.journal.undos if other != undo]
 
     def finish(self) -> None:
         """Close the journal: the procedure has reached its end."""

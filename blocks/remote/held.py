@@ -38,7 +38,10 @@ class Held:
         said = b""
         deadline = time.monotonic() + timeout_s
         while b"held" not in said.split() and time.monotonic() < deadline:
-            part = self._channel.recv(4096)
+            try:
+                part = self._channel.recv(4096)
+            except TimeoutError as error:
+                raise ConnectionLost(self._shell.name, f"no answer within {timeout_s:g} s") from error
             if not part:
                 break
             said += part

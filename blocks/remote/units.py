@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from blocks.remote.command import Command, command, question, script
-from blocks.remote.errors import CommandFailed, CommandTimedOut
+from blocks.remote.errors import CommandFailed, HostError
 from blocks.remote.secrets import mask
 from blocks.remote.shell import LineSink, Shell
 from blocks.remote.waiting import wait_until
@@ -63,11 +63,13 @@ class LongCommand:
             wants the very same thing attaches.
         words: Program and arguments. No secret: systemd shows them to everybody.
         timeout_s: Seconds until systemd ends it.
+        at_stop: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
     """
 
     key: str
     words: tuple[str, ...]
     timeout_s: float
+    at_stop: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -91,6 +93,7 @@ class LongCommand:
             f"--property=RuntimeMaxSec={round(self.timeout_s)}",
             f"--property=StandardOutput=append:{self.log}",
             f"--property=StandardError=append:{self.log}",
+            *((f"--property=ExecStopPost=-{_unit_line(self.at_stop)}",) if self.at_stop else ()),
             "--",
             *self.words,
         )
@@ -99,6 +102,15 @@ class LongCommand:
     def shown(self) -> Command:
         """What an operator would type: the command without the unit around it."""
         return command(*self.words)
+
+
+def _unit_line(words: tuple[str, ...]) -> str:
+    """Quote words for a unit's Exec line, where $ and % have meanings of their own."""
+    return " ".join('"' + _escaped(word) + '"' for word in words)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
 
 
 def unit_state(shell: Shell, long: LongCommand) -> UnitState:
@@ -117,7 +129,7 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
 
     Raises:
         CommandFailed: With the end of its output.
-        CommandTimedOut: systemd ended it after `timeout_s`.
+        HostError: systemd ended it after `timeout_s`; that is not tried again by itself.
     """
     state = unit_state(shell, long)
     how = "attached" if state.loaded else "started"
@@ -135,7 +147,7 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
     if state.result != "success" or state.exit_code != 0:
         forget(shell, long)  # a failure is told at once; started again, the command begins anew
     if state.result == "timeout":
-        raise CommandTimedOut(shell.name, f"`{long.shown.shown}` did not end within {long.timeout_s:g} s and was ended")
+        raise HostError(shell.name, f"`{long.shown.shown}` did not end within {long.timeout_s:g} s and was ended")
     if not state.loaded or state.result != "success" or state.exit_code != 0:
         raise CommandFailed(shell.name, long.shown.shown, state.exit_code, mask(tail.seen))
     return how

@@ -66,20 +66,20 @@ def run(
     return result
 
 
-def wait_until(subject: str, probe: Callable[[], str], timeout: float, interval: float = 0.3) -> None:
-    """Waits until a probe has nothing left to object to.
+def wait_until(subject: str, look: Callable[[], str], timeout: float, interval: float = 0.3) -> None:
+    """Looks again and again, until nothing is missing any more.
 
     Args:
         subject: What is waited for, as the beginning of a sentence.
-        probe: Returns what is still missing; an empty string means done.
+        look: Returns what is still missing; an empty string means done.
         timeout: Seconds.
-        interval: Seconds between two probes.
+        interval: Seconds between two looks.
 
     Raises:
         LabError: The deadline passed; the message has what was missing last.
     """
     deadline = time.monotonic() + timeout
-    while missing := probe():
+    while missing := look():
         if time.monotonic() > deadline:
             raise LabError(f"{subject} within {timeout:.0f} s; last seen: {missing}")
         time.sleep(interval)

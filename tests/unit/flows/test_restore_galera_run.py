@@ -146,7 +146,6 @@ def imported(cluster: Cluster) -> bool:
     return cluster.nodes[0].data == "imported"
 
 
-@pytest.mark.xfail(strict=True, reason="D2: the units of the attempt that is discarded are attached to")
 @pytest.mark.parametrize("reached", [created, imported])
 def test_a_database_that_is_built_again_is_created_and_imported_again(
     cluster: Cluster, reached: Callable[[Cluster], bool]
@@ -157,7 +156,6 @@ def test_a_database_that_is_built_again_is_created_and_imported_again(
     is_restored(cluster)
 
 
-@pytest.mark.xfail(strict=True, reason="D2: the import of the other dump is attached to")
 def test_another_dump_under_the_same_name_is_imported(cluster: Cluster) -> None:
     until(cluster, imported, dump=DUMP_TEXT.replace("int", "bigint"))
     restore(cluster)
@@ -173,9 +171,6 @@ def test_where_pacemaker_does_not_adopt_the_cluster_it_is_restarted_as_documente
     assert "done" in {record.outcome for record in book.journal.records if record.number == "21"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="D8: the restart begins with number 4, from which a rerun takes every step again"
-)
 def test_a_restart_in_place_of_an_adoption_is_not_taken_for_the_first_steps(cluster: Cluster) -> None:
     begun: list[str] = []
     first = cluster.nodes[0]

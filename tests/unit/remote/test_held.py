@@ -33,7 +33,6 @@ def test_says_what_the_command_said_where_it_ends_instead() -> None:
     assert failed.value.host == "controller-0"
 
 
-@pytest.mark.xfail(strict=True, reason="D9: the bare TimeoutError of recv gets out, without the host's name")
 def test_a_host_that_says_nothing_in_time_is_named() -> None:
     shell = FakeShell()
     shell.channel.says = [TimeoutError("timed out")]

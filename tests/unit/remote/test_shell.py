@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -152,7 +153,7 @@ class Faked:
         self.opened = self.inputs_closed = 0
         self.lines: list[str] = []
         self.sent = b""
-        self.meanwhile = lambda: None
+        self.meanwhile: Callable[[], None] = lambda: None
         self.is_connected = False
         self.client = SimpleNamespace(
             set_missing_host_key_policy=lambda policy: None, load_system_host_keys=lambda path: None

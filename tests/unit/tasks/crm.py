@@ -43,7 +43,8 @@ def bundle(replicas: list[Replica], managed: bool, separator: str, name: str, re
         f'<node name="controller-{number}" id="{number + 1}" cached="false"/></resource>'
         f'<resource id="galera" resource_agent="ocf{separator}heartbeat:galera" role="{replica.role}" '
         f'{_flags(replica)}><node name="{name}-{number}" id="{name}-{number}" cached="false"/></resource>'
-        f'<resource id="{name}-{number}" resource_agent="ocf{separator}pacemaker:remote" role="{role}" {whole}/></replica>'
+        f'<resource id="{name}-{number}" resource_agent="ocf{separator}pacemaker:remote" role="{role}" {whole}/>'
+        "</replica>"
         for number, replica in enumerate(replicas)
     )
     return (

@@ -92,7 +92,6 @@ def test_every_reason_is_told_at_once() -> None:
     assert len(why_not_dump(file(dump("11.4.2-MariaDB", last="INS")), V10_3)) == 2
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="D1: a file of white space only ends preflight")
 @pytest.mark.parametrize("text", ["\n", " \n\n"])
 def test_a_file_of_white_space_is_refused(text: str) -> None:
     assert why_not_dump(file(text), V10_3)
@@ -201,7 +200,6 @@ def test_other_statements_name_no_account(line: str) -> None:
     assert parse_grants(line).accounts == ()
 
 
-@pytest.mark.xfail(strict=True, reason="D11: a statement that is commented out counts")
 @pytest.mark.parametrize("mark", ["--", "#"])
 def test_a_comment_names_no_account(mark: str) -> None:
     assert parse_grants(f"{mark} GRANT USAGE ON *.* TO 'gone'@'%';\n").accounts == ()
@@ -353,13 +351,11 @@ def test_what_was_passed_over_is_told_to_the_operator() -> None:
     assert "FUNCTION nova.f does not exist" in told
 
 
-@pytest.mark.xfail(strict=True, reason="D13: only a line that begins with ERROR counts, not the client's exit code")
 def test_a_client_that_is_killed_in_the_grants_fails_the_import(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed):
         import_in(tmp_path, at="THE GRANTS", ends="kill -9 $$")
 
 
-@pytest.mark.xfail(strict=True, reason="D14: the message of error 1064 quotes the statement")
 def test_no_hash_is_in_what_the_import_says_of_a_wrong_statement(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed) as failed:
         import_in(

@@ -121,7 +121,6 @@ def test_the_cluster_address_is_found_however_it_is_written(text: str) -> None:
     assert parse_cluster_address("controller-0", text) == NODES
 
 
-@pytest.mark.xfail(strict=True, reason="D12: configparser takes an indented line for the continuation of the one above")
 def test_an_indented_line_is_an_option_of_its_own() -> None:
     text = f"[mysqld]\n  wsrep_cluster_address = {NODES}\n    wsrep_cluster_name = galera_cluster\n"
     assert parse_cluster_address("controller-0", text) == NODES

@@ -177,7 +177,6 @@ def test_what_must_be_undone_is_undone_whatever_happens(book: Runbook, shells: l
     assert book.journal.undos == []
 
 
-@pytest.mark.xfail(strict=True, reason="D10: it is struck from the journal before it is done")
 def test_an_undo_that_failed_is_still_due(book: Runbook, shells: list[FakeShell]) -> None:
     def undo(asked: Command) -> str | Exception:
         return ConnectionLost("controller-0", "gone") if asked.words == UNDO.words else ""

@@ -1,0 +1,19 @@
+"""A choice of the points at which a run can be killed; `make test-interrupted` takes all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.interrupted.__main__ import Case, run_case
+from tests.lab.dumps import Dump
+from tests.restore_galera.cloud import Cloud
+
+
+@pytest.mark.parametrize(
+    "case",
+    [Case("5", True), Case("6", False), Case("9", False), Case("15", True), Case("20", True), Case("25", False)],
+    ids=str,
+)
+def test_killed_and_started_again_it_reaches_the_same_end(cloud: Cloud, dump: Dump, case: Case) -> None:
+    outcome = run_case(cloud, dump, case)
+    assert outcome.problems == []

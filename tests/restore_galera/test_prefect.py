@@ -1,0 +1,167 @@
+"""Through Prefect's own doors: `prefect deployment run`, a worker, cancelling; and no secret left anywhere."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.lab import Lab
+from tests.lab.dumps import Dump
+from tests.restore_galera.cloud import Cloud
+from tests.server.fixtures import Worker, wait_until
+
+_FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+class Run:
+    """A run of the deployment."""
+
+    def __init__(self, cloud: Cloud, dump: Dump) -> None:
+        self.cloud = cloud
+        words = ("deployment", "run", "restore-galera", "-p", f"dump={dump.dump}", "-p", f"grants={dump.grants}")
+        started = cloud.server.prefect(*words, "-p", "approved_by=a test")
+        assert started.returncode == 0, started.stdout + started.stderr
+        newest = {"sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        self.id = str(cloud.api("flow_runs/filter", newest)[0]["id"])
+
+    @property
+    def state(self) -> str:
+        found = self.cloud.api("flow_runs/filter", {"flow_runs": {"id": {"any_": [self.id]}}})
+        return str(found[0]["state"]["type"])
+
+    def messages(self) -> list[str]:
+        body: dict[str, Any] = {"logs": {"flow_run_id": {"any_": [self.id]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
+        found: list[str] = []
+        while page := self.cloud.api("logs/filter", {**body, "offset": len(found)}):
+            found += [str(log["message"]) for log in page]
+        return found
+
+    def wait(self, timeout_s: float) -> str:
+        wait_until(f"run {self.id} ends", lambda: self.state in _FINAL, timeout_s)
+        return self.state
+
+
+class Watcher:
+    """Reads the command lines and environments of every process on this machine, the hosts' included, until stopped."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+        self._stop = threading.Event()
+        self.looks = 0
+        self.found: set[str] = set()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.looks += 1
+            for folder in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    self._look(folder / name)
+            time.sleep(0.05)
+
+    def _look(self, path: Path) -> None:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return  # the process has ended meanwhile
+        if any(secret in content for secret in self._secrets):
+            self.found.add(f"{path}: {content[:200]!r}")
+
+
+def secrets_of(lab: Lab) -> list[str]:
+    """Root's password, also as the SQL writes it, and the hashes of the accounts' passwords."""
+    hashes = lab.sql("controller-0", "SELECT Password FROM mysql.user WHERE Password LIKE '*%'").split()
+    return [lab.root_password, lab.root_password.encode().hex(), *(one.lstrip("*") for one in hashes)]
+
+
+def test_runs_by_its_bare_name_and_leaves_no_secret_anywhere(cloud: Cloud, worker: Worker, dump: Dump) -> None:
+    secrets = secrets_of(cloud.lab)
+    assert len(secrets) > 10
+    cloud.write_mark("after-bare-name")
+    with Watcher(secrets) as watcher:
+        run = Run(cloud, dump)
+        assert run.wait(240) == "COMPLETED", "\n".join(run.messages()[-40:])
+    assert cloud.problems() == []
+    assert watcher.looks > 100
+    assert watcher.found == set()
+    told = "\n".join(run.messages())
+    assert "step 15 on controller-0" in told
+    stored = told + cloud.report() + worker.log + cloud.server.log + everything(cloud)
+    assert [secret for secret in secrets if secret in stored] == []
+
+
+def everything(cloud: Cloud) -> str:
+    """All that the server stores, whatever the table, and all files below its home."""
+    parts = []
+    for path in cloud.server.home.rglob("*"):
+        if path.is_file() and path.suffix != ".db":
+            parts.append(path.read_bytes().decode(errors="replace"))
+    database = sqlite3.connect(f"file:{cloud.server.home}/prefect.db?mode=ro", uri=True)
+    parts += list(database.iterdump())
+    database.close()
+    return "\n".join(parts)
+
+
+def test_a_planted_secret_would_be_found(cloud: Cloud) -> None:
+    secret = "planted-" + "4711" * 4
+    cloud.api("logs/", [{"name": "a test", "level": 20, "message": secret, "timestamp": "2026-01-01T00:00:00Z"}])  # type: ignore[arg-type]
+    wait_until("the log is stored", lambda: secret in everything(cloud), 30)
+    with (
+        Watcher([secret]) as watcher,
+        subprocess.Popen(["sleep", "1", "--", secret] if False else ["bash", "-c", "sleep 1", secret]),
+    ):
+        wait_until("it is seen", lambda: watcher.found != set(), 10)
+    assert watcher.found
+
+
+def test_cancelled_in_a_long_command_it_stops_and_says_what_stands(cloud: Cloud, worker: Worker, dump: Dump) -> None:
+    slow = Dump("/home/heat-admin/slow.sql", dump.grants)
+    cloud.lab.exec(
+        "controller-0",
+        f"head -n -1 {dump.dump} > {slow.dump}; echo 'SELECT SLEEP(600);' >> {slow.dump}; tail -n 1 {dump.dump} >> {slow.dump}",
+    )
+    run = Run(cloud, slow)
+    importing = "podman exec $(podman ps -q --filter name=galera-bundle) bash -c 'cat /tmp/openstack-runbooks-load.pid'"
+    wait_until("the import runs", lambda: cloud.lab.exec("controller-0", importing, check=False).returncode == 0, 120)
+    started = time.monotonic()
+    cloud.server.prefect("flow-run", "cancel", run.id)
+    assert run.wait(60) == "CANCELLED"
+    wait_until("the report is there", lambda: "cancelled" in cloud.report().splitlines()[0], 30)
+    wait_until(
+        "the import has ended", lambda: cloud.lab.exec("controller-0", importing, check=False).returncode != 0, 30
+    )
+    assert time.monotonic() - started < 30
+    report = cloud.report()
+    assert "clients are blocked from 192.168.24.100:3306" in report
+    assert "galera-bundle is unmanaged" in report
+    assert "/var/lib/mysql-save-" in report
+    left = cloud.lab.exec("controller-0", "ls /var/lib/mysql/*.sql 2>/dev/null || :").stdout
+    assert left == ""
+    ended = cloud.restore(dump)
+    assert ended.code == 0, ended.output[-3000:]
+    assert cloud.problems() == []
+
+
+def test_refuses_while_another_runbook_is_at_work(cloud: Cloud, worker: Worker, dump: Dump) -> None:
+    run = Run(cloud, dump)
+    wait_until(
+        "it works", lambda: any(message.startswith("step 5 ") for message in run.messages()) or run.state in _FINAL, 120
+    )
+    other = cloud.restore(dump)
+    assert other.code == 1
+    assert "another runbook is at work" in other.output
+    assert "another runbook holds the lock of site lab" in other.output
+    assert run.wait(240) == "COMPLETED"
+    assert cloud.problems() == []

@@ -1,0 +1,131 @@
+"""What preflight refuses, on real hosts: before the first change, and with the whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.lab.dumps import Dump
+from tests.restore_galera.cloud import Cloud
+
+HIERA = "/etc/puppet/hieradata"
+
+
+@contextmanager
+def changed(cloud: Cloud, host: str, do: str, undo: str) -> Iterator[None]:
+    """Change something on a host for the time of a test."""
+    cloud.lab.exec(host, do)
+    try:
+        yield
+    finally:
+        cloud.lab.exec(host, undo)
+
+
+def assert_refused(cloud: Cloud, dump: Dump, *reasons: str) -> None:
+    """It ends with all of these reasons, and nothing has changed: the databases are the same processes as before."""
+    before = [cloud.status(host).get("wsrep_cluster_conf_id") for host in cloud.lab.controllers]
+    ended = cloud.restore(dump)
+    assert ended.code == 1, ended.output[-3000:]
+    assert "refuses to begin; nothing was changed" in ended.output
+    for reason in reasons:
+        assert reason in ended.output, ended.output[-3000:]
+    assert [cloud.status(host).get("wsrep_cluster_conf_id") for host in cloud.lab.controllers] == before
+    assert cloud.problems() == []
+
+
+def test_a_dump_or_grants_that_are_missing(cloud: Cloud) -> None:
+    missing = Dump("/home/heat-admin/none.sql", "/home/heat-admin/no-grants.sql")
+    assert_refused(cloud, missing, "none.sql does not exist", "no-grants.sql do not exist")
+
+
+def test_a_dump_and_grants_that_are_empty(cloud: Cloud) -> None:
+    cloud.lab.exec("controller-0", "cd /home/heat-admin; : > empty.sql; : > empty-grants.sql")
+    empty = Dump("/home/heat-admin/empty.sql", "/home/heat-admin/empty-grants.sql")
+    assert_refused(cloud, empty, "empty.sql is empty", "empty-grants.sql are empty")
+
+
+def test_a_dump_and_grants_that_were_cut_short(cloud: Cloud, dump: Dump) -> None:
+    cut = Dump("/home/heat-admin/cut.sql", "/home/heat-admin/cut-grants.sql")
+    cloud.lab.exec(
+        "controller-0", f"head -c 1000000 {dump.dump} > {cut.dump}; head -c 300 {dump.grants} > {cut.grants}"
+    )
+    assert_refused(cloud, cut, "cut.sql is cut short", "cut-grants.sql are cut short")
+
+
+def test_a_dump_of_a_newer_server(cloud: Cloud, dump: Dump) -> None:
+    newer = Dump("/home/heat-admin/newer.sql", dump.grants)
+    cloud.lab.exec("controller-0", f"sed -E 's/^(-- Server version\\s+)10\\.11/\\111.4/' {dump.dump} > {newer.dump}")
+    assert_refused(cloud, newer, "comes from MariaDB 11.4, newer than this server's 10.11")
+
+
+def test_a_dump_for_which_there_is_no_room(cloud: Cloud, dump: Dump) -> None:
+    huge = Dump("/home/heat-admin/huge.sql", dump.grants)
+    make = f"head -c 4000 {dump.dump} > {huge.dump}; truncate -s 9T {huge.dump}; tail -c 300 {dump.dump} >> {huge.dump}"
+    with changed(cloud, "controller-0", make, f"rm -f {huge.dump}"):
+        assert_refused(cloud, huge, "controller-0:", "free beside the data directory", "controller-2:")
+
+
+def test_an_address_and_a_password_that_hiera_does_not_know(cloud: Cloud, dump: Dump) -> None:
+    with changed(
+        cloud, "controller-0", f"mv {HIERA} {HIERA}.away; mkdir {HIERA}", f"rm -r {HIERA}; mv {HIERA}.away {HIERA}"
+    ):
+        assert_refused(
+            cloud, dump, "hiera answers nil for mysql_vip", "hiera answers nil for mysql::server::root_password"
+        )
+
+
+def test_old_data_that_nobody_knows(cloud: Cloud, dump: Dump) -> None:
+    with changed(cloud, "controller-1", "mkdir /var/lib/mysql-save", "rmdir /var/lib/mysql-save"):
+        assert_refused(cloud, dump, "controller-1: /var/lib/mysql-save keeps data of an earlier restore")
+
+
+def test_a_controller_that_is_down(cloud: Cloud, dump: Dump) -> None:
+    with changed(cloud, "controller-2", "systemctl stop ssh.socket ssh.service", "systemctl start ssh.service"):
+        assert_refused(cloud, dump, "controller-2: no SSH session")
+
+
+def test_a_controller_with_another_host_key(cloud: Cloud, dump: Dump) -> None:
+    key = "/etc/ssh/ssh_host_ed25519_key"
+    change = (
+        f"mkdir /root/k; mv {key} {key}.pub /root/k; ssh-keygen -q -t ed25519 -N '' -f {key}; systemctl restart ssh"
+    )
+    with changed(cloud, "controller-1", change, f"mv -f /root/k/* /etc/ssh/; rmdir /root/k; systemctl restart ssh"):
+        assert_refused(cloud, dump, "controller-1: the host key of 192.168.24.12 is not the pinned one")
+
+
+def test_a_resource_and_containers_of_other_names(cloud: Cloud, dump: Dump, tmp_path: Path) -> None:
+    site = tmp_path / "other.toml"
+    text = cloud.lab.site.read_text().replace('name = "lab"', 'name = "other"')
+    text = text.replace("[database]", '[database]\nresource = "mysql-bundle"')
+    text = text.replace('container_pattern = "galera-bundle"', 'container_pattern = "mysql-bundle"')
+    site.write_text(text)
+    cloud.server.run("-m", "deployments", "apply", "--site", str(site)).check_returncode()
+    ended = cloud.restore(dump, site="other")
+    assert ended.code == 1
+    assert "Pacemaker has no bundle 'mysql-bundle'; its bundles are galera-bundle, haproxy-bundle" in ended.output
+    assert "controller-2: no container has 'mysql-bundle' in the name" in ended.output
+
+
+def test_a_site_that_was_never_applied(cloud: Cloud, dump: Dump) -> None:
+    ended = cloud.restore(dump, site="nowhere")
+    assert ended.code == 1
+    assert "knows no site 'nowhere'" in ended.output
+
+
+@pytest.mark.parametrize("approved_by", [""])
+def test_a_dry_run_shows_the_plan_and_changes_nothing(cloud: Cloud, dump: Dump, approved_by: str) -> None:
+    ended = cloud.restore(dump, dry_run=True, approved_by=approved_by)
+    assert ended.code == 0
+    assert "6. Move the current directory" in ended.output
+    assert cloud.lab.root_password not in ended.output
+    assert cloud.problems() == []
+    for host in cloud.lab.controllers:
+        assert (
+            cloud.lab.exec(
+                host, "test -e /run/lock/openstack-runbooks.lock && cat /run/lock/openstack-runbooks.lock || :"
+            ).stdout
+            == ""
+        )
