@@ -15,8 +15,8 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from blocks.remote.errors import WaitExpired
 from blocks.database import GaleraDatabase
+from blocks.remote.errors import WaitExpired
 from blocks.site import Host
 from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
 from tasks.approval import approve
@@ -34,6 +34,8 @@ NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
 # which is two minutes by default.
 _SETTLE_S = 130
+# A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
+_PEACE_S = 60
 Ending = Literal["adopt", "restart"]
 
 
@@ -69,6 +71,7 @@ class Job:
         ending: How Pacemaker gets the cluster back.
         bounds: How long the waits may take.
         clients_in: Whether an earlier attempt has let clients in already.
+        loaded: Whether an earlier attempt has loaded dump and grants already.
     """
 
     hosts: list[Host]
@@ -79,6 +82,7 @@ class Job:
     ending: Ending
     bounds: Bounds
     clients_in: bool = False
+    loaded: bool = False
 
     @property
     def fenced(self) -> bool:
@@ -153,7 +157,17 @@ def restore_galera(
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
     with runbook(NAME, site, lambda where: where.database.role, dry_run) as book:
         facts, resume = preflight(book, dump, grants, adopting=ending == "adopt")
-        job = Job(book.hosts, book.site.database, facts, dump, grants, ending, bounds, resume.clients_in)
+        job = Job(
+            book.hosts,
+            book.site.database,
+            facts,
+            dump,
+            grants,
+            ending,
+            bounds,
+            resume.clients_in,
+            "15b" in resume.settled,
+        )
         plan = Plan()
         procedure(plan, job)
         book.show_plan(plan)
@@ -196,9 +210,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
     def stop(host: Host) -> Change:
         server = job.server(host)
-        # A database that can't be shut down any more (it is broken, after all) is stopped with its container.
-        peacefully = server.shutdown_command(job.bounds.start_s, ok=tuple(range(256)))
-        return containers.stop(server.container, before=(peacefully, server.await_end(job.bounds.start_s)))
+        return containers.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
 
     def make(host: Host) -> Change:
         labelled = host.name in facts.labelled
@@ -236,7 +248,8 @@ def _build(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = dumps.load(server, job.dump, job.grants, facts.grants.undefined_roles, bounds.load_s)
+    load = dumps.load(server, job.dump, bounds.load_s)
+    grant = dumps.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
     remove = Undo(
         key="dump copies",
         host=first[0].name,
@@ -273,13 +286,14 @@ def _build(steps: Steps, job: Job) -> None:
             f"Copy the backup database files to {directory}",
             first,
             dumps.copy_in(directory, job.dump, job.grants),
+            always=not job.loaded,
         )
         steps.step("15", "Restore the MySQL database", first, load)
+        reset = "Reset the root password again, should the dump have replaced the accounts"
+        steps.step("15a", reset, first, server.again(sql))
+        steps.step("15b", "Restore the grants", first, grant)
     steps.step(
-        "15a", "Reset root's password and drop anonymous accounts, should the dump hold any", first, server.again(sql)
-    )
-    steps.step(
-        "15b", "Check that the accounts of the dump are there", first, dumps.check_accounts(server, facts.grants)
+        "15c", "Check that the accounts of the dump are there", first, dumps.check_accounts(server, facts.grants)
     )
     steps.step("16", "Shut down the databases", controllers, lambda host: job.server(host).shut_down(bounds.start_s))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import os.path
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from blocks.remote.command import command, script
 from blocks.remote.errors import HostError, Refused
@@ -167,21 +167,20 @@ def read_grants(shell: Shell, path: str) -> Grants:
     return parse_grants(text)
 
 
-def copies(directory: str, dump: str, grants: str) -> tuple[str, str]:
-    """Where the document copies them to."""
-    return f"{directory}/{os.path.basename(dump)}", f"{directory}/{os.path.basename(grants)}"
+def _copy(directory: str, path: str) -> str:
+    return f"{directory}/{PurePosixPath(path).name}"
 
 
-def copy_in(directory: str, dump: str, grants: str) -> Change:
-    """Copy both files to where the container sees them, readable by root alone."""
-    targets = copies(directory, dump, grants)
-    pairs = zip((dump, grants), targets, strict=True)
-    return Change(tuple(command("install", "-m", "600", source, target, timeout_s=3600) for source, target in pairs))
+def copy_in(directory: str, *paths: str) -> Change:
+    """Copy the files to where the container sees them, readable by root alone."""
+    return Change(
+        tuple(command("install", "-m", "600", path, _copy(directory, path), timeout_s=3600) for path in paths)
+    )
 
 
-def remove_words(directory: str, dump: str, grants: str) -> tuple[str, ...]:
-    """The words that remove the copies, which hold every grant."""
-    return ("rm", "-f", "--", *copies(directory, dump, grants))
+def remove_words(directory: str, *paths: str) -> tuple[str, ...]:
+    """The words that remove the copies, which hold every row and every grant."""
+    return ("rm", "-f", "--", *(_copy(directory, path) for path in paths))
 
 
 # Grants on what the dump does not hold (the documented dump leaves routines and some schemas out): told, and passed over.
@@ -189,24 +188,31 @@ def remove_words(directory: str, dump: str, grants: str) -> tuple[str, ...]:
 _PASSED_OVER = "^ERROR (1305|1146) "
 
 # Ending `podman exec` does not end what it runs in the container, which has a process group of its own.
-_PID = "/tmp/openstack-runbooks-load.pid"
+_PID = "/tmp/openstack-runbooks-load.pid"  # noqa: S108 - in the container, which has no users but the database
 _END = f'p=$(cat {_PID} 2>/dev/null) && kill -TERM -- "-$p"'
 
-# The files are open before the first statement runs: they may be removed from then on, and a run that attaches to this
-# import needs them no more. The first error in the dump ends it (pipefail, no --force). The grants are gone through
-# twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second time's errors only the
-# message is kept: the statement holds the account's password hash.
+# The file is open before the first statement runs: it may be removed from then on, and a run that attaches to this import
+# needs it no more. The first error ends it (no --force).
 _LOAD = f"""
 set -o errexit -o pipefail
 trap 'rm -f {_PID}' EXIT
 echo $$ >{_PID}
-exec 4<"$2" 5<"$3" 6<"$3"
-options="--defaults-extra-file=$1 --socket=$4 -uroot --max-allowed-packet=1G"
-mysql $options <&4
-for role in $5; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
-mysql $options --force <&5 >/dev/null 2>&1 || :
+exec 4<"$3"
+mysql --defaults-extra-file="$1" --socket="$2" -uroot --max-allowed-packet=1G <&4
+"""
+
+# The grants are gone through twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second
+# time's errors only the message is kept, without password hashes: the statement holds them.
+_GRANT = f"""
+set -o errexit -o pipefail
+trap 'rm -f {_PID}' EXIT
+echo $$ >{_PID}
+exec 4<"$3" 5<"$3"
+options="--defaults-extra-file=$1 --socket=$2 -uroot"
+for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
+mysql $options --force <&4 >/dev/null 2>&1 || :
 wrong=$(
-  {{ mysql $options --force <&6 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  {{ mysql $options --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"
@@ -214,22 +220,33 @@ wrong=$(
 """
 
 
-def load(server: Server, dump: str, grants: str, roles: tuple[str, ...], within_s: float) -> Change:
-    """Load the dump, then the grants, as one long command that outlives us.
+def _long(server: Server, key: str, text: str, within_s: float, *arguments: str) -> LongCommand:
+    words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
+    at_stop = inside(server.container, "bash", "-c", _END)
+    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, says=f"mysql < {arguments[0]}")
+
+
+def load(server: Server, dump: str, within_s: float) -> Change:
+    """Load the dump, as a long command that outlives us.
 
     Args:
         server: The first node's, started alone.
         dump: The dump's path as an operator gave it.
-        grants: The grants' path.
-        roles: Roles to create before the grants: they grant them without creating them.
         within_s: Seconds until it is ended.
     """
-    dump_copy, grants_copy = copies(server.directory, dump, grants)
-    words = (
-        *("podman", "exec", server.container, "bash", "-c", _LOAD, "load"),
-        *(server.client_options, dump_copy, grants_copy, server.socket, " ".join(roles)),
-    )
-    long = LongCommand("restore-galera-load", words, within_s, inside(server.container, "bash", "-c", _END))
+    return Change((_long(server, "load", _LOAD, within_s, _copy(server.directory, dump)),))
+
+
+def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float) -> Change:
+    """Load the grants, as a long command.
+
+    Args:
+        server: The first node's, started alone.
+        grants: The grants' path as an operator gave it.
+        roles: Roles to create before: the grants give them to accounts without creating them.
+        within_s: Seconds until it is ended.
+    """
+    long = _long(server, "grant", _GRANT, within_s, _copy(server.directory, grants), " ".join(roles))
     return Change(
         (long,), tells=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)]
     )
@@ -246,7 +263,7 @@ def missing_accounts(shell: Shell, server: Server, grants: Grants) -> list[str]:
         HostError: The server does not answer.
     """
     rows = shell.run(server.statement("SELECT User, Host FROM mysql.user")).stdout
-    there = {Account(*(row.split("\t") + [""])[:2]) for row in rows.splitlines()}
+    there = {Account(*[*row.split("\t"), ""][:2]) for row in rows.splitlines()}
     if not there:
         raise HostError(shell.name, "the server lists no accounts")
     wrong = [f"account {account} is missing" for account in grants.accounts if account not in there]

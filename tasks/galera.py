@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import configparser
-import os.path
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from blocks.remote.command import Command, command, question, script
 from blocks.remote.errors import CommandTimedOut, HostError
@@ -106,7 +106,7 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
         pid_file: The resource agent's own, so that Pacemaker recognises the server as its child and adopts it.
         within_s: Seconds until it must be Synced; a join copies the whole database.
     """
-    folder = os.path.dirname(pid_file)
+    folder = str(PurePosixPath(pid_file).parent)
     # Found again after an interruption: until clients are let in, the first node's data is the dump's as any other's.
     founding = (script(f'f="$1/grastate.dat"; {_SAFE}', server.directory, quiet=True),) if address == FOUND else ()
     return Change(

@@ -213,8 +213,12 @@ def _import_found(first: Shell, server: Server, files: Sequence[File], grants: G
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
     if grants is None or len(files) < 2:
         return False
-    change = dumps.load(server, files[0].path, files[1].path, grants.undefined_roles, 1)
-    return any(unit_state(first, command).loaded for command in change.commands if isinstance(command, LongCommand))
+    changes = (
+        dumps.load(server, files[0].path, 1),
+        dumps.load_grants(server, files[1].path, grants.undefined_roles, 1),
+    )
+    commands = [command for change in changes for command in change.commands]
+    return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))
 
 
 def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, resume: Resume | None) -> list[str]:

@@ -6,7 +6,7 @@ Why each way is safe:
   data directory after that was built by this runbook, and may be discarded and built again from the dump.
 - Until step 8 every step looks at the host before it changes it, so all of them are simply taken again.
 - From 9 to 16 the new database lives in running containers. It is continued only if all of them still run, with their
-  temporary servers where these must be up; and at step 15 only if the import itself is found, running or ended. Else it
+  temporary servers where these must be up; and at 15 and 15b only if the import itself is found, running or ended. Else it
   is built again: the outcome is the same, since it comes from the dump alone.
 - From 17 on the data is complete and on disk, and the same on every node, since no client is in. If the bootstrap node is
   down while others are up, all are shut down and the cluster is founded again: founding it beside a living member would
@@ -26,7 +26,7 @@ from tasks.journal import Journal
 # The order in which the runbook takes the documented steps: 22 comes last (see its departures).
 ORDER = (
     *(str(number) for number in range(1, 16)),
-    *("15a", "15b", "16", "17", "18", "19", "20", "20.2", "20a"),
+    *("15a", "15b", "15c", "16", "17", "18", "19", "20", "20.2", "20a"),
     *("21", "23", "24", "25", "25a", "25b", "V1", "22", "V3", "V4"),
 )
 
@@ -154,7 +154,7 @@ def _same_job(
             return rebuild("a container has stopped since")
         if ORDER.index("10") < position < ORDER.index("16") and not all(servers):
             return rebuild("a temporary server has stopped since")
-        if begun == "15" and not import_found:
+        if begun in {"15", "15b"} and not import_found:
             return rebuild("the import is not to be found")
         return Resume(earlier, before, False, kept, f"going on with step {begun}")
     # Shut down on purpose, on the way to the documented restart: what is down stays down.

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
+
 from blocks.remote.command import script
 from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask

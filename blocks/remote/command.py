@@ -21,6 +21,7 @@ class Command:
         root: Whether `sudo -n` goes before it.
         timeout_s: Seconds until the command is ended, on both sides of the connection.
         ok: Exit codes that are no failure.
+        says: What it does, in a few words, for errors: a script is no sentence.
         quiet: Its output is not streamed to the run's log (it answers a question, or holds a secret).
     """
 
@@ -31,6 +32,7 @@ class Command:
     timeout_s: float = 60.0
     ok: tuple[int, ...] = (0,)
     quiet: bool = False
+    says: str = ""
 
     @property
     def line(self) -> str:

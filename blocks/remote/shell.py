@@ -167,7 +167,7 @@ class Shell:
                 if command.quiet and not stderr
                 else mask(stderr if command.quiet else stdout + stderr)
             )
-            raise CommandFailed(self.name, mask(command.shown), code, said)
+            raise CommandFailed(self.name, mask(command.says or command.shown), code, said)
         return Result(stdout, stderr, code)
 
     def _timed_out(self, command: Command) -> CommandTimedOut:

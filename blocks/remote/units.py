@@ -63,6 +63,7 @@ class LongCommand:
             wants the very same thing attaches.
         words: Program and arguments. No secret: systemd shows them to everybody.
         timeout_s: Seconds until systemd ends it.
+        says: What it does, in a few words, for errors.
         at_stop: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
     """
 
@@ -70,6 +71,12 @@ class LongCommand:
     words: tuple[str, ...]
     timeout_s: float
     at_stop: tuple[str, ...] = ()
+    says: str = ""
+
+    @property
+    def named(self) -> str:
+        """How errors call it."""
+        return self.says or self.shown.shown
 
     @property
     def unit(self) -> str:
@@ -147,9 +154,9 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
     if state.result != "success" or state.exit_code != 0:
         forget(shell, long)  # a failure is told at once; started again, the command begins anew
     if state.result == "timeout":
-        raise HostError(shell.name, f"`{long.shown.shown}` did not end within {long.timeout_s:g} s and was ended")
+        raise HostError(shell.name, f"`{long.named}` did not end within {long.timeout_s:g} s and was ended")
     if not state.loaded or state.result != "success" or state.exit_code != 0:
-        raise CommandFailed(shell.name, long.shown.shown, state.exit_code, mask(tail.seen))
+        raise CommandFailed(shell.name, long.named, state.exit_code, mask(tail.seen))
     return how
 
 

@@ -88,11 +88,12 @@ def _restore(lab: Lab, server: PrefectServer, keep: bool) -> list[str]:
     steps, _, departures = text.partition("## Departures from the document")
     quote(run.as_text(run.folded(steps)))
     say(f"The whole report, with its {max(0, departures.count(chr(10) + '| ') - 1)} departures: {file}")
-    if "completed" not in text.partition("\n")[0]:
-        found.append("there is no report of a completed run")
+    if not text:
+        found.append("there is no report")
 
-    heading("The cluster")
-    found += _look(lab) if not found else []
+    if not found:
+        heading("The cluster")
+        found += _look(lab)
     _farewell(lab, server, run.seconds(ended), keep, found)
     return found
 
@@ -102,7 +103,7 @@ def _completed(ended: dict[str, object], server: PrefectServer) -> list[str]:
     assert isinstance(state, dict)
     if state["type"] == "COMPLETED":
         return []
-    return [f"the run ended as {state['name']}: {state['message']}", f"logs: {server.home}/worker.log"]
+    return [f"the run ended as {state['name']}; its report says why, its log is {server.home}/worker.log"]
 
 
 def _look(lab: Lab) -> list[str]:

@@ -59,13 +59,14 @@ def _lines(server: PrefectServer, run_id: str, offset: int) -> list[dict[str, An
 
 
 def _show(lines: Iterable[dict[str, Any]], run: dict[str, Any]) -> None:
-    """One line a step and its hosts; of all else only warnings and errors."""
+    """One line a step and its hosts; of all else only warnings."""
     for number, group in groupby(lines, key=_number):
         several = list(group)
         if not number:
             for line in several:
-                if line["level"] >= _WARNING:
-                    quote(f"{_clock(line, run)}  ! {line['message']}")
+                # An error is told at the end, and in the report; Prefect repeats it with its trace.
+                if line["level"] == _WARNING:
+                    quote(f"{_clock(line, run)}      ! {line['message'].partition(chr(10))[0]}")
             continue
         steps = [found for line in several if (found := _STEP.match(line["message"]))]
         hosts = ", ".join(sorted({step["host"] for step in steps}))

@@ -92,7 +92,7 @@ def test_a_controller_with_another_host_key(cloud: Cloud, dump: Dump) -> None:
     change = (
         f"mkdir /root/k; mv {key} {key}.pub /root/k; ssh-keygen -q -t ed25519 -N '' -f {key}; systemctl restart ssh"
     )
-    with changed(cloud, "controller-1", change, f"mv -f /root/k/* /etc/ssh/; rmdir /root/k; systemctl restart ssh"):
+    with changed(cloud, "controller-1", change, "mv -f /root/k/* /etc/ssh/; rmdir /root/k; systemctl restart ssh"):
         assert_refused(cloud, dump, "controller-1: the host key of 192.168.24.12 is not the pinned one")
 
 

@@ -12,7 +12,7 @@ from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud
 
 Damage = Callable[[Lab], None]
-_KILL = "podman exec $(podman ps -q --filter name=galera-bundle) bash -c 'kill -9 $(cat /var/lib/mysql/*.pid /var/run/mysql/*.pid 2>/dev/null)' || :"
+_KILL = "pkill -9 -x 'mysqld_safe|mariadbd-safe'; pkill -9 -x 'mysqld|mariadbd'"
 
 
 def all_databases_stopped(lab: Lab) -> None:

@@ -168,6 +168,7 @@ class Controller(FakeShell):
         self.order("iptables -w -D", do=lambda _: self._set(rules=0))
         self.order("pcs resource unmanage", do=lambda _: setattr(self.cluster, "managed", False))
         self.order("pcs resource manage", do=lambda _: self.cluster.manage())
+        self.order("crm_resource --wait", do=lambda _: None)
         self.order("pcs resource refresh", do=lambda _: None)
         self.order("container stop", self.container, do=lambda _: self.stop())
         self.order("container start", self.container, do=lambda _: self._set(running=True))
@@ -180,6 +181,7 @@ class Controller(FakeShell):
             self.order(word, do=lambda _: None)
         self.order("mysqladmin", "shutdown", do=self._shut_down)
         self.order("for _ in $(seq", do=lambda _: None)
+        self.order("grastate.dat", do=lambda _: None)
         self.order("mysqld_safe", "--skip-networking", do=self._start_alone)
         self.order("mysqld_safe", "--wsrep-cluster-address", do=self._start_member)
         self.order("mysql --no-defaults", do=self._set_password)
@@ -215,6 +217,8 @@ class Controller(FakeShell):
         assert self.server is None, "data is discarded under a running server"
         self.data = None
         self.files.clear()
+        if "restore-galera-*" in " ".join(asked.words):
+            self.units.clear()
         return 0
 
     def _shut_down(self, _: Command) -> int:

@@ -37,7 +37,7 @@ def facts(*, rebuild: bool = False, roles: tuple[str, ...] = (), version: Versio
     )
 
 
-def job(ending: Ending = "adopt", found: Facts | None = None, controllers: int = 3) -> Job:
+def job(ending: Ending = "adopt", found: Facts | None = None, controllers: int = 3, clients_in: bool = False) -> Job:
     """A job on the first so many controllers."""
     hosts: list[Host] = [SITE.host(name) for name in HOSTS[:controllers]]
-    return Job(hosts, SITE.database, found or facts(), DUMP, GRANTS, ending, BOUNDS)
+    return Job(hosts, SITE.database, found or facts(), DUMP, GRANTS, ending, BOUNDS, clients_in)

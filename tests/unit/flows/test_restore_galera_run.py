@@ -41,9 +41,9 @@ def restore(cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT) -
     give_files(cluster.nodes[0], dump)
     shells: dict[str, Shell] = {node.name: node for node in cluster.nodes}
     book = Runbook("restore-galera", SITE, [SITE.host(name) for name in HOSTS], False, journal(), shells)
-    facts, resume = preflight(book, DUMP, GRANTS)
-    book.go_on(resume.journal, resume.settled)
-    procedure(book, Job(book.hosts, SITE.database, facts, DUMP, GRANTS, ending, BOUNDS))
+    facts, resume = preflight(book, DUMP, GRANTS, adopting=ending == "adopt")
+    book.go_on(resume.journal, resume.settled, resume.supersedes)
+    procedure(book, Job(book.hosts, SITE.database, facts, DUMP, GRANTS, ending, BOUNDS, resume.clients_in))
     book.finish()
     return book
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, WaitExpired
+from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, HostError, WaitExpired
 from blocks.remote.units import LongCommand, forget, parse_unit_state, run_long, unit_state
 from tests.unit.fakes import FakeClock, FakeShell
 
@@ -134,9 +134,17 @@ def test_a_command_that_failed_can_be_started_again(clock: FakeClock) -> None:
     assert len(shell.lines("systemctl stop", LONG.unit)) == 1
 
 
-def test_a_command_that_systemd_ended_is_told_apart_from_one_that_failed(clock: FakeClock) -> None:
-    with pytest.raises(CommandTimedOut, match="did not end within 600 s"):
+def test_a_command_that_systemd_ended_is_told_as_such_and_not_tried_again_by_itself(clock: FakeClock) -> None:
+    with pytest.raises(HostError, match="did not end within 600 s") as ended:
         run_long(host(ABSENT, RUNNING, TIMED_OUT), LONG)
+    assert not isinstance(ended.value, CommandTimedOut | CommandFailed)
+
+
+def test_what_else_must_end_with_it_is_ended_whatever_ends_it() -> None:
+    ending = LongCommand("load", ("podman", "exec", "x"), 60, at_stop=("podman", "exec", "x", "sh", "-c", 'kill "$p" 5%'))
+    (line,) = (word for word in ending.start.words if word.startswith("--property=ExecStopPost="))
+    assert line == '--property=ExecStopPost=-"podman" "exec" "x" "sh" "-c" "kill \\"$$p\\" 5%%"'
+    assert not any("ExecStopPost" in word for word in LONG.start.words)
 
 
 def test_a_unit_that_vanishes_counts_as_failed(clock: FakeClock) -> None:

@@ -144,18 +144,27 @@ def discard(change: Change) -> Change:
     return Change((first,))
 
 
-def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(here: LocalShell, data: Path) -> None:
+@pytest.fixture
+def systemd(tmp_path: Path) -> LocalShell:
+    """This machine with a systemctl that only notes what it is asked."""
+    (tmp_path / "systemctl").write_text(f'#!/bin/bash\necho "$*" >> {tmp_path}/asked\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    return LocalShell(tmp_path)
+
+
+def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(systemd: LocalShell, data: Path) -> None:
     kept = data.with_name("mysql-save-1")
     kept.mkdir()
     (kept / "ibdata1").write_text("the original")
-    apply_change(here, discard(make_anew(str(data), str(kept), 42434, labelled=False, rebuild=True)), silent)
+    apply_change(systemd, discard(make_anew(str(data), str(kept), 42434, labelled=False, rebuild=True)), silent)
     assert not data.exists()
     assert (kept / "ibdata1").read_text() == "the original"
+    assert "stop openstack-runbooks-restore-galera-*.service" in (data.parent / "asked").read_text()
 
 
-def test_nothing_is_discarded_where_nothing_is_kept(here: LocalShell, data: Path) -> None:
+def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: Path) -> None:
     with pytest.raises(CommandFailed):
-        apply_change(here, discard(make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True)), silent)
+        apply_change(systemd, discard(make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True)), silent)
     assert (data / "ibdata1").read_text() == "the old data"
 
 

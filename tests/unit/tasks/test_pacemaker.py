@@ -121,7 +121,7 @@ def silent(_: str) -> None:
 
 
 def cluster(*states: str) -> FakeShell:
-    return FakeShell().on("pcs", say="").on("crm_mon", say=list(states))
+    return FakeShell().on("pcs", say="").on("crm_resource --wait", say=0).on("crm_mon", say=list(states))
 
 
 UNMANAGED = pacemaker_2_1([Replica(managed=False)] * 3, False)
@@ -132,13 +132,20 @@ PROMOTING = pacemaker_2_1([Replica(), Replica("Unpromoted"), Replica("Unpromoted
 
 def test_a_managed_bundle_is_unmanaged_and_looked_at_again(clock: FakeClock) -> None:
     shell = cluster(MANAGED, MANAGED, UNMANAGED)
-    assert apply_change(shell, unmanage("galera-bundle"), silent) == "done"
+    assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource unmanage galera-bundle"]
+
+
+@pytest.mark.parametrize("code", [0, 1, 124])
+def test_what_pacemaker_has_under_way_may_end_first(clock: FakeClock, code: int) -> None:
+    shell = cluster(MANAGED, UNMANAGED).on("crm_resource --wait", say=code)
+    assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
+    assert shell.lines("crm_resource") == ["sudo crm_resource --wait --timeout=130"]
 
 
 def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:
     shell = cluster(UNMANAGED)
-    assert apply_change(shell, unmanage("galera-bundle"), silent) == "already"
+    assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "already"
     assert shell.lines("pcs") == []
 
 
