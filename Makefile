@@ -40,7 +40,8 @@ test-server: .venv/.ready ## Test against a real Prefect server and worker, on l
 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
-	$(RUN) pytest -m "lab or lab_teardown" tests/lab tests/restore_galera
+	$(RUN) pytest -m lab tests/lab tests/restore_galera
+	$(RUN) pytest -m lab_teardown tests/lab
 
 .PHONY: test-interrupted
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again

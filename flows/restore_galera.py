@@ -348,33 +348,41 @@ def _hand_over(steps: Steps, job: Job) -> None:
             pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
             begins=job.unmanaged,
         )
-        _restart(steps, job)
+        _restart(steps, job, always=True)
 
 
-def _restart(steps: Steps, job: Job) -> None:
-    """Steps 21 and 23 to 25 as documented; the bootstrap node is the last to stop, so that it is safe to bootstrap."""
+def _restart(steps: Steps, job: Job, always: bool = False) -> None:
+    """Steps 21 and 23 to 25 as documented; the bootstrap node is the last to stop, so that it is safe to bootstrap.
+
+    Args:
+        steps: Who walks through them.
+        job: What is restored.
+        always: Take each of them, also where an earlier attempt did: since then the cluster was formed again.
+    """
     last_first = [*job.rest, *job.first]
     shut = lambda host: job.server(host).shut_down(job.bounds.start_s)  # noqa: E731
-    steps.step("21", "Stop the MySQL container", last_first, shut, one_at_a_time=True)
+    steps.step("21", "Stop the MySQL container", last_first, shut, one_at_a_time=True, always=always)
     steps.step(
         "23",
         "Restart the MySQL container",
         job.hosts,
         lambda host: containers.restart(job.server(host).container),
+        always=always,
     )
-    _restart_checks(steps, job)
+    _restart_checks(steps, job, always)
     promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
     steps.step(
         "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, ends=job.unmanaged
     )
 
 
-def _restart_checks(steps: Steps, job: Job) -> None:
+def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
     steps.step(
         "24",
         "Restart the clustercheck container",
         job.hosts,
         lambda host: containers.restart_service(job.facts.checks[host.name]),
+        always=always,
     )
 
 

@@ -56,12 +56,12 @@ def read_file(shell: Shell, path: str) -> File:
     return File(path, int(size), int(modified), head, tail)
 
 
-def why_not_dump(file: File, server: Version) -> list[str]:
+def why_not_dump(file: File, server: Version | None) -> list[str]:
     """What keeps this file from being restored as a dump.
 
     Args:
         file: Both its ends.
-        server: The version that would load it.
+        server: The version that would load it; None where that is not known, which is a reason of its own.
     """
     if file.size < 0:
         return [f"dump {file.path} does not exist on the first controller"]
@@ -79,7 +79,7 @@ def why_not_dump(file: File, server: Version) -> list[str]:
     version = parse_version(made_by)
     if version is None:
         reasons.append(f"dump {file.path} does not say which server it comes from")
-    elif version > server:
+    elif server is not None and version > server:
         reasons.append(f"dump {file.path} comes from MariaDB {version}, newer than this server's {server}")
     return reasons
 

@@ -182,7 +182,7 @@ def _pacemaker(shell: Shell, resource: str) -> str:
 
 
 def _check_files(book: Runbook, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
-    if dump is not None and version is not None:
+    if dump is not None:
         book.reasons += dumps.why_not_dump(dump, version)
     if grants is None:
         return None

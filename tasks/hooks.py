@@ -15,7 +15,7 @@ from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask
 from blocks.remote.shell import Shell
 from tasks.journal import Journal, now, read_journals, write_journal
-from tasks.report import publish
+from tasks.report import UNKNOWN, publish
 from tasks.runbook import load_site
 from tasks.undo import perform_undo
 
@@ -37,6 +37,7 @@ def _close(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: 
     shells = {host: where.shell(where.host(host)) for host in where.hosts}
     first = where.hosts_with(where.database.role)[0]
     journal: Journal | None = None
+    unknown = ""
     errors = [state.message or outcome]
     try:
         journal, _ = read_journals(shells[first.name], name)
@@ -48,14 +49,15 @@ def _close(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: 
     except RunbookError as error:
         errors.append(str(error))
         if journal is None:
-            errors.append(
-                f"UNKNOWN: the journal on {first.name} could not be read, so nobody knows yet what is in force"
+            unknown = (
+                f"unknown: the journal on {first.name} could not be read; clients may be blocked, Galera unmanaged"
             )
     finally:
         for shell in shells.values():
             shell.close()
     if journal is None or journal.run_id != str(flow_run.id):
         journal = Journal(runbook=name, site=site, run_id=str(flow_run.id), started=now())
+        journal.in_force = {UNKNOWN: unknown} if unknown else {}
     publish(journal, outcome, "\n".join(errors), [f"{what}: {place}" for what, place in journal.kept.items()])
 
 

@@ -11,6 +11,9 @@ from blocks.remote.secrets import mask
 from tasks.departures import Document, departures_of
 from tasks.journal import Journal
 
+# The key of what is in force where nobody knows what is.
+UNKNOWN = "unknown"
+
 
 def render(journal: Journal, document: Document, outcome: str, error: str = "", facts: Sequence[str] = ()) -> str:
     """Write the report in Markdown.
@@ -45,6 +48,8 @@ def render(journal: Journal, document: Document, outcome: str, error: str = "", 
 
 
 def _next(journal: Journal, outcome: str) -> str:
+    if UNKNOWN in journal.in_force:
+        return f"Bring the host back, see what stands, and start `{journal.runbook}` again: it looks before it changes anything."
     if outcome in {"refused", "dry run"} or not journal.begun:
         return "Nothing was changed. Put right what is listed and start the runbook again."
     return (

@@ -6,12 +6,13 @@ They know as little of MariaDB as the tests need: what is in a data directory, w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from blocks.remote.command import Command
 from blocks.remote.shell import LineSink, Result
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.control_plane import DUMP_TEXT, GRANTS_TEXT, directory
-from tests.unit.tasks.crm import Replica, pacemaker_1_1
+from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, directory
+from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS
 
 
@@ -43,6 +44,10 @@ class Cluster:
     def members(self) -> list[Controller]:
         return [node for node in self.nodes if node.server == "member"]
 
+    @property
+    def all_imported(self) -> bool:
+        return all(node.data == "imported" for node in self.nodes)
+
     def manage(self) -> None:
         """Pacemaker starts what does not run, as it does after a restart."""
         self.managed = True
@@ -63,8 +68,8 @@ class Controller(FakeShell):
     """One controller.
 
     Attributes:
-        data: What is in the data directory: `original`, nothing (""), `system` tables, all that was `imported`; None
-            if there is none.
+        data: What is in the data directory: `original`, nothing (""), `system` tables, the
+            `dump` without its grants, all that was `imported`; None if there is none.
         kept: What lies in directories beside it.
         running: Whether the database's container runs.
         server: None, `alone` or `member`.
@@ -168,6 +173,7 @@ class Controller(FakeShell):
         self.order("iptables -w -D", do=lambda _: self._set(rules=0))
         self.order("pcs resource unmanage", do=lambda _: setattr(self.cluster, "managed", False))
         self.order("pcs resource manage", do=lambda _: self.cluster.manage())
+        self.on("cibadmin", "//bundle", say=lambda _: in_cib() if self.cluster.managed else in_cib("false", "false"))
         self.order("crm_resource --wait", do=lambda _: None)
         self.order("pcs resource refresh", do=lambda _: None)
         self.order("container stop", self.container, do=lambda _: self.stop())
@@ -175,12 +181,11 @@ class Controller(FakeShell):
         self.order("container restart", self.container, do=lambda _: self._set(server=None))
         self.order("tripleo_", "bash clustercheck", do=lambda _: None)
         self.order("mv -T", do=self._keep)
-        self.order("rm -rf", do=self._discard)
         self.order("mkdir -p", do=lambda _: self._set(data=self.data or ""))
         for word in ("chown", "chmod", "chcon", "install -d -o mysql", "/root/.my.cnf.bck"):
             self.order(word, do=lambda _: None)
         self.order("mysqladmin", "shutdown", do=self._shut_down)
-        self.order("for _ in $(seq", do=lambda _: None)
+        self.order("kill -TERM", "for _ in $(seq", do=lambda _: self._set(server=None))
         self.order("grastate.dat", do=lambda _: None)
         self.order("mysqld_safe", "--skip-networking", do=self._start_alone)
         self.order("mysqld_safe", "--wsrep-cluster-address", do=self._start_member)
@@ -192,7 +197,9 @@ class Controller(FakeShell):
         self.order("systemd-run --quiet", "openstack-runbooks-undo", do=lambda _: None)
         self.order("systemd-run --quiet", "mysql_install_db", do=self._create)
         self.order("systemd-run --quiet", "restore-galera-load", do=self._load)
+        self.order("systemd-run --quiet", "restore-galera-grant", do=self._grant)
         self.order("systemctl stop", do=self._forget)
+        self.order("rm -rf", do=self._discard)
         self.order("cat >", "current.json", do=self._write_journal)
         self.order("mv /", "current.json", do=lambda _: self._close_journal())
 
@@ -247,22 +254,30 @@ class Controller(FakeShell):
         self.password = self.server == "alone"
         return 0 if self.password else 1
 
-    def _create(self, asked: Command) -> int:
+    def _unit_ends(self, asked: Command, well: bool) -> bool:
+        """A unit runs and ends."""
         unit = next(word for word in asked.words if word.startswith("--unit=")).removeprefix("--unit=")
         assert unit not in self.units, "systemd refuses a unit that it has"
-        self.units[unit] = "ended" if self.running and self.data is not None else "failed"
-        if self.running and self.data == "":
+        self.units[unit] = "ended" if well else "failed"
+        return well
+
+    def _create(self, asked: Command) -> int:
+        if self._unit_ends(asked, self.running and self.data is not None) and self.data == "":
             self.data, self.password = "system", False
         return 0
 
     def _load(self, asked: Command) -> int:
-        unit = next(word for word in asked.words if word.startswith("--unit=")).removeprefix("--unit=")
-        assert unit not in self.units, "systemd refuses a unit that it has"
-        good = self.server == "alone" and len(self.files) == 2
-        self.units[unit] = "ended" if good else "failed"
-        if good:
+        if self._unit_ends(asked, self.server == "alone" and self._has_copy(DUMP)):
+            self.data = "dump"
+        return 0
+
+    def _grant(self, asked: Command) -> int:
+        if self._unit_ends(asked, self.server == "alone" and self._has_copy(GRANTS)) and self.data == "dump":
             self.data = "imported"
         return 0
+
+    def _has_copy(self, path: str) -> bool:
+        return f"/var/lib/mysql/{PurePosixPath(path).name}" in self.files
 
     def _forget(self, asked: Command) -> int:
         line = " ".join(asked.words)
@@ -278,7 +293,7 @@ class Controller(FakeShell):
         return 0
 
     def _close_journal(self) -> int:
-        self.journals["closed.json"] = self.journals.pop("current.json")
+        self.journals["closed.json"] = self.journals.get("closed.json", "") + self.journals.pop("current.json")
         return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 
@@ -11,6 +13,7 @@ from blocks.remote.shell import Shell
 from flows.restore_galera import Ending, Job, procedure
 from tasks.galera_preflight import preflight
 from tasks.journal import Journal
+from tasks.perform import StepFailed
 from tasks.runbook import Runbook
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, Cluster, Killed, make_cluster
@@ -19,6 +22,7 @@ from tests.unit.tasks.control_plane import give_file
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
+LATER = datetime(2026, 11, 22, tzinfo=UTC)
 EVERY_ENDING = pytest.mark.parametrize("ending", ["adopt", "restart"])
 
 
@@ -30,20 +34,26 @@ def cluster() -> Cluster:
 def give_files(first: FakeShell, dump: str = DUMP_TEXT) -> None:
     """What the first controller has, and preflight asks for."""
     first.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
-    first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", say="")
+    first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", "instance_attributes", say="")
     first.on("podman cp", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
     give_file(first, DUMP, dump)
     give_file(first, GRANTS, GRANTS_TEXT + "GRANT ALL ON *.* TO 'root'@'localhost';\n")
 
 
-def restore(cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT) -> Runbook:
+def restore(
+    cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT, started: datetime | None = None
+) -> Runbook:
     """One run of the flow: preflight, then the procedure."""
     give_files(cluster.nodes[0], dump)
     shells: dict[str, Shell] = {node.name: node for node in cluster.nodes}
-    book = Runbook("restore-galera", SITE, [SITE.host(name) for name in HOSTS], False, journal(), shells)
+    new = journal(started=started) if started else journal()
+    book = Runbook("restore-galera", SITE, [SITE.host(name) for name in HOSTS], False, new, shells)
     facts, resume = preflight(book, DUMP, GRANTS, adopting=ending == "adopt")
     book.go_on(resume.journal, resume.settled, resume.supersedes)
-    procedure(book, Job(book.hosts, SITE.database, facts, DUMP, GRANTS, ending, BOUNDS, resume.clients_in))
+    procedure(
+        book,
+        Job(book.hosts, SITE.database, facts, DUMP, GRANTS, ending, BOUNDS, resume.clients_in, "15b" in resume.settled),
+    )
     book.finish()
     return book
 
@@ -78,16 +88,19 @@ def test_the_dump_is_on_every_controller_and_the_old_data_is_kept(cluster: Clust
     assert {str(number) for number in range(1, 26)} <= told
 
 
-def changes_of(ending: Ending) -> int:
+@cache
+def changes_of(ending: Ending, adopts: bool = True) -> range:
+    """The numbers of a run's changes; after the first ending only those of the second that are its own."""
     cluster = make_cluster()
-    with suppress(Killed):
-        restore(cluster, ending)
-    return cluster.changes
+    cluster.adopts = adopts
+    restore(cluster, ending)
+    shared = 1 if ending == "adopt" and adopts else changes_of("adopt").stop - 20
+    return range(shared, cluster.changes + 1)
 
 
 @EVERY_ENDING
 def test_a_run_that_is_killed_at_any_change_is_taken_up_to_the_same_end(ending: Ending) -> None:
-    for at in range(1, changes_of(ending) + 1):
+    for at in changes_of(ending):
         cluster = make_cluster()
         kill(cluster, at, after=at > 1, ending=ending)  # right after one change is right before the next
         if "closed.json" not in cluster.nodes[0].journals:
@@ -102,7 +115,7 @@ def lose_the_containers(cluster: Cluster) -> None:
     """All containers stop; what ran in them as a unit has failed."""
     for node in cluster.nodes:
         node.stop()
-        node.units = {unit: "failed" if "load" in unit else state for unit, state in node.units.items()}
+        node.units = {unit: state if "create" in unit else "failed" for unit, state in node.units.items()}
 
 
 def reboot(cluster: Cluster) -> None:
@@ -114,7 +127,7 @@ def reboot(cluster: Cluster) -> None:
 
 @EVERY_ENDING
 def test_controllers_that_lose_power_as_the_run_dies_are_restored_all_the_same(ending: Ending) -> None:
-    for at in range(1, changes_of(ending) + 1):
+    for at in changes_of(ending):
         cluster = make_cluster()
         kill(cluster, at, after=True, ending=ending)
         if cluster.managed:
@@ -142,11 +155,15 @@ def created(cluster: Cluster) -> bool:
     return all(node.data == "system" for node in cluster.nodes)
 
 
+def loaded(cluster: Cluster) -> bool:
+    return cluster.nodes[0].data == "dump"
+
+
 def imported(cluster: Cluster) -> bool:
     return cluster.nodes[0].data == "imported"
 
 
-@pytest.mark.parametrize("reached", [created, imported])
+@pytest.mark.parametrize("reached", [created, loaded, imported])
 def test_a_database_that_is_built_again_is_created_and_imported_again(
     cluster: Cluster, reached: Callable[[Cluster], bool]
 ) -> None:
@@ -157,9 +174,31 @@ def test_a_database_that_is_built_again_is_created_and_imported_again(
 
 
 def test_another_dump_under_the_same_name_is_imported(cluster: Cluster) -> None:
-    until(cluster, imported, dump=DUMP_TEXT.replace("int", "bigint"))
+    until(cluster, loaded, dump=DUMP_TEXT.replace("int", "bigint"))
     restore(cluster)
     is_restored(cluster)
+
+
+def test_a_cluster_that_clients_write_to_is_neither_fenced_off_nor_founded_again(cluster: Cluster) -> None:
+    until(cluster, lambda now: now.managed and not any(node.rules for node in now.nodes) and now.all_imported)
+    first = cluster.nodes[0]
+    first.server = None  # while the others serve
+    asked = len(first.ran)
+    with pytest.raises(StepFailed, match="step V1"):
+        restore(cluster)
+    assert cluster.managed
+    assert not any(node.rules for node in cluster.nodes)
+    assert not any("mysqld_safe" in one.shown or "iptables -w -I" in one.shown for one in first.ran[asked:])
+
+
+def test_another_dump_after_clients_were_let_in_keeps_their_data_too(cluster: Cluster) -> None:
+    until(cluster, lambda now: now.managed and not any(node.rules for node in now.nodes) and now.all_imported)
+    for node in cluster.nodes:
+        node.data = "written by clients"
+    restore(cluster, dump=DUMP_TEXT.replace("int", "bigint"), started=LATER)
+    for node in cluster.nodes:
+        assert node.data == "imported"
+        assert sorted(node.kept.values(), key=str) == ["original", "written by clients"]
 
 
 def test_where_pacemaker_does_not_adopt_the_cluster_it_is_restarted_as_documented(cluster: Cluster) -> None:
@@ -190,8 +229,26 @@ def test_a_restart_in_place_of_an_adoption_is_not_taken_for_the_first_steps(clus
 def test_running_twice_restores_twice_and_keeps_both(cluster: Cluster) -> None:
     restore(cluster)
     for node in cluster.nodes:
-        node.kept = {f"{KEPT}-renamed": "original"}
-    give_files(cluster.nodes[0])
-    with suppress(Exception):
-        restore(cluster)
-    assert all(node.kept[f"{KEPT}-renamed"] == "original" for node in cluster.nodes)
+        node.data = "written by clients"
+    restore(cluster, started=LATER)
+    for node in cluster.nodes:
+        assert (node.data, node.server, node.rules) == ("imported", "member", 0)
+        assert sorted(node.kept.values(), key=str) == ["original", "written by clients"]
+
+
+@pytest.mark.xfail(strict=True, reason="D15: a rerun takes 21 and 23, which were left out, for done")
+def test_a_restart_in_place_of_an_adoption_can_be_interrupted_anywhere() -> None:
+    def stubborn() -> Cluster:
+        cluster = make_cluster()
+        cluster.adopts = False
+        return cluster
+
+    for at in changes_of("adopt", adopts=False):
+        cluster = stubborn()
+        kill(cluster, at, after=at > 1)
+        if "closed.json" not in cluster.nodes[0].journals:
+            try:
+                restore(cluster)
+            except StepFailed as failure:
+                raise AssertionError(f"killed at change {at}") from failure
+        is_restored(cluster)

@@ -1,5 +1,7 @@
 """A long command is a unit of its host: started once, found by a rerun, told when it fails, forgotten when read."""
 
+from dataclasses import replace
+
 import pytest
 
 from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, HostError, WaitExpired
@@ -82,6 +84,12 @@ def test_an_operator_sees_the_command_without_the_unit_around_it() -> None:
     assert LONG.shown.shown == "sudo podman exec galera-bundle-podman-0 bash -c 'mysql < dump'"
 
 
+def test_an_error_may_call_it_by_a_shorter_name(clock: FakeClock) -> None:
+    long = replace(LONG, says="mysql < dump.sql")
+    with pytest.raises(CommandFailed, match=r"exit code 3 from `mysql < dump\.sql`"):
+        run_long(host(ABSENT, FAILED), long)
+
+
 def host(*states: str, log: str = "") -> FakeShell:
     """A host whose systemd answers with these states, one after the other."""
     return (
@@ -141,7 +149,9 @@ def test_a_command_that_systemd_ended_is_told_as_such_and_not_tried_again_by_its
 
 
 def test_what_else_must_end_with_it_is_ended_whatever_ends_it() -> None:
-    ending = LongCommand("load", ("podman", "exec", "x"), 60, at_stop=("podman", "exec", "x", "sh", "-c", 'kill "$p" 5%'))
+    ending = LongCommand(
+        "load", ("podman", "exec", "x"), 60, at_stop=("podman", "exec", "x", "sh", "-c", 'kill "$p" 5%')
+    )
     (line,) = (word for word in ending.start.words if word.startswith("--property=ExecStopPost="))
     assert line == '--property=ExecStopPost=-"podman" "exec" "x" "sh" "-c" "kill \\"$$p\\" 5%%"'
     assert not any("ExecStopPost" in word for word in LONG.start.words)

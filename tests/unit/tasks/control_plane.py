@@ -58,7 +58,7 @@ def controller(number: int) -> FakeShell:
     if number == 0:
         shell.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
-        shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", say="")
+        shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", "instance_attributes", say="")
         shell.on("podman cp", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)

@@ -80,3 +80,16 @@ def pacemaker_2_1(
         f"<summary/><nodes/><resources>{OTHER}{bundle(replicas, managed, ':', name, reached)}</resources>"
         '<status code="0" message="OK"/></pacemaker-result>\n'
     )
+
+
+def in_cib(whole: str | None = None, each: str | None = None, name: str = "galera-bundle") -> str:
+    """A bundle in the CIB, with `is-managed` of itself and of its database; None where it is not set."""
+
+    def meta(of: str, value: str | None) -> str:
+        managed = f'<nvpair id="{of}-is-managed" name="is-managed" value="{value}"/>' if value else ""
+        return f'<meta_attributes id="{of}-meta"><nvpair id="{of}-o" name="ordered" value="true"/>{managed}</meta_attributes>'
+
+    return (
+        f'<bundle id="{name}"><podman image="mariadb" replicas="3"/><primitive id="galera" type="galera">'
+        f"{meta('galera', each)}</primitive>{meta(name, whole)}</bundle>\n"
+    )

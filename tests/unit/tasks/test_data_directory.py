@@ -164,7 +164,9 @@ def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(systemd: 
 
 def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: Path) -> None:
     with pytest.raises(CommandFailed):
-        apply_change(systemd, discard(make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True)), silent)
+        apply_change(
+            systemd, discard(make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True)), silent
+        )
     assert (data / "ibdata1").read_text() == "the old data"
 
 

@@ -16,6 +16,7 @@ DUMP, OTHER_DUMP = {"dump": "/root/d.sql 10 bytes of 100"}, {"dump": "/root/d.sq
 FIRST_STEPS = ORDER[: ORDER.index("9")]
 BUILDING = ORDER[ORDER.index("9") : ORDER.index("17")]
 TEMPORARY = ORDER[ORDER.index("11") : ORDER.index("16")]
+IMPORTS = ("15", "15b")
 FORMING = ORDER[ORDER.index("17") : ORDER.index("21")]
 HANDING_OVER = ORDER[ORDER.index("21") : ORDER.index("22")]
 CLIENTS_BACK = ORDER[ORDER.index("22") :]
@@ -64,7 +65,12 @@ def every_case() -> tuple[Case, ...]:
     """Every step × containers × servers × kept or not × import found or not × the same dump or another × the ending."""
     sides, either = (UP, DOWN, *SOME), (True, False)
     return tuple(
-        Case(begun, seen(containers, servers, kept), dump, go_on(begun, seen(containers, servers, kept), found, dump, end))
+        Case(
+            begun,
+            seen(containers, servers, kept),
+            dump,
+            go_on(begun, seen(containers, servers, kept), found, dump, end),
+        )
         for begun, containers, servers, kept, found, dump, end in product(
             ("", *ORDER), sides, sides, either, either, (DUMP, OTHER_DUMP), either
         )
@@ -136,13 +142,14 @@ def test_a_half_built_database_is_continued_where_all_of_it_still_runs(begun: st
     assert f"step {begun}" in resume.why
 
 
+@pytest.mark.parametrize("begun", IMPORTS)
 @pytest.mark.parametrize(("found", "rebuild"), [(True, False), (False, True)])
-def test_an_import_is_continued_only_where_it_is_found(found: bool, rebuild: bool) -> None:
-    assert go_on("15", seen(), import_found=found).rebuild is rebuild
+def test_an_import_is_continued_only_where_it_is_found(begun: str, found: bool, rebuild: bool) -> None:
+    assert go_on(begun, seen(), import_found=found).rebuild is rebuild
 
 
-@pytest.mark.parametrize("begun", [step for step in BUILDING if step != "15"])
-def test_only_at_step_15_does_the_import_matter(begun: str) -> None:
+@pytest.mark.parametrize("begun", [step for step in BUILDING if step not in IMPORTS])
+def test_at_no_other_step_does_the_import_matter(begun: str) -> None:
     assert not go_on(begun, seen(), import_found=False).rebuild
 
 
@@ -190,9 +197,7 @@ def test_a_formed_cluster_is_gone_on_with(begun: str, adopting: bool) -> None:
 @pytest.mark.parametrize("begun", CLIENTS_BACK)
 @pytest.mark.parametrize("servers", [UP, DOWN, *SOME])
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_cluster_that_clients_may_write_to_is_only_checked(
-    begun: str, servers: tuple[bool, ...], kept: bool
-) -> None:
+def test_a_cluster_that_clients_may_write_to_is_only_checked(begun: str, servers: tuple[bool, ...], kept: bool) -> None:
     resume = go_on(begun, seen(servers=servers, kept=kept))
     assert (resume.settled, resume.rebuild) == (ORDER[: ORDER.index("V1")], False)
     assert resume.clients_in

@@ -11,6 +11,7 @@ from tasks.pacemaker import (
     manage,
     manage_again,
     parse_bundle,
+    parse_charge,
     parse_galera_pid,
     read_bundle,
     read_galera_pid,
@@ -18,7 +19,7 @@ from tasks.pacemaker import (
 )
 from tasks.perform import apply_change
 from tests.unit.fakes import FakeClock, FakeShell
-from tests.unit.tasks.crm import OTHER, Replica, pacemaker_1_1, pacemaker_2_1
+from tests.unit.tasks.crm import OTHER, Replica, in_cib, pacemaker_1_1, pacemaker_2_1
 
 Write = Callable[[list[Replica], bool], str]
 EVERY_RELEASE = pytest.mark.parametrize(
@@ -28,10 +29,10 @@ DEFAULT_PID = "/var/run/mysql/mysqld.pid"
 
 
 @EVERY_RELEASE
-def test_a_healthy_bundle_is_managed_and_promoted_everywhere(write: Write, promoted: str) -> None:
+def test_a_healthy_bundle_is_promoted_and_reached_everywhere(write: Write, promoted: str) -> None:
     bundle = parse_bundle("controller-0", write([Replica(promoted)] * 3, True), "galera-bundle")
-    assert (bundle.name, bundle.managed, bundle.promoted, bundle.replicas, bundle.blocked) == (
-        *("galera-bundle", True, 3, 3),
+    assert (bundle.name, bundle.promoted, bundle.replicas, bundle.connected, bundle.blocked) == (
+        *("galera-bundle", 3, 3, 3),
         0,
     )
 
@@ -55,15 +56,15 @@ def test_replicas_that_pacemaker_has_given_up_on_are_counted(write: Write, promo
     assert parse_bundle("x", xml, "galera-bundle").blocked == 2
 
 
-@EVERY_RELEASE
 @pytest.mark.parametrize(
-    ("whole", "each"), [(False, False), (True, False), (False, True)], ids=["both", "resources", "bundle"]
+    ("whole", "each", "charge"),
+    [
+        *((None, None, "managed"), ("true", "true", "managed"), ("false", "false", "unmanaged")),
+        *(("false", None, "unmanaged"), (None, "false", "unmanaged"), ("true", "false", "unmanaged")),
+    ],
 )
-def test_a_bundle_is_unmanaged_where_it_or_its_database_is(
-    write: Write, promoted: str, whole: bool, each: bool
-) -> None:
-    xml = write([Replica(promoted, managed=each)] * 3, whole)
-    assert not parse_bundle("x", xml, "galera-bundle").managed
+def test_a_bundle_is_unmanaged_where_it_or_its_database_is(whole: str | None, each: str | None, charge: str) -> None:
+    assert parse_charge(in_cib(whole, each)) == charge
 
 
 @EVERY_RELEASE
@@ -120,55 +121,57 @@ def silent(_: str) -> None:
     pass
 
 
-def cluster(*states: str) -> FakeShell:
-    return FakeShell().on("pcs", say="").on("crm_resource --wait", say=0).on("crm_mon", say=list(states))
-
-
-UNMANAGED = pacemaker_2_1([Replica(managed=False)] * 3, False)
-MANAGED = pacemaker_2_1([Replica()] * 3)
+PROMOTED = pacemaker_2_1([Replica()] * 3)
 UNREACHED = pacemaker_2_1([Replica("Stopped")] * 3, reached=False)
 PROMOTING = pacemaker_2_1([Replica(), Replica("Unpromoted"), Replica("Unpromoted")])
+IN_CHARGE, NOT_IN_CHARGE = in_cib(), in_cib("false", "false")
+
+
+def cluster(*charges: str, status: list[str] | None = None) -> FakeShell:
+    """A cluster whose CIB and whose status are these, one after the other."""
+    shell = FakeShell().on("pcs", say="").on("crm_resource --wait", say=0).on("crm_mon", say=[*(status or [PROMOTED])])
+    return shell.on("cibadmin", "//bundle[@id='galera-bundle']", say=[*charges])
 
 
 def test_a_managed_bundle_is_unmanaged_and_looked_at_again(clock: FakeClock) -> None:
-    shell = cluster(MANAGED, MANAGED, UNMANAGED)
+    shell = cluster(IN_CHARGE, IN_CHARGE, NOT_IN_CHARGE)
     assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource unmanage galera-bundle"]
 
 
 @pytest.mark.parametrize("code", [0, 1, 124])
 def test_what_pacemaker_has_under_way_may_end_first(clock: FakeClock, code: int) -> None:
-    shell = cluster(MANAGED, UNMANAGED).on("crm_resource --wait", say=code)
+    shell = cluster(IN_CHARGE, NOT_IN_CHARGE).on("crm_resource --wait", say=code)
     assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
     assert shell.lines("crm_resource") == ["sudo crm_resource --wait --timeout=130"]
 
 
 def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:
-    shell = cluster(UNMANAGED)
+    shell = cluster(NOT_IN_CHARGE)
     assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "already"
     assert shell.lines("pcs") == []
 
 
 def test_giving_it_back_waits_until_every_replica_is_promoted(clock: FakeClock) -> None:
-    shell = cluster(UNMANAGED, PROMOTING, PROMOTING, MANAGED)
+    shell = cluster(NOT_IN_CHARGE, status=[PROMOTING, PROMOTING, PROMOTED])
     assert apply_change(shell, manage("galera-bundle", 60), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource manage galera-bundle"]
 
 
 def test_giving_it_back_for_adoption_waits_until_pacemaker_reaches_every_container(clock: FakeClock) -> None:
-    shell = cluster(UNMANAGED, UNREACHED, UNREACHED, PROMOTING)
+    shell = cluster(NOT_IN_CHARGE, status=[UNREACHED, UNREACHED, PROMOTING])
     assert apply_change(shell, manage_again("galera-bundle", 60), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource manage galera-bundle"]
 
 
 def test_a_container_that_pacemaker_does_not_reach_is_told_with_the_count(clock: FakeClock) -> None:
     with pytest.raises(WaitExpired, match=r"last seen '0 of 3 up'"):
-        apply_change(cluster(UNMANAGED, UNREACHED), manage_again("galera-bundle", 60), silent)
+        apply_change(cluster(NOT_IN_CHARGE, status=[UNREACHED]), manage_again("galera-bundle", 60), silent)
 
 
 @pytest.mark.parametrize("change", [manage("galera-bundle", 60), manage_again("galera-bundle", 60)])
 def test_a_bundle_that_is_managed_is_not_given_back_again(clock: FakeClock, change: Change) -> None:
-    shell = cluster(MANAGED)
+    shell = cluster(IN_CHARGE)
     assert apply_change(shell, change, silent) == "already"
     assert shell.lines("pcs") == []
 
@@ -176,17 +179,17 @@ def test_a_bundle_that_is_managed_is_not_given_back_again(clock: FakeClock, chan
 @pytest.mark.parametrize("change", [manage("galera-bundle", 60), adopt("galera-bundle", 60)])
 def test_a_cluster_that_is_not_promoted_in_time_is_told_with_the_count(clock: FakeClock, change: Change) -> None:
     with pytest.raises(WaitExpired, match=r"last seen '1 of 3 Promoted'"):
-        apply_change(cluster(UNMANAGED, PROMOTING), change, silent)
+        apply_change(cluster(NOT_IN_CHARGE, status=[PROMOTING]), change, silent)
 
 
 @pytest.mark.parametrize("code", [0, 1, 124])
 def test_adoption_makes_pacemaker_look_again_and_judges_by_the_promotion(clock: FakeClock, code: int) -> None:
-    shell = cluster(PROMOTING, PROMOTING, MANAGED).on("pcs resource refresh", say=code)
+    shell = cluster(status=[PROMOTING, PROMOTING, PROMOTED]).on("pcs resource refresh", say=code)
     assert apply_change(shell, adopt("galera-bundle", 60), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource refresh galera-bundle"]
 
 
 def test_a_cluster_that_was_adopted_is_not_looked_at_again(clock: FakeClock) -> None:
-    shell = cluster(MANAGED)
+    shell = cluster(IN_CHARGE)
     assert apply_change(shell, adopt("galera-bundle", 60), silent) == "already"
     assert shell.lines("pcs") == []
