@@ -54,9 +54,18 @@ def stop(container: str, before: tuple[Command, ...] = ()) -> Change:
     """
     return Change(
         (*before, Command(("podman", "container", "stop", "--time", "0", container))),
-        already=lambda shell: status(shell, container) not in {"running", "paused", "stopping"},
-        until=Wait(f"container {container}", "exited", lambda shell: status(shell, container), 60),
+        already=lambda shell: _is_down(shell, container) == _DOWN,
+        until=Wait(f"container {container}", _DOWN, lambda shell: _is_down(shell, container), 60),
     )
+
+
+_DOWN = "down"
+
+
+def _is_down(shell: Shell, container: str) -> str:
+    """`down` for every state without a process: exited, and after the host's restart also created."""
+    seen = status(shell, container)
+    return seen if seen in {"running", "paused", "stopping"} else _DOWN
 
 
 def start(container: str) -> Change:

@@ -236,7 +236,6 @@ def test_running_twice_restores_twice_and_keeps_both(cluster: Cluster) -> None:
         assert sorted(node.kept.values(), key=str) == ["original", "written by clients"]
 
 
-@pytest.mark.xfail(strict=True, reason="D15: a rerun takes 21 and 23, which were left out, for done")
 def test_a_restart_in_place_of_an_adoption_can_be_interrupted_anywhere() -> None:
     def stubborn() -> Cluster:
         cluster = make_cluster()

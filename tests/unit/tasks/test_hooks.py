@@ -137,9 +137,6 @@ def test_a_host_that_does_not_answer_is_reported(shells: dict[str, FakeShell], r
     assert all(shell.closed for shell in shells.values())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="D7: the report of a run whose journal can't be read says that nothing was changed"
-)
 def test_a_report_without_a_journal_does_not_say_that_nothing_stands(
     shells: dict[str, FakeShell], report: Report
 ) -> None:

@@ -1,0 +1,88 @@
+"""Commands, links, parameters and messages that the documents name are there."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from deployments.project import PROJECT
+from flows.restore_galera import restore_galera
+from tests.unit.docs.markdown import OPERATING, README, anchors, code, every_file, links, table
+
+EVERY_FILE = pytest.mark.parametrize("file", every_file(), ids=lambda file: str(file.relative_to(PROJECT)))
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+PARAMETERS = inspect.signature(restore_galera.fn).parameters
+
+
+def test_what_is_looked_for_would_be_found() -> None:
+    assert {"deployments/sites/example.toml", "CHANGELOG.md"} <= set(links(README))
+    assert {"make demo", "# make test"} <= set(code(README))
+    assert "server-and-worker" in anchors(OPERATING)
+
+
+@EVERY_FILE
+def test_links_resolve(file: Path) -> None:
+    for link in links(file):
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path).resolve() if path else file
+        assert target.exists(), link
+        assert target.is_relative_to(PROJECT), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+@EVERY_FILE
+def test_what_make_is_asked_for_can_be_made(file: Path) -> None:
+    targets = set(re.findall(r"^([A-Za-z0-9./-]+):(?!=)", MAKEFILE, re.MULTILINE))
+    named = [found[1] for line in code(file) if (found := re.match(r"(?:[#$] )?make (?:[A-Z]+=\S+ )?([\w./-]+)", line))]
+    assert set(named) <= targets
+
+
+def test_the_readme_names_all_that_can_be_made() -> None:
+    told = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
+    assert told
+    assert told <= {line.removeprefix("make ") for line in code(README)}
+
+
+@EVERY_FILE
+def test_modules_that_are_run_are_there(file: Path) -> None:
+    for line in code(file):
+        for module in re.findall(r"python -m ([\w.]+)", line):
+            assert find_spec(module) is not None, line
+
+
+@EVERY_FILE
+def test_parameters_of_runs_are_the_flows(file: Path) -> None:
+    named = {name for line in code(file) for name in re.findall(r"-p (\w+)=", line)}
+    assert named <= set(PARAMETERS)
+
+
+def test_every_parameter_is_told_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in table(OPERATING, "Parameter")}
+    assert list(told) == list(PARAMETERS)
+    words = {None: "–", inspect.Parameter.empty: "the only one", False: "false"}
+    for name, parameter in PARAMETERS.items():
+        default = parameter.default
+        assert told[name] == (words[default] if default in words else str(default)), name
+
+
+def _said() -> str:
+    """Every string of the code, one a line; a string in parts counts as one."""
+    found = []
+    for folder in ("flows", "tasks", "blocks", "deployments"):
+        for file in (PROJECT / folder).rglob("*.py"):
+            nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return "\n".join(found)
+
+
+def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
+    said = _said()
+    phrases = [phrase for row in table(OPERATING, "It says") for phrase in re.findall(r"`([^`]+)`", row[0])]
+    assert len(phrases) > 25
+    assert [phrase for phrase in phrases if phrase not in said] == []

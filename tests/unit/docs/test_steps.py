@@ -1,0 +1,52 @@
+"""The tables of steps and departures are those of the code."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import runpy
+from functools import reduce
+from typing import Any
+
+import pytest
+
+from deployments.project import PROJECT
+from tasks.departures import departures_of
+from tasks.galera_resume import ORDER
+from tests.unit.docs.markdown import DOCS, STEPS, table
+
+ROWS = table(STEPS, "Step")
+DOCUMENTED = {*map(str, range(1, 26))}
+
+
+def test_the_departures_are_current() -> None:
+    made = runpy.run_path(str(DOCS / "make_departures.py"))["text"]()
+    assert (DOCS / "departures.md").read_text(encoding="utf-8") == made, "run `python docs/make_departures.py`"
+
+
+def test_every_documented_step_is_there_in_the_order_in_which_it_is_taken() -> None:
+    numbers = [row[0] for row in ROWS]
+    assert set(numbers) >= DOCUMENTED
+    assert numbers == list(ORDER)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_function_of_a_step_is_there(row: list[str]) -> None:
+    module, *names = row[4].strip("`").split(".")
+    found: Any = reduce(getattr, names, importlib.import_module(f"tasks.{module}"))
+    assert callable(found)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_test_of_a_step_is_there(row: list[str]) -> None:
+    file, _, name = row[5].strip("`").partition("::")
+    text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
+    assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+def test_a_documented_step_departs_where_the_departures_say_so() -> None:
+    departures = departures_of("restore-galera").departures
+    named = {step.strip() for departure in departures for step in departure.step.split(",")}
+    departing = {row[0] for row in ROWS if row[6] == "yes"}
+    assert departing & DOCUMENTED == named & DOCUMENTED
+    assert named <= {row[0] for row in ROWS if row[6] in {"yes", "added"}}
