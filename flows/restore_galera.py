@@ -6,26 +6,23 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from blocks.database import GaleraDatabase
 from blocks.remote.errors import WaitExpired
 from blocks.site import Host
 from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
 from tasks.approval import approve
-from tasks.change import Change, Force, Steps
-from tasks.galera_preflight import Facts, preflight
+from tasks.change import Change, Steps
+from tasks.galera_job import Bounds, Ending, Job
+from tasks.galera_preflight import preflight
 from tasks.galera_resume import Resume
 from tasks.hooks import report_cancelled, report_crashed
 from tasks.journal import Undo
-from tasks.mariadb import Server
 from tasks.perform import StepFailed
 from tasks.plan import Plan
 from tasks.runbook import runbook
@@ -36,86 +33,6 @@ NAME = "restore-galera"
 _SETTLE_S = 130
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
 _PEACE_S = 60
-Ending = Literal["adopt", "restart"]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How long each kind of wait may take, in seconds.
-
-    Attributes:
-        start_s: For a database to start, or to shut down.
-        load_s: For the import.
-        join_s: For a node to join: a copy of the whole database.
-        adopt_s: For Pacemaker to adopt the running cluster, before the documented restart is taken instead.
-        promote_s: For Pacemaker to promote all nodes after a restart.
-    """
-
-    start_s: int
-    load_s: int
-    join_s: int
-    adopt_s: int
-    promote_s: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is restored, from what, and how: all that the steps are made from.
-
-    Attributes:
-        hosts: The controllers; the first one is bootstrapped.
-        database: The site's settings.
-        facts: What preflight found.
-        dump: Path of the dump on the first controller.
-        grants: Path of the grants on the first controller.
-        ending: How Pacemaker gets the cluster back.
-        bounds: How long the waits may take.
-        clients_in: Whether an earlier attempt has let clients in already.
-        loaded: Whether an earlier attempt has loaded dump and grants already.
-    """
-
-    hosts: list[Host]
-    database: GaleraDatabase
-    facts: Facts
-    dump: str
-    grants: str
-    ending: Ending
-    bounds: Bounds
-    clients_in: bool = False
-    loaded: bool = False
-
-    @property
-    def fenced(self) -> bool:
-        """Whether the steps that fence the cluster off are looked at again, should an earlier attempt have taken them."""
-        return not self.clients_in
-
-    @property
-    def first(self) -> list[Host]:
-        """The controller that the document calls Controller-0."""
-        return self.hosts[:1]
-
-    @property
-    def rest(self) -> list[Host]:
-        """The remaining controllers."""
-        return self.hosts[1:]
-
-    def server(self, host: Host) -> Server:
-        """The MariaDB of a host."""
-        return self.facts.servers[host.name]
-
-    @property
-    def blocked(self) -> Force:
-        """In force from step 2 to step 22."""
-        rule = f"iptables -D INPUT {shlex.join(firewall.rule(self.facts.vip, self.database.port))}"
-        return Force(
-            "clients",
-            f"clients are blocked from {self.facts.vip}:{self.database.port} on every controller (`{rule}` unblocks)",
-        )
-
-    @property
-    def unmanaged(self) -> Force:
-        """In force from step 4 to step 25."""
-        return Force("pacemaker", f"{self.facts.bundle} is unmanaged: Pacemaker neither watches nor heals the database")
 
 
 @flow(

@@ -20,9 +20,10 @@ from blocks.remote.command import Command, command
 from blocks.remote.shell import Shell
 from blocks.site import Host
 from blocks.site_file import read_site
-from flows.restore_galera import NAME, Bounds, Ending, procedure
-from flows.restore_galera import Job as FlowJob
+from flows.restore_galera import NAME, procedure
 from tasks.change import Change, Do, Force, Wait, change_for
+from tasks.galera_job import Bounds, Ending
+from tasks.galera_job import Job as FlowJob
 from tasks.galera_preflight import preflight
 from tasks.journal import Journal, Undo, now
 from tasks.runbook import Runbook
@@ -186,7 +187,7 @@ def write(site_file: Path, dump: str, grants: str, ending: Ending) -> str:
     journal = Journal(runbook=NAME, site=site.site, run_id="", started=now())
     book = Runbook(NAME, site, hosts, True, journal, {host.name: site.shell(host) for host in hosts})
     try:
-        facts, _ = preflight(book, dump, grants)
+        facts, _ = preflight(book, dump, grants, adopting=True)
     finally:
         for shell in book.shells.values():
             shell.close()

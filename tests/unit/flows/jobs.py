@@ -1,8 +1,8 @@
 """A job of restore-galera with fixed facts: three controllers, and a password that would show."""
 
 from blocks.site import Host
-from flows.restore_galera import Bounds, Ending, Job
 from tasks.dumps import Account, Grants
+from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import Facts
 from tasks.mariadb import Server, Version
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE

@@ -16,8 +16,9 @@ from prefect.exceptions import ParameterTypeError
 
 from blocks.remote.units import LongCommand
 from blocks.site import Host
-from flows.restore_galera import Ending, procedure, restore_galera
+from flows.restore_galera import procedure, restore_galera
 from tasks.change import Do, change_for
+from tasks.galera_job import Ending
 from tasks.galera_resume import ORDER
 from tasks.mariadb import Version
 from tasks.plan import Plan

@@ -10,7 +10,8 @@ from functools import cache
 import pytest
 
 from blocks.remote.shell import Shell
-from flows.restore_galera import Ending, Job, procedure
+from flows.restore_galera import procedure
+from tasks.galera_job import Ending, Job
 from tasks.galera_preflight import preflight
 from tasks.journal import Journal
 from tasks.perform import StepFailed
