@@ -143,7 +143,9 @@ def _put_aside(steps: Steps, job: Job) -> None:
         always=job.fenced,
         begins=job.blocked,
     )
-    steps.answer("3", "Retrieve the MySQL root password", first[0], password, "it stays in this run's memory")
+    steps.answer(
+        "3", "Retrieve the MySQL root password", first[0], password, "a password that stays in this run's memory"
+    )
     unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
     steps.step(
         "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, begins=job.unmanaged

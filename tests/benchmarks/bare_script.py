@@ -22,8 +22,7 @@ from blocks.site import Host
 from blocks.site_file import read_site
 from flows.restore_galera import NAME, procedure
 from tasks.change import Change, Do, Force, Wait, change_for
-from tasks.galera_job import Bounds, Ending
-from tasks.galera_job import Job as FlowJob
+from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import preflight
 from tasks.journal import Journal, Undo, now
 from tasks.runbook import Runbook
@@ -51,8 +50,9 @@ jobs=()
 
 # What a wait wants to see → what the shell makes of the answer ($out, $code). The same conditions as the flow's.
 _TESTS: dict[str, str] = {
-    "unmanaged": """grep -q '<bundle id="galera-bundle"[^>]*managed="false"' <<< "$out\"""",
-    "exited": '[ "$out" = exited ]',
+    "unmanaged": """grep -q 'name="is-managed" value="false"' <<< "$out\"""",
+    "down": '! grep -qE "^(running|paused|stopping)$" <<< "$out"',
+    "all up": """[ "$(grep -cE ':remote" role="Started".* failed="false"' <<< "$out")" = 3 ]""",
     "answering": "[ $code = 0 ]",
     "stopped": '[ -z "$out" ]',
     "as in the grants": '[ -n "$out" ]',
@@ -193,7 +193,7 @@ def write(site_file: Path, dump: str, grants: str, ending: Ending) -> str:
             shell.close()
     script = Script(hosts)
     bounds = Bounds(start_s=300, load_s=14400, join_s=1800, adopt_s=60, promote_s=600)
-    procedure(script, FlowJob(hosts, site.database, facts, dump, grants, ending, bounds))
+    procedure(script, Job(hosts, site.database, facts, dump, grants, ending, bounds))
     return script.text()
 
 

@@ -50,7 +50,7 @@ step 8
 all "sudo podman container start $galera"
 step 9
 all "sudo podman exec -i $galera bash -c \"mysql_install_db --datadir=/var/lib/mysql --user=mysql \
-  --log_error=/var/log/mysql/mysql_init.log\""
+  --log_error=/var/log/mysql/mysql_init.log\"" > /dev/null
 step 10
 # Not as documented: without the redirections ssh would wait for the server's end.
 all "sudo podman exec $galera bash -c \"mysqld_safe --skip-networking --wsrep-on=OFF \

@@ -65,6 +65,8 @@ def note_time(size_mb: int, contender: str, seconds: float) -> None:
 
 def table(results: Sequence[Result]) -> str:
     """The results for a terminal."""
+    if not results:
+        return "nothing to compare with yet: run the others, too"
     rows = [("", "ours", "other", "ratio", "aim", "")]
     for result in results:
         unit = " s" if result.ratio is None else ""

@@ -55,7 +55,7 @@ def test_a_container_that_lives_is_stopped_after_what_must_end_in_peace(clock: F
     assert [one.words[0] for one in shell.ran if one.words[1] in {"shutdown", "container"}] == ["mysqladmin", "podman"]
 
 
-@pytest.mark.parametrize("state", ["exited"])
+@pytest.mark.parametrize("state", ["exited", "created", "stopped", "configured"])
 def test_a_container_that_has_ended_is_left_alone(clock: FakeClock, state: str) -> None:
     shell = podman(state)
     assert apply_change(shell, stop(NAME, before=(command("mysqladmin", "shutdown"),)), silent) == "already"
