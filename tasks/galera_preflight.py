@@ -14,11 +14,11 @@ from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks import containers, data_directory, dumps, galera, hiera, mariadb, pacemaker
+from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
 from tasks.data_directory import DataDirectory
 from tasks.dumps import File, Grants
-from tasks.galera_resume import Observed, Resume, how_to_go_on, unknown_saves
-from tasks.journal import Journal, read_journals
+from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
+from tasks.journal import STATE_DIRECTORY, Journal, read_journals
 from tasks.mariadb import Server, Version
 from tasks.runbook import Runbook
 
@@ -194,8 +194,12 @@ def _check_files(book: Runbook, dump: File | None, grants: File | None, version:
 def _resume(
     book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
 ) -> Resume:
-    earlier, finished = read_journals(book.first, book.name)
     new = Journal.model_copy(book.journal, deep=True)
+    earlier, finished = read_journals(book.first, book.name)
+    if earlier is not None:
+        # What an earlier attempt left stands, whether this one begins or not: every report says so.
+        book.journal.in_force, book.journal.kept = dict(earlier.in_force), dict(earlier.kept)
+        _refuse_if_finished_by_hand(book, earlier)
     new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
     directory = book.site.database.data_directory
     kept = earlier.kept.get("old data", "") if earlier else ""
@@ -207,6 +211,22 @@ def _resume(
     book.reasons += unknown_saves(observed, known)
     kept_name = data_directory.kept_name(directory, new.stamp)
     return how_to_go_on(new, earlier, observed, kept_name, import_found, adopting)
+
+
+def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
+    """Refuse where the journal says "clients are blocked", and nobody is: what lies in the data directory is in use."""
+    database, first = book.site.database, book.first
+    if earlier.begun not in ORDER[ORDER.index("2") : ORDER.index("22")]:
+        return
+    vip = hiera.lookup(first, database.hiera_config, database.vip_key)
+    blocked = book.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
+    if pacemaker.is_healthy(first, database.resource) and not any(blocked.values()):
+        raise RunbookError(
+            f"the restore of {earlier.started:%Y-%m-%d %H:%M} UTC did not get beyond step {earlier.begun}, and yet the cluster is "
+            "promoted and open to clients: somebody has finished it by hand",
+            f"on {first.name}, move {STATE_DIRECTORY}/{book.name}/current.json away; the next run then begins anew and keeps "
+            "today's data aside",
+        )
 
 
 def _import_found(first: Shell, server: Server, files: Sequence[File], grants: Grants | None) -> bool:

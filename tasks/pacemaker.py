@@ -181,6 +181,11 @@ def _promotion(shell: Shell, name: str) -> str:
     return _ALL if bundle.promoted == bundle.replicas else f"{bundle.promoted} of {bundle.replicas} Promoted"
 
 
+def is_healthy(shell: Shell, name: str) -> bool:
+    """Whether Pacemaker is in charge of the bundle and has promoted every replica."""
+    return _charge(shell, name) == _MANAGED and _promotion(shell, name) == _ALL
+
+
 _MANAGED, _UNMANAGED = "managed", "unmanaged"
 
 

@@ -15,7 +15,9 @@ from tasks.journal import Journal
 UNKNOWN = "unknown"
 
 
-def render(journal: Journal, document: Document, outcome: str, error: str = "", facts: Sequence[str] = ()) -> str:
+def render(
+    journal: Journal, document: Document, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = ""
+) -> str:
     """Write the report in Markdown.
 
     Args:
@@ -24,6 +26,7 @@ def render(journal: Journal, document: Document, outcome: str, error: str = "", 
         outcome: `completed`, `failed`, `cancelled`, `crashed`, `refused`, `dry run`.
         error: The error, if there was one.
         facts: Sentences on what was restored, where the old data is.
+        plan: What would be done, for a dry run.
     """
     out = [
         f"# {journal.runbook} on {journal.site}: {outcome}",
@@ -43,6 +46,8 @@ def render(journal: Journal, document: Document, outcome: str, error: str = "", 
         out += ["", "## What to do next", "", _next(journal, outcome)]
     if journal.findings:
         out += ["", "## Findings", "", *(f"- {finding}" for finding in journal.findings)]
+    if plan:
+        out += ["", "## The plan", "", "```", plan.rstrip(), "```"]
     out += ["", "## Steps", "", *_steps(journal), "", "## Departures from the document", "", *_departures(document), ""]
     return mask("\n".join(out))
 
@@ -51,7 +56,7 @@ def _next(journal: Journal, outcome: str) -> str:
     if UNKNOWN in journal.in_force:
         return f"Bring the host back, see what stands, and start `{journal.runbook}` again: it looks before it changes anything."
     if outcome in {"refused", "dry run"} or not journal.begun:
-        return "Nothing was changed. Put right what is listed and start the runbook again."
+        return "This run has changed nothing. Put right what is listed, if anything is, and start the runbook again."
     return (
         f"Put right what is said above and start `{journal.runbook}` again with the same parameters: it goes on from step "
         f"{journal.begun}, or builds the new database again where that can't be done safely. The old data is not touched."
@@ -74,9 +79,9 @@ def _departures(document: Document) -> list[str]:
     return rows
 
 
-def publish(journal: Journal, outcome: str, error: str = "", facts: Sequence[str] = ()) -> UUID:
+def publish(journal: Journal, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = "") -> UUID:
     """Make the artifact `<runbook>-<site>`; returns its id."""
-    text = render(journal, departures_of(journal.runbook), outcome, mask(error), facts)
+    text = render(journal, departures_of(journal.runbook), outcome, mask(error), facts, plan)
     made = create_markdown_artifact(
         text, key=f"{journal.runbook}-{journal.site}", description=f"{journal.runbook}: {outcome}"
     )

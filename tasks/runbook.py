@@ -43,6 +43,7 @@ class Runbook:
         journal: What was done; replaced by an earlier run's when this one goes on with it.
         reasons: What preflight has against beginning.
         facts: Sentences for the report.
+        plan: The plan as text, once it was made.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Runbook:
     shells: dict[str, Shell]
     reasons: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
+    plan: str = ""
     _heart: Heart | None = None
     _unread: list[tuple[Shell, LongCommand]] = field(default_factory=list)
     _earlier: frozenset[str] = frozenset()
@@ -89,8 +91,9 @@ class Runbook:
             raise Refused(self.name, self.reasons)
 
     def show_plan(self, plan: Plan) -> None:
-        """Write the plan to the run's log."""
-        get_run_logger().info("the plan:\n%s", plan.text())
+        """Write the plan to the run's log, and keep it for a dry run's report."""
+        self.plan = plan.text()
+        get_run_logger().info("the plan:\n%s", self.plan)
 
     def go_on(self, journal: Journal, settled: Sequence[str], supersedes: Journal | None = None) -> None:
         """Take over an earlier run's journal and begin to keep it.
@@ -269,7 +272,7 @@ def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) ->
         finally:
             # A signal (cancel, crash) leaves the report to the hooks, which read the journal in a process of their own.
             if outcome != "completed" or book.journal.finished:
-                publish(book.journal, outcome, error, book.facts)
+                publish(book.journal, outcome, error, book.facts, book.plan if outcome == "dry run" else "")
 
 
 def _locks(book: Runbook, stack: ExitStack, holder: str) -> Heart | None:

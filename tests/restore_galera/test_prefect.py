@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from blocks.remote.errors import Busy
+from blocks.site import Host
+from blocks.site_file import read_site
+from tasks.locks import lock_host
 from tests.lab import Lab
 from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud
@@ -40,6 +47,10 @@ class Run:
         while page := self.cloud.api("logs/filter", {**body, "offset": len(found)}):
             found += [str(log["message"]) for log in page]
         return found
+
+    def has_begun(self) -> bool:
+        """Whether it has taken a step, or has ended."""
+        return any(message.startswith("step 2 ") for message in self.messages()) or self.state in _FINAL
 
     def wait(self, timeout_s: float) -> str:
         wait_until(f"run {self.id} ends", lambda: self.state in _FINAL, timeout_s)
@@ -119,7 +130,7 @@ def test_a_planted_secret_would_be_found(cloud: Cloud) -> None:
     wait_until("the log is stored", lambda: secret in everything(cloud), 30)
     with (
         Watcher([secret]) as watcher,
-        subprocess.Popen(["bash", "-c", "sleep 1", secret]),
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3)", secret]),
     ):
         wait_until("it is seen", lambda: watcher.found != set(), 10)
     assert watcher.found
@@ -155,14 +166,17 @@ def test_cancelled_in_a_long_command_it_stops_and_says_what_stands(cloud: Cloud,
 
 def test_refuses_while_another_runbook_is_at_work(cloud: Cloud, worker: Worker, dump: Dump) -> None:
     run = Run(cloud, dump)
-    wait_until(
-        "it works", lambda: any(message.startswith("step 5 ") for message in run.messages()) or run.state in _FINAL, 120
-    )
-    other = cloud.restore(dump)
-    assert other.code == 1
-    assert "another runbook is at work" in other.output
-    assert "another runbook holds the lock of site lab" in other.output
-    assert run.wait(240) == "COMPLETED"
+    try:
+        wait_until("it works", run.has_begun, 120)
+        other = cloud.restore(dump)
+        assert other.code == 1
+        assert "another runbook holds the lock of site lab" in other.output
+        shell = read_site(cloud.lab.site).shell(Host(name="controller-1", address="192.168.24.12"))
+        with pytest.raises(Busy, match=f"another runbook is at work: restore-galera on lab, flow run .*{run.id}"):
+            lock_host(shell, "a colleague's laptop")
+        shell.close()
+    finally:
+        assert run.wait(240) == "COMPLETED"
     assert cloud.problems() == []
 
 
