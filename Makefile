@@ -40,6 +40,7 @@ test-server: .venv/.ready ## Test against a real Prefect server and worker, on l
 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
+	$(RUN) tests.lab down  # the tests want the lab as it is made, not as somebody has left it
 	$(RUN) pytest -m lab tests/lab tests/restore_galera
 	$(RUN) pytest -m lab_teardown tests/lab
 

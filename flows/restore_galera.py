@@ -150,7 +150,9 @@ def _put_aside(steps: Steps, job: Job) -> None:
     steps.step(
         "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, begins=job.unmanaged
     )
-    steps.step("5", "Stop the MySQL containers", controllers, stop)
+    # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
+    # once, where each waits five seconds for the others to be declared dead.
+    steps.step("5", "Stop the MySQL containers", [*job.rest, *first], stop, one_at_a_time=True)
     steps.step("6", "Move the current directory", controllers, data_directory.keep_aside(directory, kept))
     steps.step("7", f"Create the new directory {directory}", controllers, make)
     steps.step(

@@ -216,7 +216,7 @@ def _resume(
 def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
     """Refuse where the journal says "clients are blocked", and nobody is: what lies in the data directory is in use."""
     database, first = book.site.database, book.first
-    if earlier.begun not in ORDER[ORDER.index("2") : ORDER.index("22")]:
+    if earlier.begun not in ORDER[ORDER.index("6") : ORDER.index("22")]:
         return
     vip = hiera.lookup(first, database.hiera_config, database.vip_key)
     blocked = book.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
@@ -224,8 +224,8 @@ def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
         raise RunbookError(
             f"the restore of {earlier.started:%Y-%m-%d %H:%M} UTC did not get beyond step {earlier.begun}, and yet the cluster is "
             "promoted and open to clients: somebody has finished it by hand",
-            f"on {first.name}, move {STATE_DIRECTORY}/{book.name}/current.json away; the next run then begins anew and keeps "
-            "today's data aside",
+            f"on {first.name}, move {STATE_DIRECTORY}/{book.name}/current.json away, and rename {earlier.kept.get('old data')} on "
+            "every controller (not to *-save*): the next run then begins anew and keeps today's data aside",
         )
 
 

@@ -36,6 +36,8 @@ def render(
     ]
     out += [f"- started {journal.started:%Y-%m-%d %H:%M:%S} UTC, attempt {journal.attempts}, run `{journal.run_id}`"]
     out += [f"- {fact}" for fact in facts]
+    if outcome != "completed":
+        out += [f"- {what}: {place}" for what, place in journal.kept.items()]
     if error:
         at = f" at step {journal.begun}" if journal.begun else ""
         out += ["", f"## What went wrong{at}", "", "```", error, "```"]

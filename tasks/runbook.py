@@ -10,12 +10,12 @@ from time import monotonic
 from typing import TypeVar
 from uuid import UUID
 
-from prefect.futures import PrefectFuture, wait
+from prefect.futures import wait
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks.remote.command import Command
-from blocks.remote.errors import Busy, Refused, RunbookError
+from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, forget
@@ -244,11 +244,16 @@ def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) ->
         The run. A lock that is taken is a reason in `reasons`, to be told together with preflight's.
 
     Raises:
-        RunbookError: The site is unknown; and whatever the runbook raises.
+        RunbookError: The site, or its role, is unknown; and whatever the runbook raises.
     """
     install_mask()
     where = load_site(site)
-    hosts = where.hosts_with(role(where))
+    try:
+        hosts = where.hosts_with(role(where))
+    except LookupError as unknown:
+        raise RunbookError(
+            str(unknown), "set the role in the site file ([database] role) and apply it again"
+        ) from unknown
     run_id = str(flow_run.id)
     journal = Journal(runbook=name, site=site, run_id=run_id, started=now())
     book = Runbook(name, where, hosts, dry_run, journal, {host.name: where.shell(host) for host in hosts})
@@ -307,6 +312,3 @@ def load_site(name: str) -> Site:
         ) from error
     assert isinstance(loaded, Site)
     return loaded
-
-
-__all__ = ["Busy", "PrefectFuture", "Runbook", "load_site", "runbook"]

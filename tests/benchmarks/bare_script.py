@@ -40,6 +40,11 @@ finish() {
   rm -rf "$sockets"
 }
 trap finish EXIT
+began=${EPOCHREALTIME/./}
+say() {
+  local tenths=$(((${EPOCHREALTIME/./} - began) / 100000))
+  echo "[$((tenths / 10)).$((tenths % 10)) s] $1"
+}
 together() { # wait for each, since a bare `wait` forgets how they ended
   local job
   for job in "${jobs[@]}"; do wait "$job"; done
@@ -116,7 +121,7 @@ class Script:
         ends: Force | None = None,
     ) -> None:
         """Write a step: a group of commands a host, all groups at once unless they take turns."""
-        self.lines.append(f"\necho {quote(f'{number}. {sentence}')}")
+        self.lines.append(f"\n{_say(number, sentence)}")
         alone = one_at_a_time or len(hosts) == 1
         for host in hosts:
             self.lines += ["(", *_body(host, change_for(do, host)), ")" if alone else ") & jobs+=($!)"]
@@ -125,7 +130,7 @@ class Script:
 
     def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
         """Write the question down."""
-        self.lines += [f"\necho {quote(f'{number}. {sentence}')}", _line(host, command)]
+        self.lines += [f"\n{_say(number, sentence)}", _line(host, command)]
 
     def skip(self, number: str, sentence: str, why: str) -> None:
         """Write nothing."""
@@ -144,6 +149,10 @@ class Script:
         """The whole script."""
         masters = [f"on -o ControlMaster=yes -f -N {host.address} & jobs+=($!)" for host in self.hosts]
         return "\n".join([_HEAD, *masters, "together", *self.lines, ""])
+
+
+def _say(number: str, sentence: str) -> str:
+    return f"say {quote(f'{number}. {sentence}')}"
 
 
 def _body(host: Host, change: Change) -> list[str]:

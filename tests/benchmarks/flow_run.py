@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.lab_job import Job
-from tests.demo.run import start
+from tests.demo.run import as_text, folded, report, start
 from tests.lab import Lab, LabError
 from tests.server.fixtures import PrefectServer, Worker, wait_until
 
@@ -75,5 +75,7 @@ def restore(prefect: PrefectServer, job: Job, ending: str) -> Took:
     whole_s = time.monotonic() - started
     if run["state"]["type"] != "COMPLETED":
         raise LabError(f"restore-galera ended as {run['state']['name']}: {run['state']['message']}")
+    steps = report(prefect, run_id).partition("## Steps")[2].partition("## ")[0]
+    print(as_text(folded(steps.strip())), flush=True)
     flow = datetime.fromisoformat(run["end_time"]) - datetime.fromisoformat(run["start_time"])
     return Took(flow.total_seconds(), whole_s)

@@ -66,6 +66,8 @@ def whole_afterwards(job: Job) -> Iterator[None]:
     before = {name: _kept(job, name) for name in job.lab.controllers}
     if any("/var/lib/mysql-save" in kept for kept in before.values()):
         raise LabError("/var/lib/mysql-save is there already: see what it holds, and remove it")
+    # Nobody begins while Pacemaker is still busy with what came before.
+    job.lab.exec(job.lab.controllers[0], ["crm_resource", "--wait", "--timeout=180s"], check=False)
     yield
     job.lab.wait_healthy()
     for name in job.lab.controllers:

@@ -95,7 +95,7 @@ class Cloud:
         """Write a row by which a time is known later."""
         self.lab.sql(
             "controller-0",
-            "CREATE TABLE IF NOT EXISTS keystone.mark (mark VARCHAR(64) PRIMARY KEY) ENGINE=InnoDB;"
+            "CREATE TABLE IF NOT EXISTS keystone.mark (mark VARCHAR(64) PRIMARY KEY) ENGINE=InnoDB;"  # noqa: S608 - a name of our own
             f"INSERT INTO keystone.mark VALUES ('{mark}')",
         )
 
@@ -108,7 +108,7 @@ class Cloud:
         names = "','".join(SCHEMAS)
         tables = self.lab.sql(
             host,
-            "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables "
+            "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables "  # noqa: S608 - names of our own
             f"WHERE table_schema IN ('{names}') AND table_type = 'BASE TABLE' ORDER BY 1",
         ).split()
         return self.lab.sql(host, f"CHECKSUM TABLE {', '.join(tables)}")

@@ -7,8 +7,8 @@ import base64
 from blocks.remote.shell import Shell
 from tasks.runbook import Runbook
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.crm import Replica, pacemaker_1_1
-from tests.unit.tasks.samples import HOSTS, SITE, journal
+from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
+from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
 VIP, PASSWORD = "172.16.2.99", "Tr0ub4dor&3"
 DUMP, GRANTS = "/home/heat-admin/openstack_database.sql", "/home/heat-admin/grants.sql"
@@ -54,16 +54,25 @@ def controller(number: int) -> FakeShell:
     shell.on("container ls", "name=galera-bundle", say=f"galera-bundle-podman-{number}\n")
     shell.on("container ls", "name=clustercheck", say="clustercheck\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
-    shell.on("/comm", say="/proc/7/comm\n")
+    shell.on("/comm", say="/proc/7/comm\n").on("iptables -w -C", say=1)
     if number == 0:
         shell.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
         shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", "instance_attributes", say="")
+        shell.on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib())
         shell.on("podman cp", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)
         give_file(shell, GRANTS, GRANTS_TEXT)
     return shell
+
+
+def interrupted(shells: list[FakeShell], journal_line: str) -> None:
+    """An earlier attempt has put the old data aside and died, with clients blocked and Galera unmanaged."""
+    shells[0].on("*.json", say=journal_line)
+    shells[0].on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib("false", "false"))
+    for shell in shells:
+        shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -C", say=0)
 
 
 def control_plane(controllers: int = 3) -> tuple[Runbook, list[FakeShell]]:

@@ -47,7 +47,7 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeShell]:
 def report(monkeypatch: pytest.MonkeyPatch, shells: dict[str, FakeShell]) -> Report:
     seen = Report()
 
-    def publish(entry: Journal, outcome: str, error: str = "", facts: Any = ()) -> None:
+    def publish(entry: Journal, outcome: str, error: str = "", facts: Any = (), plan: str = "") -> None:
         seen.journal, seen.outcome, seen.error, seen.facts = entry, outcome, error, list(facts)
 
     monkeypatch.setattr(tasks.hooks, "publish", publish)
@@ -143,5 +143,5 @@ def test_a_report_without_a_journal_does_not_say_that_nothing_stands(
     shells["controller-0"].on("", say=Unreachable("controller-0", "no SSH session"))
     report_crashed(FLOW, run(), STATE)
     text = render(report.journal, DOCUMENT, report.outcome, report.error, report.facts)
-    assert "Nothing was changed" not in text
+    assert "This run has changed nothing" not in text
     assert "no change is in force" not in text

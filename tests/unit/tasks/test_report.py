@@ -65,7 +65,24 @@ def test_an_undo_that_is_still_due_is_told() -> None:
 def test_a_run_that_changed_nothing_says_so(outcome: str) -> None:
     text = render(journal(), DOCUMENT, outcome, "the dump is empty")
     assert "no change is in force" in text
-    assert "Nothing was changed" in text
+    assert "This run has changed nothing" in text
+
+
+@pytest.mark.parametrize("outcome", ["refused", "dry run"])
+def test_a_run_that_changed_nothing_says_what_an_earlier_attempt_left_in_force(outcome: str) -> None:
+    text = render(journal(in_force={"clients": CLIENTS}), DOCUMENT, outcome)
+    assert f"- **{CLIENTS}**" in text
+    assert "no change is in force" not in text
+    assert "This run has changed nothing" in text
+
+
+def test_the_plan_of_a_dry_run_is_told_as_it_is() -> None:
+    text = render(journal(), DOCUMENT, "dry run", plan="1. Retrieve\n   sudo hiera\n")
+    assert "## The plan\n\n```\n1. Retrieve\n   sudo hiera\n```\n\n## Steps" in text
+
+
+def test_without_a_plan_there_is_no_heading_for_one() -> None:
+    assert "The plan" not in render(journal(), DOCUMENT, "refused")
 
 
 def test_a_completed_run_has_nothing_in_force_and_nothing_to_be_done() -> None:
@@ -93,7 +110,7 @@ def test_no_secret_is_in_a_report_wherever_it_comes_from(outcome: str) -> None:
     document = DOCUMENT.model_copy(
         update={"departures": (Departure(step="1", documented=secret, instead="x", why="y"),)}
     )
-    assert secret not in render(leaking, document, outcome, f"denied: {secret}", [secret])
+    assert secret not in render(leaking, document, outcome, f"denied: {secret}", [secret], f"1. {secret}")
 
 
 def test_the_departures_of_restore_galera_can_be_read() -> None:

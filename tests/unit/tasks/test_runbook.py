@@ -223,7 +223,7 @@ def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[
     reports: list[tuple[str, str]] = []
     by_name = {shell.name: shell for shell in shells}
 
-    def publish(entry: Journal, outcome: str, error: str = "", facts: object = ()) -> None:
+    def publish(entry: Journal, outcome: str, error: str = "", facts: object = (), plan: str = "") -> None:
         reports.append((outcome, error))
 
     @contextmanager
