@@ -96,7 +96,7 @@ class Cloud:
         self.lab.sql(
             "controller-0",
             "CREATE TABLE IF NOT EXISTS keystone.mark (mark VARCHAR(64) PRIMARY KEY) ENGINE=InnoDB;"  # noqa: S608 - a name of our own
-            f"INSERT INTO keystone.mark VALUES ('{mark}')",
+            f"REPLACE INTO keystone.mark VALUES ('{mark}')",
         )
 
     def marks(self, host: str) -> set[str]:
