@@ -15,7 +15,7 @@ HEAD = """\
 <!-- Made by `python docs/make_departures.py` from flows/*.departures.toml: change those, and run it again. -->
 
 Where a runbook does something else than its document, and why. The report of every run ends with the same table.
-A step with a letter (15a) is not in the document; V1 to V4 are its verification.
+A step with a letter (15a) is not in the document; V1, V3 and V4 are its verification.
 """
 
 

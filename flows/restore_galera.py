@@ -314,7 +314,9 @@ def _let_clients_in(steps: Steps, job: Job) -> None:
     def check(host: Host) -> Change:
         return galera.check_member(job.server(host), len(job.hosts))
 
-    steps.step("V1", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
+    steps.step("25c", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
+    promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)
+    steps.step("V1", "Check the status of Pacemaker", job.first, promoted, always=True)
     steps.step(
         "22",
         "Allow database connections through the virtual IP",

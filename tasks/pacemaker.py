@@ -22,7 +22,8 @@ class Bundle:
 
     Attributes:
         name: The resource's name.
-        promoted: How many replicas are promoted.
+        promoted: How many replicas are promoted, seen through a connection that stands: while Pacemaker connects to a
+            container that was restarted behind its back, it shows what it knew of the one before.
         replicas: How many there are.
         blocked: Replicas that Pacemaker has given up on.
         connected: Replicas whose container Pacemaker can speak with.
@@ -47,24 +48,37 @@ def parse_bundle(host: str, xml: str, name: str) -> Bundle:
         raise HostError(host, f"crm_mon wrote no XML: {error}", "is Pacemaker running? `pcs status`") from error
     for bundle in root.iter("bundle"):
         if bundle.get("id") == name:
-            resources = [resource for replica in bundle.iter("replica") for resource in replica.iter("resource")]
-            galera = [resource for resource in resources if resource.get("resource_agent", "").endswith(":galera")]
+            replicas = [_parse_replica(replica) for replica in bundle.iter("replica")]
             return Bundle(
                 name=name,
-                promoted=sum(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
-                replicas=len(list(bundle.iter("replica"))),
-                blocked=sum(one.get("blocked") == "true" for one in galera),
-                connected=sum(
-                    one.get("role") == "Started" and one.get("failed") != "true"
-                    for one in resources
-                    if one.get("resource_agent", "").endswith(":remote")
-                ),
+                promoted=sum(one.promoted and one.connected for one in replicas),
+                replicas=len(replicas),
+                blocked=sum(one.blocked for one in replicas),
+                connected=sum(one.connected for one in replicas),
             )
     known = sorted(bundle.get("id", "?") for bundle in root.iter("bundle"))
     raise HostError(
         host,
         f"Pacemaker has no bundle {name!r}; its bundles are {', '.join(known) or 'none'}",
         "set database.resource in the site file",
+    )
+
+
+@dataclass(frozen=True)
+class _Replica:
+    promoted: bool
+    blocked: bool
+    connected: bool
+
+
+def _parse_replica(replica: ElementTree.Element) -> _Replica:
+    resources = list(replica.iter("resource"))
+    galera = [one for one in resources if one.get("resource_agent", "").endswith(":galera")]
+    remote = [one for one in resources if one.get("resource_agent", "").endswith(":remote")]
+    return _Replica(
+        promoted=any(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
+        blocked=any(one.get("blocked") == "true" for one in galera),
+        connected=any(one.get("role") == "Started" and one.get("failed") != "true" for one in remote),
     )
 
 
@@ -183,7 +197,20 @@ def _promotion(shell: Shell, name: str) -> str:
 
 def is_healthy(shell: Shell, name: str) -> bool:
     """Whether Pacemaker is in charge of the bundle and has promoted every replica."""
-    return _charge(shell, name) == _MANAGED and _promotion(shell, name) == _ALL
+    return _health(shell, name) == _HEALTHY
+
+
+def check_health(name: str, within_s: float) -> Change:
+    """Look until Pacemaker is in charge of the bundle and has promoted every replica."""
+    hint = "see `pcs status`; `pcs resource cleanup` clears old failures"
+    return Change((), until=Wait(name, _HEALTHY, lambda shell: _health(shell, name), within_s, hint))
+
+
+_HEALTHY = "managed and all Promoted"
+
+
+def _health(shell: Shell, name: str) -> str:
+    return f"{_charge(shell, name)} and {_promotion(shell, name)}"
 
 
 _MANAGED, _UNMANAGED = "managed", "unmanaged"

@@ -8,24 +8,24 @@ from tests.lab.shell import run
 
 # Below every other route: it matches only while the bridge is not there, and then keeps packets for the lab's
 # addresses from leaving the machine through the default route.
-_UNREACHABLE = ("unreachable", SUBNET, "metric", "4294967295")
+_LAST = ("metric", "4294967295")
 
 
-def fence() -> None:
+def fence(subnet: str = SUBNET) -> None:
     """Makes sure that nothing for the lab's addresses can leave this machine."""
-    run(["ip", "route", "replace", *_UNREACHABLE])
+    run(["ip", "route", "replace", "unreachable", subnet, *_LAST])
 
 
-def unfence() -> None:
+def unfence(subnet: str = SUBNET) -> None:
     """Removes the route that `fence` made."""
-    if _fences():
-        run(["ip", "route", "delete", *_UNREACHABLE])
+    if fences(subnet):
+        run(["ip", "route", "delete", "unreachable", subnet, *_LAST])
 
 
 def add_bridge() -> None:
     """Makes the bridge, unless it is there."""
     fence()
-    if BRIDGE not in _links():
+    if BRIDGE not in links():
         run(["ip", "link", "add", BRIDGE, "type", "bridge"])
     run(["ip", "address", "replace", f"{GATEWAY}/24", "dev", BRIDGE])
     run(["ip", "link", "set", BRIDGE, "up"])
@@ -33,7 +33,7 @@ def add_bridge() -> None:
 
 def remove_bridge() -> None:
     """Removes the bridge, if it is there."""
-    if BRIDGE in _links():
+    if BRIDGE in links():
         run(["ip", "link", "delete", BRIDGE])
 
 
@@ -53,7 +53,7 @@ def connect(host: Host) -> None:
 
 def disconnect(host: Host) -> None:
     """Removes a host's cable and namespace; firewall rules and added addresses go with it, as in a power cut."""
-    if host.link in _links():
+    if host.link in links():
         run(["ip", "link", "delete", host.link])
     if Path("/run/netns", host.netns).exists():
         run(["ip", "netns", "delete", host.netns])
@@ -62,15 +62,17 @@ def disconnect(host: Host) -> None:
 def leftovers() -> list[str]:
     """Returns what is there of the lab's network, one sentence each."""
     found = [f"network namespace {host.netns}" for host in HOSTS.values() if Path("/run/netns", host.netns).exists()]
-    found += [f"link {name}" for name in sorted(_links()) if name.startswith(PREFIX)]
-    return found + [f"route: {route}" for route in _fences()]
+    found += [f"link {name}" for name in sorted(links()) if name.startswith(PREFIX)]
+    return found + [f"route: {route}" for route in fences()]
 
 
-def _links() -> set[str]:
-    links = json.loads(run(["ip", "-json", "link", "show"]).stdout)
-    return {link["ifname"] for link in links}
+def links() -> set[str]:
+    """Returns the names of this machine's links."""
+    found = json.loads(run(["ip", "-json", "link", "show"]).stdout)
+    return {link["ifname"] for link in found}
 
 
-def _fences() -> list[str]:
-    routes = run(["ip", "route", "show", "type", "unreachable", "exact", SUBNET]).stdout
+def fences(subnet: str = SUBNET) -> list[str]:
+    """Returns the routes that `fence` made."""
+    routes = run(["ip", "route", "show", "type", "unreachable", "exact", subnet]).stdout
     return [line.strip() for line in routes.splitlines() if line.strip()]

@@ -17,10 +17,10 @@ class Paths:
     root: Path
 
     @classmethod
-    def default(cls) -> "Paths":
+    def default(cls, name: str = "lab") -> "Paths":
         """Returns the paths below the user's cache directory."""
         base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        return cls(Path(base).absolute() / "openstack-runbooks" / "lab")
+        return cls(Path(base).absolute() / "openstack-runbooks" / name)
 
     @property
     def cache(self) -> Path:

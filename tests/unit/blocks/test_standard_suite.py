@@ -1,5 +1,7 @@
 """What Prefect expects of every block, in its own words."""
 
+import re
+
 import pytest
 from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
@@ -19,6 +21,10 @@ class TestBlocks(BlockStandardTestSuite):
     @pytest.fixture
     def block(self, request: pytest.FixtureRequest) -> type[Block]:
         return request.param  # type: ignore[no-any-return]
+
+    def test_has_a_valid_image(self, block: type[Block]) -> None:
+        """Prefect's own test fetches the image, where Pillow is installed; a unit test does without the network."""
+        assert re.fullmatch(r"https://\S+\.png", str(block._logo_url))
 
     def test_holds_no_secret(self, block: type[Block]) -> None:
         assert block.model_json_schema()["secret_fields"] == []

@@ -103,7 +103,7 @@ def test_a_step_that_is_no_documented_one_cleans_up(ending: Ending) -> None:
 def test_clients_come_back_after_the_cluster_was_seen_to_be_whole_and_managed(ending: Ending) -> None:
     numbers = [step.number for step in plan(ending).steps]
     assert numbers.index("2") < numbers.index("5")
-    assert numbers.index("25") < numbers.index("V1") < numbers.index("22")
+    assert numbers.index("25") < numbers.index("25c") < numbers.index("V1") < numbers.index("22")
 
 
 @EVERY_ENDING

@@ -185,7 +185,7 @@ def test_a_cluster_that_clients_write_to_is_neither_fenced_off_nor_founded_again
     first = cluster.nodes[0]
     first.server = None  # while the others serve
     asked = len(first.ran)
-    with pytest.raises(StepFailed, match="step V1"):
+    with pytest.raises(StepFailed, match="step 25c"):
         restore(cluster)
     assert cluster.managed
     assert not any(node.rules for node in cluster.nodes)

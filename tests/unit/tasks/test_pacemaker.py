@@ -8,6 +8,7 @@ from blocks.remote.errors import HostError, WaitExpired
 from tasks.change import Change
 from tasks.pacemaker import (
     adopt,
+    check_health,
     manage,
     manage_again,
     parse_bundle,
@@ -48,6 +49,15 @@ def test_a_replica_in_another_role_is_not_promoted(write: Write, promoted: str, 
 def test_a_replica_that_has_failed_is_not_promoted_whatever_its_role(write: Write, promoted: str) -> None:
     xml = write([Replica(promoted, failed=True), *[Replica(promoted)] * 2], True)
     assert parse_bundle("x", xml, "galera-bundle").promoted == 2
+
+
+@EVERY_RELEASE
+def test_a_replica_that_pacemaker_does_not_reach_counts_as_not_promoted(write: Write, promoted: str) -> None:
+    xml = write([Replica(promoted)] * 3, True).replace(
+        'pacemaker:remote" role="Started"', 'pacemaker:remote" role="Starting"', 1
+    )
+    bundle = parse_bundle("x", xml, "galera-bundle")
+    assert (bundle.promoted, bundle.connected) == (2, 2)
 
 
 @EVERY_RELEASE
@@ -187,6 +197,24 @@ def test_adoption_makes_pacemaker_look_again_and_judges_by_the_promotion(clock: 
     shell = cluster(status=[PROMOTING, PROMOTING, PROMOTED]).on("pcs resource refresh", say=code)
     assert apply_change(shell, adopt("galera-bundle", 60), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource refresh galera-bundle"]
+
+
+def test_the_bundle_is_healthy_once_it_is_managed_and_promoted(clock: FakeClock) -> None:
+    shell = cluster(NOT_IN_CHARGE, IN_CHARGE, status=[PROMOTED, PROMOTING, PROMOTED])
+    assert apply_change(shell, check_health("galera-bundle", 60), silent) == "done"
+    assert len(shell.lines("crm_mon")) == 3
+    assert shell.lines("pcs") == []
+
+
+@pytest.mark.parametrize(
+    ("charge", "status", "seen"),
+    [(NOT_IN_CHARGE, PROMOTED, "unmanaged and all Promoted"), (IN_CHARGE, PROMOTING, "managed and 1 of 3 Promoted")],
+)
+def test_a_bundle_that_does_not_become_healthy_is_told_as_seen(
+    clock: FakeClock, charge: str, status: str, seen: str
+) -> None:
+    with pytest.raises(WaitExpired, match=seen):
+        apply_change(cluster(charge, status=[status]), check_health("galera-bundle", 60), silent)
 
 
 def test_a_cluster_that_was_adopted_is_not_looked_at_again(clock: FakeClock) -> None:
