@@ -31,6 +31,8 @@ NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
 # which is two minutes by default.
 _SETTLE_S = 130
+# Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
+_BY_ITSELF_S = 15
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
 _PEACE_S = 60
 
@@ -252,24 +254,36 @@ def _hand_over(steps: Steps, job: Job) -> None:
     steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
     _restart_checks(steps, job)
     manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
-    adopt = pacemaker.adopt(job.facts.bundle, job.bounds.adopt_s)
     try:
         steps.step(
             "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, ends=job.unmanaged
         )
-        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, adopt, always=job.fenced)
+        _adopt(steps, job)
     except StepFailed as failure:
         if not isinstance(failure.__cause__, WaitExpired):
             raise
         steps.find(f"Pacemaker did not adopt the running cluster, so it is restarted as documented: {failure.message}")
         steps.step(
-            "25b",
+            "25c",
             "Set the Galera resource to unmanaged mode again",
             job.first,
             pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
             begins=job.unmanaged,
         )
         _restart(steps, job, always=True)
+
+
+def _adopt(steps: Steps, job: Job) -> None:
+    """Pacemaker looks at what runs once it is connected again; what it still holds against a replica, a refresh clears."""
+    bundle, bounds = job.facts.bundle, job.bounds
+    by_itself = pacemaker.adopt(bundle, min(_BY_ITSELF_S, bounds.adopt_s))
+    try:
+        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, by_itself, always=job.fenced)
+    except StepFailed as failure:
+        if not isinstance(failure.__cause__, WaitExpired):
+            raise
+        again = pacemaker.refresh(bundle, bounds.adopt_s)
+        steps.step("25b", "Let Pacemaker look again at what runs", job.first, again, always=job.fenced)
 
 
 def _restart(steps: Steps, job: Job, always: bool = False) -> None:
@@ -314,7 +328,7 @@ def _let_clients_in(steps: Steps, job: Job) -> None:
     def check(host: Host) -> Change:
         return galera.check_member(job.server(host), len(job.hosts))
 
-    steps.step("25c", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
+    steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)
     steps.step("V1", "Check the status of Pacemaker", job.first, promoted, always=True)
     steps.step(

@@ -27,7 +27,7 @@ from tasks.journal import Journal
 ORDER = (
     *(str(number) for number in range(1, 16)),
     *("15a", "15b", "15c", "16", "17", "18", "19", "20", "20.2", "20a"),
-    *("21", "23", "24", "25", "25a", "25b", "25c", "V1", "22", "V3", "V4"),
+    *("21", "23", "24", "25", "25a", "25b", "25c", "25d", "V1", "22", "V3", "V4"),
 )
 
 
@@ -123,7 +123,7 @@ def how_to_go_on(
         )
     earlier.subject, earlier.attempts = new.subject, earlier.attempts + 1
     if clients_in:
-        before = tuple(ORDER[: ORDER.index("25c")])
+        before = tuple(ORDER[: ORDER.index("25d")])
         return Resume(
             earlier, before, False, kept, "clients had been let in: taking the last checks again", clients_in=True
         )

@@ -157,15 +157,20 @@ def manage_again(name: str, within_s: float) -> Change:
 
 
 def adopt(name: str, within_s: float) -> Change:
-    """Let Pacemaker look again at what runs: it finds the cluster that was formed by hand.
+    """Wait until Pacemaker, connected to the containers again, has found the cluster that was formed by hand.
 
     Args:
         name: The bundle.
         within_s: Seconds until every replica must be promoted.
     """
+    return Change((), until=all_promoted(name, within_s))
+
+
+def refresh(name: str, within_s: float) -> Change:
+    """Make Pacemaker forget what it knows of the bundle and look again at what runs."""
     # Its exit code says whether all replies came in time; whether it was any use, the promotion says.
-    refresh = Command(("pcs", "resource", "refresh", name), timeout_s=20, ok=(0, 1, 124), quiet=True)
-    return Change((refresh,), already=lambda shell: _promotion(shell, name) == _ALL, until=all_promoted(name, within_s))
+    again = Command(("pcs", "resource", "refresh", name), timeout_s=20, ok=(0, 1, 124), quiet=True)
+    return Change((again,), already=lambda shell: _promotion(shell, name) == _ALL, until=all_promoted(name, within_s))
 
 
 _CONNECTED = "all up"

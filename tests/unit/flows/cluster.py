@@ -27,17 +27,20 @@ class Cluster:
     Attributes:
         managed: Whether Pacemaker is in charge of the bundle.
         adopts: Whether it takes over a cluster that was formed by hand; one that it has started itself, it knows.
+        by_itself: Whether it does so without being asked to look again.
         kill_at: The number of the changing command at which the flow's process dies; 0 for never.
         after: Whether that command takes effect still.
     """
 
     managed: bool = True
     adopts: bool = True
+    by_itself: bool = True
     kill_at: int = 0
     after: bool = False
     changes: int = 0
     dead: bool = False
     started: bool = False
+    refreshed: bool = False
     nodes: list[Controller] = field(default_factory=list)
 
     @property
@@ -47,6 +50,11 @@ class Cluster:
     @property
     def all_imported(self) -> bool:
         return all(node.data == "imported" for node in self.nodes)
+
+    @property
+    def knows(self) -> bool:
+        """Whether Pacemaker knows of the cluster that runs."""
+        return self.started or (self.adopts and (self.by_itself or self.refreshed))
 
     def manage(self) -> None:
         """Pacemaker starts what does not run, as it does after a restart."""
@@ -125,7 +133,7 @@ class Controller(FakeShell):
         self.on("*.json", say=lambda _: "".join(self.journals.values()))
 
     def _crm_mon(self) -> str:
-        managed, promoted = self.cluster.managed, self.cluster.adopts or self.cluster.started
+        managed, promoted = self.cluster.managed, self.cluster.knows
         roles = ["Master" if node.server == "member" and promoted else "Slave" for node in self.cluster.nodes]
         return pacemaker_1_1([Replica(role, managed=managed) for role in roles], managed)
 
@@ -175,7 +183,7 @@ class Controller(FakeShell):
         self.order("pcs resource manage", do=lambda _: self.cluster.manage())
         self.on("cibadmin", "//bundle", say=lambda _: in_cib() if self.cluster.managed else in_cib("false", "false"))
         self.order("crm_resource --wait", do=lambda _: None)
-        self.order("pcs resource refresh", do=lambda _: None)
+        self.order("pcs resource refresh", do=lambda _: setattr(self.cluster, "refreshed", True))
         self.order("container stop", self.container, do=lambda _: self.stop())
         self.order("container start", self.container, do=lambda _: self._set(running=True))
         self.order("container restart", self.container, do=lambda _: self._set(server=None))

@@ -185,7 +185,7 @@ def test_a_cluster_that_clients_write_to_is_neither_fenced_off_nor_founded_again
     first = cluster.nodes[0]
     first.server = None  # while the others serve
     asked = len(first.ran)
-    with pytest.raises(StepFailed, match="step 25c"):
+    with pytest.raises(StepFailed, match="step 25d"):
         restore(cluster)
     assert cluster.managed
     assert not any(node.rules for node in cluster.nodes)
@@ -200,6 +200,18 @@ def test_another_dump_after_clients_were_let_in_keeps_their_data_too(cluster: Cl
     for node in cluster.nodes:
         assert node.data == "imported"
         assert sorted(node.kept.values(), key=str) == ["original", "written by clients"]
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_pacemaker_is_made_to_look_again_only_where_it_does_not_find_the_cluster_by_itself(
+    cluster: Cluster, by_itself: bool
+) -> None:
+    cluster.by_itself = by_itself
+    book = restore(cluster)
+    is_restored(cluster)
+    done = {record.number for record in book.journal.records if record.outcome == "done"}
+    assert cluster.refreshed is ("25b" in done) is not by_itself
+    assert "21" not in done
 
 
 def test_where_pacemaker_does_not_adopt_the_cluster_it_is_restarted_as_documented(cluster: Cluster) -> None:

@@ -16,6 +16,7 @@ from tasks.pacemaker import (
     parse_galera_pid,
     read_bundle,
     read_galera_pid,
+    refresh,
     unmanage,
 )
 from tasks.perform import apply_change
@@ -186,16 +187,23 @@ def test_a_bundle_that_is_managed_is_not_given_back_again(clock: FakeClock, chan
     assert shell.lines("pcs") == []
 
 
-@pytest.mark.parametrize("change", [manage("galera-bundle", 60), adopt("galera-bundle", 60)])
+@pytest.mark.parametrize("change", [manage("galera-bundle", 60), refresh("galera-bundle", 60)])
 def test_a_cluster_that_is_not_promoted_in_time_is_told_with_the_count(clock: FakeClock, change: Change) -> None:
     with pytest.raises(WaitExpired, match=r"last seen '1 of 3 Promoted'"):
         apply_change(cluster(NOT_IN_CHARGE, status=[PROMOTING]), change, silent)
 
 
-@pytest.mark.parametrize("code", [0, 1, 124])
-def test_adoption_makes_pacemaker_look_again_and_judges_by_the_promotion(clock: FakeClock, code: int) -> None:
-    shell = cluster(status=[PROMOTING, PROMOTING, PROMOTED]).on("pcs resource refresh", say=code)
+def test_adoption_is_awaited_and_changes_nothing(clock: FakeClock) -> None:
+    shell = cluster(status=[PROMOTING, PROMOTING, PROMOTED])
     assert apply_change(shell, adopt("galera-bundle", 60), silent) == "done"
+    assert len(shell.lines("crm_mon")) == 3
+    assert shell.lines("pcs") == []
+
+
+@pytest.mark.parametrize("code", [0, 1, 124])
+def test_pacemaker_is_made_to_look_again_and_judged_by_the_promotion(clock: FakeClock, code: int) -> None:
+    shell = cluster(status=[PROMOTING, PROMOTING, PROMOTED]).on("pcs resource refresh", say=code)
+    assert apply_change(shell, refresh("galera-bundle", 60), silent) == "done"
     assert shell.lines("pcs") == ["sudo pcs resource refresh galera-bundle"]
 
 
@@ -219,5 +227,5 @@ def test_a_bundle_that_does_not_become_healthy_is_told_as_seen(
 
 def test_a_cluster_that_was_adopted_is_not_looked_at_again(clock: FakeClock) -> None:
     shell = cluster(IN_CHARGE)
-    assert apply_change(shell, adopt("galera-bundle", 60), silent) == "already"
+    assert apply_change(shell, refresh("galera-bundle", 60), silent) == "already"
     assert shell.lines("pcs") == []
