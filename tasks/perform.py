@@ -91,8 +91,7 @@ def apply_change(shell: Shell, change: Change, on_line: Callable[[str], None]) -
         `already` where nothing was to do, `attached` where a long command of an earlier run was found, else `done`.
     """
     outcome: Outcome = "done"
-    unread = any(isinstance(command, LongCommand) and unit_state(shell, command).loaded for command in change.commands)
-    if not unread and change.already is not None and change.already(shell):
+    if change.already is not None and not _unread(shell, change) and change.already(shell):
         outcome = "already"
     else:
         for command in change.commands:
@@ -103,3 +102,8 @@ def apply_change(shell: Shell, change: Change, on_line: Callable[[str], None]) -
     if change.until is not None:
         change.until.on(shell)
     return outcome
+
+
+def _unread(shell: Shell, change: Change) -> bool:
+    """Whether a long command of an earlier run is there still: its end is read before anything is taken for done."""
+    return any(isinstance(one, LongCommand) and unit_state(shell, one).loaded for one in change.commands)

@@ -6,6 +6,7 @@ Prefect's own timeouts do not interrupt a command that Fabric waits for, so the 
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -245,10 +246,21 @@ def _connect(name: str, address: str, access: Access) -> Connection:
             f"no SSH session with {address}:{access.port} within {access.connect_timeout_s:g} s ({error})",
             "bring the host back (power, network, sshd) before this runbook is started",
         ) from error
-    transport = connection.transport
-    if transport is not None:
-        transport.set_keepalive(_KEEPALIVE_S)
+    for hop in (connection, gateway):
+        if hop is not None and hop.transport is not None:
+            hop.transport.set_keepalive(_KEEPALIVE_S)
+            _send_at_once(hop.transport.sock)
     return connection
+
+
+def _send_at_once(sock: object) -> None:
+    """Turn off Nagle's algorithm, as OpenSSH does and paramiko does not: with it, most commands wait 40 ms for nothing.
+
+    Args:
+        sock: A transport's ground: a TCP socket, or a channel of the jump host's transport.
+    """
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _config() -> Config:

@@ -17,6 +17,7 @@ from blocks.remote.waiting import wait_until
 
 LOGS = "/var/log/openstack-runbooks"
 _PREFIX = "openstack-runbooks"
+_PART = 65536
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,12 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
     tail = _Tail(shell, long.log, on_line)
 
     def look() -> str:
-        tail.follow()
-        return unit_state(shell, long).word
+        nonlocal state
+        state = unit_state(shell, long)
+        tail.follow()  # afterwards, so that the end of the output is among it
+        return state.word
 
     wait_until(shell.name, long.unit, "ended", look, long.timeout_s + 60, satisfied=lambda word: word != "running")
-    state = unit_state(shell, long)
-    tail.follow()
     if state.result != "success" or state.exit_code != 0:
         forget(shell, long)  # a failure is told at once; started again, the command begins anew
     if state.result == "timeout":
@@ -172,7 +173,7 @@ def read_log(shell: Shell, long: LongCommand) -> list[str]:
 
 
 class _Tail:
-    """Follows a log file, a few kilobytes a look."""
+    """Follows a log file, at most 64 KiB a command."""
 
     def __init__(self, shell: Shell, path: str, on_line: LineSink | None) -> None:
         self._shell, self._path, self._on_line = shell, path, on_line
@@ -180,11 +181,20 @@ class _Tail:
         self.seen = ""
 
     def follow(self) -> None:
+        """Read to the end."""
+        while self._read() >= _PART:
+            pass
+
+    def _read(self) -> int:
         text = self._shell.run(
-            script('[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c 65536', self._path, str(self._offset + 1), quiet=True)
+            script(
+                f'[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c {_PART}', self._path, str(self._offset + 1), quiet=True
+            )
         ).stdout
-        self._offset += len(text.encode())
+        size = len(text.encode())
+        self._offset += size
         self.seen = (self.seen + text)[-8192:]
         if self._on_line is not None:
             for line in text.splitlines():
                 self._on_line(mask(line))
+        return size

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
-from tenacity import RetryCallState, Retrying, stop_before_delay, wait_fixed
+from tenacity import RetryCallState, Retrying, stop_before_delay, wait_exponential
 
 from blocks.remote.errors import WaitExpired
+
+# What is waited for has often come by the first look, or comes just after.
+_SOON_S = 0.1
 
 
 def wait_until(
@@ -29,7 +32,7 @@ def wait_until(
         wanted: What it should become (`Synced`).
         look: Reads it once. What it raises is not caught: a wait is no retry of a broken connection.
         within_s: Seconds until it gives up.
-        every_s: Seconds between two looks.
+        every_s: Seconds between two looks; the first ones follow each other more quickly.
         satisfied: Whether a value will do; equality with `wanted` by default.
         hint: What the operator does when it never comes.
 
@@ -61,7 +64,7 @@ def wait_until(
 
     retrying = Retrying(
         retry=lambda state: not _answered(state, good),
-        wait=wait_fixed(every_s),
+        wait=wait_exponential(multiplier=_SOON_S, max=every_s),
         stop=stop_before_delay(within_s),
         retry_error_callback=give_up,
     )

@@ -51,6 +51,7 @@ together() { # wait for each, since a bare `wait` forgets how they ended
   jobs=()
 }
 jobs=()
+declare -A next=([0.1]=0.2)
 """
 
 # What a wait wants to see → what the shell makes of the answer ($out, $code). The same conditions as the flow's.
@@ -65,6 +66,7 @@ _TESTS: dict[str, str] = {
     "whole": """grep -q Synced <<< "$out" && grep -q 'wsrep_cluster_size.3$' <<< "$out\"""",
     "Galera cluster node is synced": 'grep -q "node is synced" <<< "$out"',
     "all Promoted": """[ "$(grep -cE 'resource id="galera".*role="(Promoted|Master)"' <<< "$out")" = 3 ]""",
+    "managed and all Promoted": """! grep -q 'name="is-managed" value="false"' <<< "$out\"""",
     "greeted by MariaDB": '[ "$(xargs <<< "$out")" = 10 ]',
 }
 
@@ -168,11 +170,12 @@ def _line(host: Host, command: Command) -> str:
 
 def _loop(host: Host, wait: Wait) -> list[str]:
     return [
+        "pause=0.1",
         f"for left in $(seq {round(wait.within_s / 0.3)} -1 0); do",
         f"  code=0; out=$({_asking(host, question_of(wait))} 2> /dev/null) || code=$?",
         f"  if {_TESTS[wait.wanted]}; then break; fi",
         f"  if [ $left = 0 ]; then echo {quote(str(wait))} 'did not come' >&2; exit 1; fi",
-        "  sleep 0.3",
+        "  sleep $pause; pause=${next[$pause]:-0.3}",
         "done",
     ]
 

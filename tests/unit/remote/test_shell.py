@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,7 +159,8 @@ class Faked:
         self.client = SimpleNamespace(
             set_missing_host_key_policy=lambda policy: None, load_system_host_keys=lambda path: None
         )
-        self.transport = SimpleNamespace(set_keepalive=lambda seconds: None, close=lambda: None)
+        self.sock = socket.socket()
+        self.transport = SimpleNamespace(set_keepalive=lambda seconds: None, close=lambda: None, sock=self.sock)
 
     def __call__(self, *_: object, **__: object) -> Faked:
         return self
@@ -203,6 +205,11 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
 @pytest.fixture
 def shell(faked: Faked, access: Access) -> Shell:
     return Shell("controller-1", ADDRESS, access)
+
+
+def test_what_is_sent_does_not_wait_for_more(faked: Faked, access: Access) -> None:
+    Shell("controller-1", "192.0.2.11", access).run(command("true"))
+    assert faked.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 def test_nothing_is_connected_before_the_first_command(faked: Faked, access: Access) -> None:

@@ -1,5 +1,7 @@
 """A wait has a subject, a deadline on a clock, and says what it saw last and for how long."""
 
+from itertools import pairwise
+
 import pytest
 
 from blocks.remote.errors import ConnectionLost, WaitExpired
@@ -17,8 +19,19 @@ def test_returns_at_once_where_it_is_so_already(clock: FakeClock) -> None:
 def test_looks_until_it_is_so(clock: FakeClock) -> None:
     seen = iter(["Initialized", "Joining", "Joined", "Synced", "never asked for"])
     assert wait_until("controller-1", SUBJECT, "Synced", lambda: next(seen), 60, every_s=2) == "Synced"
-    assert clock.now == 1006.0
+    assert clock.now == pytest.approx(1000.0 + 0.1 + 0.2 + 0.4)
     assert next(seen) == "never asked for"
+
+
+def test_looks_soon_at_first_and_then_at_its_pace(clock: FakeClock) -> None:
+    looks: list[float] = []
+
+    def look() -> str:
+        looks.append(clock.now)
+        return str(len(looks))
+
+    wait_until("controller-1", SUBJECT, "8", look, 60, every_s=2)
+    assert [round(after - before, 1) for before, after in pairwise(looks)] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
 def test_says_where_what_and_for_how_long_when_it_never_comes(clock: FakeClock) -> None:
@@ -26,10 +39,10 @@ def test_says_where_what_and_for_how_long_when_it_never_comes(clock: FakeClock) 
         return "Initialized" if clock.now < 1050 else "Joining"
 
     with pytest.raises(WaitExpired) as expired:
-        wait_until("controller-1", SUBJECT, "Synced", look, 1800, every_s=10, hint="see the donor's log")
+        wait_until("controller-1", SUBJECT, "Synced", look, 1800, every_s=0.1, hint="see the donor's log")
     assert str(expired.value) == (
         "controller-1: wsrep_local_state_comment never became 'Synced' within 30:00 min; last seen 'Joining', "
-        "for 29:00 min\nHINT: see the donor's log"
+        "for 29:10 min\nHINT: see the donor's log"
     )
     assert expired.value.host == "controller-1"
 

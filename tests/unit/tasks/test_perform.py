@@ -99,7 +99,7 @@ def unit(*states: str) -> FakeShell:
 
 
 def test_a_long_command_is_started(clock: FakeClock) -> None:
-    shell = unit(ABSENT, ABSENT, ENDED)
+    shell = unit(ABSENT, ENDED)
     assert apply_change(shell, Change((LONG,)), silent) == "done"
     assert len(shell.lines("systemd-run")) == 1
 
