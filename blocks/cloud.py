@@ -6,17 +6,18 @@ from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl
 
 from blocks.constraints import ResourceName
+from blocks.remote.cloud import Cloud
 
 
 class CloudAccess(Block):
     """Names a cloud of the clouds.yaml on the worker's machine; the credentials stay in that file.
 
     Example:
-        Load the cloud of a site:
+        Open the cloud of a site:
         ```python
         from blocks.cloud import CloudAccess
 
-        cloud = CloudAccess.load("BLOCK_NAME")
+        cloud = CloudAccess.load("BLOCK_NAME").client()
         ```
     """
 
@@ -35,3 +36,7 @@ class CloudAccess(Block):
     region: ResourceName | None = Field(
         default=None, description="Region, if the cloud has more than one; none takes the file's own."
     )
+
+    def client(self) -> Cloud:
+        """Return a client of the cloud; nothing is read or connected yet."""
+        return Cloud(self.name, self.region)

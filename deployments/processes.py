@@ -10,15 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from blocks.state import state_directory
 from deployments.project import PROJECT
-
-
-def state_directory() -> Path:
-    """Return the directory of the server's database, leases and results."""
-    base = os.environ.get("XDG_STATE_HOME")
-    # The XDG specification has relative paths ignored.
-    home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "state"
-    return home / "openstack-runbooks"
 
 
 def become_server(port: int | None) -> NoReturn:

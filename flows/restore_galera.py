@@ -14,14 +14,14 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from blocks.remote.errors import WaitExpired
-from blocks.site import Host
+from blocks.site import Host, Site
 from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
 from tasks.approval import approve
 from tasks.change import Change, Steps
 from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import preflight
 from tasks.galera_resume import Resume
-from tasks.hooks import report_cancelled, report_crashed
+from tasks.hooks import Closing
 from tasks.journal import Undo
 from tasks.perform import StepFailed
 from tasks.plan import Plan
@@ -37,11 +37,18 @@ _BY_ITSELF_S = 15
 _PEACE_S = 60
 
 
+def _role(site: Site) -> str:
+    return site.database.role
+
+
+_closing = Closing(_role)
+
+
 @flow(
     name=NAME,
     task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
-    on_cancellation=[report_cancelled],
-    on_crashed=[report_crashed],
+    on_cancellation=[_closing.cancelled],
+    on_crashed=[_closing.crashed],
     persist_result=False,
     timeout_seconds=12 * 3600,
 )
@@ -74,7 +81,7 @@ def restore_galera(
         promote_timeout_s: Seconds for Pacemaker to promote all controllers after a restart.
     """
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
-    with runbook(NAME, site, lambda where: where.database.role, dry_run) as book:
+    with runbook(NAME, site, _role, dry_run) as book:
         facts, resume = preflight(book, dump, grants, adopting=ending == "adopt")
         job = Job(
             book.hosts,

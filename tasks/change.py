@@ -8,19 +8,55 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol
 
+from typing_extensions import TypeVar
+
+from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
-from blocks.remote.shell import Shell
+from blocks.remote.shell import LineSink, Shell
 from blocks.remote.units import LongCommand
 from blocks.remote.waiting import wait_until
 from blocks.site import Host
-from tasks.journal import Undo
+from tasks.journal import Outcome, Undo
+
+# Where a change is made, and through what: a host's shell, or a cloud's API.
+Place = Shell | Cloud
+P = TypeVar("P", bound=Place, default=Shell)
+# What a step names as its place.
+Spot = Host | CloudAccess
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Something that must become true on a host before the step is over.
+class Watch:
+    """Who watches while a long thing is done.
+
+    Attributes:
+        line: Gets each line of output as it comes.
+        progress: Gets the percentage that is done.
+    """
+
+    line: LineSink
+    progress: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is done through a cloud's API, as commands are run on a host. Must bear being done again after it was cut short.
+
+    Attributes:
+        shown: What an operator would type for it; for the plan. No secret.
+        do: Does it; returns `done`, `already` or `attached`.
+    """
+
+    shown: str
+    do: Callable[[Cloud, Watch], Outcome]
+
+
+@dataclass(frozen=True)
+class Wait(Generic[P]):
+    """Something that must become true before the step is over.
 
     Attributes:
         subject: What is looked at.
@@ -28,31 +64,33 @@ class Wait:
         look: Reads it once.
         within_s: Seconds until the step fails.
         hint: What the operator does when it never comes.
+        every_s: Seconds between two looks.
     """
 
     subject: str
     wanted: str
-    look: Callable[[Shell], str]
+    look: Callable[[P], str]
     within_s: float
     hint: str = ""
+    every_s: float = 0.3
 
     def __str__(self) -> str:
         return f"{self.subject} is {self.wanted!r} (at most {self.within_s:g} s)"
 
-    def on(self, shell: Shell) -> None:
-        """Wait on this host.
+    def on(self, place: P) -> None:
+        """Wait there.
 
         Raises:
             WaitExpired: It did not come within `within_s`.
         """
         wait_until(
-            shell.name, self.subject, self.wanted, lambda: self.look(shell), self.within_s, every_s=0.3, hint=self.hint
+            place.name, self.subject, self.wanted, lambda: self.look(place), self.within_s, self.every_s, hint=self.hint
         )
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change on one host.
+class Change(Generic[P]):
+    """One change in one place.
 
     Attributes:
         commands: What is run, in order. Each must bear being run again after it was cut short.
@@ -61,24 +99,24 @@ class Change:
         tells: Reads afterwards what the operator should know.
     """
 
-    commands: tuple[Command | LongCommand, ...]
-    already: Callable[[Shell], bool] | None = None
-    until: Wait | None = None
-    tells: Callable[[Shell], list[str]] | None = None
+    commands: tuple[Command | LongCommand | Call, ...]
+    already: Callable[[P], bool] | None = None
+    until: Wait[P] | None = None
+    tells: Callable[[P], list[str]] | None = None
 
     @property
     def shown(self) -> list[str]:
         """The plan's lines for this change."""
-        lines = [command.shown if isinstance(command, Command) else command.shown.shown for command in self.commands]
+        lines = [one.shown.shown if isinstance(one, LongCommand) else one.shown for one in self.commands]
         return [*lines, f"wait until {self.until}"] if self.until else lines
 
 
-Do = Change | Callable[[Host], Change]
+Do = Change[Any] | Callable[[Any], Change[Any]]
 
 
-def change_for(do: Do, host: Host) -> Change:
-    """Return the change for this host: the same for all, or made for it."""
-    return do if isinstance(do, Change) else do(host)
+def change_for(do: Do, spot: Spot) -> Change[Any]:
+    """Return the change for this host or cloud: the same for all, or made for it."""
+    return do if isinstance(do, Change) else do(spot)
 
 
 @dataclass(frozen=True)
@@ -101,7 +139,7 @@ class Steps(Protocol):
         self,
         number: str,
         sentence: str,
-        hosts: Sequence[Host],
+        hosts: Sequence[Spot],
         do: Do,
         *,
         one_at_a_time: bool = False,
@@ -114,7 +152,7 @@ class Steps(Protocol):
         Args:
             number: The document's number.
             sentence: What it does, as an order.
-            hosts: Where, all at once unless `one_at_a_time`.
+            hosts: Where, all at once unless `one_at_a_time`: hosts, or the site's cloud.
             do: The change.
             one_at_a_time: Each host only after the one before it has settled.
             always: Look again even where an earlier attempt settled this step: its effect can be lost (a reboot).
@@ -122,7 +160,7 @@ class Steps(Protocol):
             ends: What it lifts, recorded after the change.
         """
 
-    def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
         """Note a documented step that only asks, and was asked in preflight.
 
         Args:

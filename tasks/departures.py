@@ -27,12 +27,20 @@ class Departure(BaseModel):
 
 
 class Document(BaseModel):
-    """A documented procedure and the departures from it."""
+    """A documented procedure and the departures from it.
+
+    Attributes:
+        title: The document's.
+        section: Number and title of the section.
+        again: What a run that is started again does besides going on, in a sentence.
+        departures: In the order of the steps.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     section: str
+    again: str = ""
     departures: tuple[Departure, ...]
 
 

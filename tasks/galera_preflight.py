@@ -18,7 +18,7 @@ from tasks import containers, data_directory, dumps, firewall, galera, hiera, ma
 from tasks.data_directory import DataDirectory
 from tasks.dumps import File, Grants
 from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
-from tasks.journal import STATE_DIRECTORY, Journal, read_journals
+from tasks.journal import STATE_DIRECTORY, Journal
 from tasks.mariadb import Server, Version
 from tasks.runbook import Runbook
 
@@ -195,7 +195,7 @@ def _resume(
     book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
 ) -> Resume:
     new = Journal.model_copy(book.journal, deep=True)
-    earlier, finished = read_journals(book.first, book.name)
+    earlier, finished = book.journals.read()
     if earlier is not None:
         # What an earlier attempt left stands, whether this one begins or not: every report says so.
         book.journal.in_force, book.journal.kept = dict(earlier.in_force), dict(earlier.kept)

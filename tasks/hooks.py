@@ -5,6 +5,7 @@ A clients' block or a half-restored database is left as it is on purpose; the re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import Flow
@@ -14,58 +15,70 @@ from blocks.remote.command import script
 from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask
 from blocks.remote.shell import Shell
-from tasks.journal import Journal, now, read_journals, write_journal
+from blocks.site import Site
+from tasks.journal import Journal, now
 from tasks.report import UNKNOWN, publish
-from tasks.runbook import load_site
+from tasks.runbook import keeper, load_site
 from tasks.undo import perform_undo
 
 
-def report_cancelled(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect's `on_cancellation`: end what the run left running on the hosts, undo, report."""
-    _close(flow, flow_run, state, "cancelled")
+class Closing:
+    """The hooks of one runbook.
+
+    Args:
+        role: Which inventory group it works on; None for the cloud's API alone.
+    """
+
+    def __init__(self, role: Callable[[Site], str] | None) -> None:
+        self._role = role
+
+    def cancelled(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+        """Prefect's `on_cancellation`: end what the run left running on the hosts, undo, report."""
+        self._close(flow, flow_run, state, "cancelled")
+
+    def crashed(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+        """Prefect's `on_crashed`: undo and report; long commands go on, the next run attaches to them."""
+        self._close(flow, flow_run, state, "crashed")
+
+    def _close(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: str) -> None:
+        install_mask()
+        name, site, run_id = flow.name, str((flow_run.parameters or {}).get("site", "")), str(flow_run.id)
+        where = load_site(site)
+        shells = {host: where.shell(where.host(host)) for host in where.hosts}
+        hosts = [shells[host.name] for host in where.hosts_with(self._role(where))] if self._role else []
+        errors = [state.message or outcome]
+        try:
+            journal = _wind_up(name, site, run_id, hosts, shells, outcome == "cancelled", errors)
+        finally:
+            for shell in shells.values():
+                shell.close()
+        publish(journal, outcome, "\n".join(errors), [f"{what}: {place}" for what, place in journal.kept.items()])
 
 
-def report_crashed(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect's `on_crashed`: undo and report; long commands go on, the next run attaches to them."""
-    _close(flow, flow_run, state, "crashed")
-
-
-def _close(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: str) -> None:
-    install_mask()
-    name, site = flow.name, str((flow_run.parameters or {}).get("site", ""))
-    where = load_site(site)
-    shells = {host: where.shell(where.host(host)) for host in where.hosts}
-    first = where.hosts_with(where.database.role)[0]
+def _wind_up(
+    name: str, site: str, run_id: str, hosts: list[Shell], shells: dict[str, Shell], end: bool, errors: list[str]
+) -> Journal:
+    """Undo what the run must not leave, and return its journal; one that says so where there is none to be had."""
+    nothing = Journal(runbook=name, site=site, run_id=run_id, started=now())
+    journals = keeper(name, site, hosts[0] if hosts else None)
     journal: Journal | None = None
-    unknown = ""
-    errors = [state.message or outcome]
     try:
-        journal, _ = read_journals(shells[first.name], name)
-        if journal is not None and journal.run_id == str(flow_run.id):
-            if outcome == "cancelled":
-                for host in where.hosts_with(where.database.role):
-                    _end_units(shells[host.name], name)
-            _undo(shells, shells[first.name], journal)
+        journal, _ = journals.read()
+        if journal is None or journal.run_id != run_id:
+            return nothing
+        for host in hosts if end else []:
+            _end_units(host, name)
+        for undo in list(journal.undos):
+            perform_undo(shells[undo.host], undo)
+            journal.undos.remove(undo)
+        journals.write(journal)
     except RunbookError as error:
         errors.append(str(error))
-        if journal is None:
-            unknown = (
-                f"unknown: the journal on {first.name} could not be read; clients may be blocked, Galera unmanaged"
-            )
-    finally:
-        for shell in shells.values():
-            shell.close()
-    if journal is None or journal.run_id != str(flow_run.id):
-        journal = Journal(runbook=name, site=site, run_id=str(flow_run.id), started=now())
-        journal.in_force = {UNKNOWN: unknown} if unknown else {}
-    publish(journal, outcome, "\n".join(errors), [f"{what}: {place}" for what, place in journal.kept.items()])
-
-
-def _undo(shells: dict[str, Shell], first: Shell, journal: Journal) -> None:
-    for undo in list(journal.undos):
-        perform_undo(shells[undo.host], undo)
-        journal.undos.remove(undo)
-    write_journal(first, journal)
+    if journal is None:
+        first = hosts[0].name if hosts else "this machine"
+        said = f"unknown: the journal on {first} could not be read; what the runbook had put in force may stand"
+        nothing.in_force = {UNKNOWN: said}
+    return journal or nothing
 
 
 def _end_units(shell: Shell, runbook: str) -> None:

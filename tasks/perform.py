@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task, exponential_backoff
 
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import CloudUnreachable
 from blocks.remote.command import Command
 from blocks.remote.errors import CommandTimedOut, ConnectionLost, RunbookError, Unreachable
 from blocks.remote.secrets import install_mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, run_long, unit_state
-from tasks.change import Change
+from tasks.change import Call, Change, P, Place, Watch
 from tasks.journal import Outcome, Record
 
 # Nothing happened, or looking again and running again is safe: every change must bear that.
-_RETRYABLE = (ConnectionLost, Unreachable, CommandTimedOut)
+_RETRYABLE = (ConnectionLost, Unreachable, CommandTimedOut, CloudUnreachable)
 _RETRIES = 3
 
 
@@ -46,35 +49,36 @@ def may_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), _RETRYABLE)
 
 
-def step_task(number: str, sentence: str, shell: Shell, change: Change) -> Task[[], Record]:
-    """Make the Prefect task of one step on one host.
+def step_task(number: str, sentence: str, place: Place, change: Change[Any]) -> Task[[], Record]:
+    """Make the Prefect task of one step in one place.
 
     Args:
         number: The document's number.
         sentence: What the step does.
-        shell: The host.
+        place: The host, or the cloud.
         change: What is done there.
     """
 
     def perform() -> Record:
         install_mask()
         logger = get_run_logger()
-        logger.info("step %s on %s: %s", number, shell.name, sentence)
+        logger.info("step %s on %s: %s", number, place.name, sentence)
         started = monotonic()
-        outcome = apply_change(shell, change, lambda line: logger.info("%s: %s", shell.name, line))
+        watch = Watch(lambda line: logger.info("%s: %s", place.name, line), Progress(f"{number} {sentence}"))
+        outcome = apply_change(place, change, watch)
         return Record(
             number=number,
             sentence=sentence,
-            host=shell.name,
+            host=place.name,
             outcome=outcome,
             seconds=round(monotonic() - started, 2),
-            findings=tuple(change.tells(shell)) if change.tells else (),
+            findings=tuple(change.tells(place)) if change.tells else (),
         )
 
     return Task(
         perform,
         name=f"{number} {sentence}",
-        task_run_name=f"{number} {shell.name}",
+        task_run_name=f"{number} {place.name}",
         retries=_RETRIES,
         retry_delay_seconds=exponential_backoff(backoff_factor=2),
         retry_jitter_factor=0.5,
@@ -84,26 +88,63 @@ def step_task(number: str, sentence: str, shell: Shell, change: Change) -> Task[
     )
 
 
-def apply_change(shell: Shell, change: Change, on_line: Callable[[str], None]) -> Outcome:
+def apply_change(place: P, change: Change[P], watch: Watch) -> Outcome:
     """Look, run what there is to run, wait for what must follow.
 
     Returns:
         `already` where nothing was to do, `attached` where a long command of an earlier run was found, else `done`.
     """
     outcome: Outcome = "done"
-    if change.already is not None and not _unread(shell, change) and change.already(shell):
+    if change.already is not None and not _unread(place, change) and change.already(place):
         outcome = "already"
     else:
         for command in change.commands:
-            if isinstance(command, Command):
-                shell.run(command, on_line)
-            elif run_long(shell, command, on_line) == "attached":
-                outcome = "attached"
+            did = _perform(place, command, watch)
+            outcome = outcome if did == "done" else did
     if change.until is not None:
-        change.until.on(shell)
+        change.until.on(place)
     return outcome
 
 
-def _unread(shell: Shell, change: Change) -> bool:
+def _perform(place: Place, command: Command | LongCommand | Call, watch: Watch) -> Outcome:
+    if isinstance(command, Call):
+        assert isinstance(place, Cloud), "a call is made to a cloud"
+        return command.do(place, watch)
+    assert isinstance(place, Shell), "a command is run on a host"
+    if isinstance(command, Command):
+        place.run(command, watch.line)
+        return "done"
+    return "attached" if run_long(place, command, watch.line) == "attached" else "done"
+
+
+def _unread(place: Place, change: Change[Any]) -> bool:
     """Whether a long command of an earlier run is there still: its end is read before anything is taken for done."""
-    return any(isinstance(one, LongCommand) and unit_state(shell, one).loaded for one in change.commands)
+    if not isinstance(place, Shell):
+        return False
+    return any(isinstance(one, LongCommand) and unit_state(place, one).loaded for one in change.commands)
+
+
+class Progress:
+    """Shows a percentage as an artifact of the run, made when the first one comes.
+
+    Args:
+        description: What makes progress.
+    """
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._artifact: UUID | None = None
+        self._shown = -1.0
+
+    def __call__(self, percent: float) -> None:
+        """Show it, unless it would look the same."""
+        percent = min(100.0, max(0.0, round(percent)))
+        if percent == self._shown:
+            return
+        self._shown = percent
+        if self._artifact is None:
+            made = create_progress_artifact(percent, description=self._description)
+            assert isinstance(made, UUID)
+            self._artifact = made
+        else:
+            update_progress_artifact(self._artifact, percent)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from blocks.remote.command import Command, command
 from blocks.remote.secrets import mask
-from blocks.site import Host
-from tasks.change import Do, Force, change_for
+from tasks.change import Call, Do, Force, Spot, change_for
 from tasks.journal import Undo
 
 
@@ -44,7 +43,7 @@ class Plan:
         self,
         number: str,
         sentence: str,
-        hosts: Sequence[Host],
+        hosts: Sequence[Spot],
         do: Do,
         *,
         one_at_a_time: bool = False,
@@ -60,7 +59,7 @@ class Plan:
         names = tuple(host.name for host in hosts)
         self.steps.append(PlannedStep(number, sentence, names, lines, one_at_a_time, note))
 
-    def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
         """Note a question and its answer."""
         self.steps.append(
             PlannedStep(

@@ -45,7 +45,7 @@ def render(
         out += ["", "## Still in force", ""]
         out += [f"- **{sentence}**" for sentence in journal.in_force.values()] or ["- nothing: no change is in force"]
         out += [f"- not undone yet on {undo.host}: {undo.sentence}" for undo in journal.undos]
-        out += ["", "## What to do next", "", _next(journal, outcome)]
+        out += ["", "## What to do next", "", _next(journal, document, outcome)]
     if journal.findings:
         out += ["", "## Findings", "", *(f"- {finding}" for finding in journal.findings)]
     if plan:
@@ -54,14 +54,14 @@ def render(
     return mask("\n".join(out))
 
 
-def _next(journal: Journal, outcome: str) -> str:
+def _next(journal: Journal, document: Document, outcome: str) -> str:
     if UNKNOWN in journal.in_force:
         return f"Bring the host back, see what stands, and start `{journal.runbook}` again: it looks before it changes anything."
     if outcome in {"refused", "dry run"} or not journal.begun:
         return "This run has changed nothing. Put right what is listed, if anything is, and start the runbook again."
     return (
         f"Put right what is said above and start `{journal.runbook}` again with the same parameters: it goes on from step "
-        f"{journal.begun}, or builds the new database again where that can't be done safely. The old data is not touched."
+        f"{journal.begun}. {document.again}".rstrip()
     )
 
 

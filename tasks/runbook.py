@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import TypeVar
 from uuid import UUID
@@ -14,14 +15,15 @@ from prefect.futures import wait
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, forget
 from blocks.site import Host, Site
-from tasks.change import Do, Force, change_for
-from tasks.journal import Journal, Outcome, Record, Undo, close_journal, now, write_journal
+from tasks.change import Call, Do, Force, Place, Spot, change_for
+from tasks.journal import HostJournals, Journal, JournalKeeper, LocalJournals, Outcome, Record, Undo, now
 from tasks.locks import Heart, locked
 from tasks.perform import StepFailed, step_task
 from tasks.plan import Plan
@@ -38,8 +40,9 @@ class Runbook:
     Attributes:
         name: The runbook's name.
         site: Where.
-        hosts: What it works on; the first one keeps the journal.
+        hosts: What it works on; the first one keeps the journal. None where it works on the cloud's API alone.
         dry_run: Whether nothing may change.
+        cloud: The site's cloud; None where the site file names none.
         journal: What was done; replaced by an earlier run's when this one goes on with it.
         reasons: What preflight has against beginning.
         facts: Sentences for the report.
@@ -52,6 +55,7 @@ class Runbook:
     dry_run: bool
     journal: Journal
     shells: dict[str, Shell]
+    cloud: Cloud | None = None
     reasons: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     plan: str = ""
@@ -63,6 +67,17 @@ class Runbook:
     def first(self) -> Shell:
         """The shell of the first host, which keeps the journal."""
         return self.shells[self.hosts[0].name]
+
+    @cached_property
+    def journals(self) -> JournalKeeper:
+        """Where the journal is kept."""
+        return keeper(self.name, self.site.site, self.first if self.hosts else None)
+
+    def _place(self, spot: Spot) -> Place:
+        if isinstance(spot, Host):
+            return self.shells[spot.name]
+        assert self.cloud is not None, "the site has the cloud that the step names"
+        return self.cloud
 
     def everywhere(self, look: Callable[[Shell], T]) -> dict[str, T]:
         """Read something on all hosts at once; a host that fails adds its reason and is left out of the answer."""
@@ -104,7 +119,7 @@ class Runbook:
             supersedes: An earlier run that counts as ended from now on; what it kept stays known.
         """
         if supersedes is not None:
-            close_journal(self.first, supersedes)
+            self.journals.close(supersedes)
         self._earlier = frozenset(settled)
         self.journal = journal
         self.journal.run_id = str(flow_run.id)
@@ -122,7 +137,7 @@ class Runbook:
         self,
         number: str,
         sentence: str,
-        hosts: Sequence[Host],
+        hosts: Sequence[Spot],
         do: Do,
         *,
         one_at_a_time: bool = False,
@@ -141,20 +156,23 @@ class Runbook:
         if self._heart is not None:
             self._heart.check()
         self._begin(number, begins)
-        changes = [(self.shells[host.name], change_for(do, host)) for host in hosts]
-        tasks = [(shell, step_task(number, sentence, shell, change)) for shell, change in changes]
+        changes = [(self._place(spot), change_for(do, spot)) for spot in hosts]
+        tasks = [(place, step_task(number, sentence, place, change)) for place, change in changes]
         try:
             if one_at_a_time or len(tasks) == 1:
-                for shell, one in tasks:
-                    self._done(_outcome(number, sentence, shell, one))
+                for place, one in tasks:
+                    self._done(_outcome(number, sentence, place.name, one))
             else:
-                futures = [(shell, one.submit()) for shell, one in tasks]
+                futures = [(place, one.submit()) for place, one in tasks]
                 wait([future for _, future in futures])
-                for shell, future in futures:
-                    self._done(_outcome(number, sentence, shell, future.result))
+                for place, future in futures:
+                    self._done(_outcome(number, sentence, place.name, future.result))
         finally:
             self._unread += [
-                (shell, c) for shell, change in changes for c in change.commands if isinstance(c, LongCommand)
+                (place, one)
+                for place, change in changes
+                for one in change.commands
+                if isinstance(one, LongCommand) and isinstance(place, Shell)
             ]
         self._end(number, ends)
 
@@ -163,7 +181,7 @@ class Runbook:
         self.journal.begun = number
         if begins is not None:
             self.journal.in_force[begins.key] = begins.sentence
-        write_journal(self.first, self.journal)
+        self.journals.write(self.journal)
         while self._unread:
             forget(*self._unread.pop())
 
@@ -177,13 +195,13 @@ class Runbook:
             self.journal.in_force.pop(ends.key, None)
         self.journal.settled.append(number)
 
-    def _note(self, number: str, sentence: str, hosts: Sequence[Host], outcome: Outcome, note: str = "") -> None:
+    def _note(self, number: str, sentence: str, hosts: Sequence[Spot], outcome: Outcome, note: str = "") -> None:
         self.journal.records += [
             Record(number=number, sentence=sentence, host=host.name, outcome=outcome, note=note) for host in hosts
         ]
         self.journal.settled.append(number)
 
-    def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
         """Note a question that preflight asked, and its answer."""
         self._note(number, sentence, [host], "answered", mask(said))
 
@@ -196,7 +214,7 @@ class Runbook:
         """Undo at the end of the block; see `tasks.undo` for who else does."""
         shell = self.shells[undo.host]
         self.journal.undos = [*(other for other in self.journal.undos if other.key != undo.key), undo]
-        write_journal(self.first, self.journal)
+        self.journals.write(self.journal)
         shell.run(set_guard(undo))
         renewed = monotonic()
 
@@ -219,25 +237,25 @@ class Runbook:
         while self._unread:
             forget(*self._unread.pop())
         self.journal.in_force.clear()
-        close_journal(self.first, self.journal)
+        self.journals.close(self.journal)
 
 
-def _outcome(number: str, sentence: str, shell: Shell, perform: Callable[[], Record]) -> Record:
-    """Call a task, or a future's result, and say which step and host a failure belongs to."""
+def _outcome(number: str, sentence: str, place: str, perform: Callable[[], Record]) -> Record:
+    """Call a task, or a future's result, and say which step and place a failure belongs to."""
     try:
         return perform()
     except Exception as error:
-        raise StepFailed(number, sentence, shell.name, error) from error
+        raise StepFailed(number, sentence, place, error) from error
 
 
 @contextmanager
-def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) -> Iterator[Runbook]:
+def runbook(name: str, site: str, role: Callable[[Site], str] | None, dry_run: bool) -> Iterator[Runbook]:
     """Open a run: load the site, take the locks, and at the end write the report and let go of everything.
 
     Args:
         name: The runbook's name.
         site: The site's name.
-        role: Which inventory group it works on.
+        role: Which inventory group it works on; None for the cloud's API alone.
         dry_run: Take no lock, change nothing.
 
     Yields:
@@ -249,7 +267,7 @@ def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) ->
     install_mask()
     where = load_site(site)
     try:
-        hosts = where.hosts_with(role(where))
+        hosts = where.hosts_with(role(where)) if role else []
     except LookupError as unknown:
         raise RunbookError(
             str(unknown), "set the role in the site file ([database] role) and apply it again"
@@ -257,10 +275,13 @@ def runbook(name: str, site: str, role: Callable[[Site], str], dry_run: bool) ->
     run_id = str(flow_run.id)
     journal = Journal(runbook=name, site=site, run_id=run_id, started=now())
     book = Runbook(name, where, hosts, dry_run, journal, {host.name: where.shell(host) for host in hosts})
+    book.cloud = where.cloud.client() if where.cloud else None
     outcome, error = "completed", ""
     with ExitStack() as stack:
         for shell in book.shells.values():
             stack.callback(shell.close)
+        if book.cloud is not None:
+            stack.callback(book.cloud.close)
         try:
             if not dry_run:
                 book._heart = _locks(book, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
@@ -295,6 +316,11 @@ def _with_force(failure: Exception, journal: Journal) -> str:
     lines = [said, *(f"STILL IN FORCE: {sentence}" for sentence in journal.in_force.values())]
     lines += [f"KEPT: {what}: {where}" for what, where in journal.kept.items()]
     return "\n".join(lines)
+
+
+def keeper(runbook: str, site: str, first: Shell | None) -> JournalKeeper:
+    """Where a runbook's journals are: on the first of its hosts, or on this machine where it has none."""
+    return HostJournals(first, runbook) if first is not None else LocalJournals(site, runbook)
 
 
 def load_site(name: str) -> Site:

@@ -18,10 +18,11 @@ from typing import Literal, NoReturn, cast, get_args
 
 from blocks.remote.command import Command, command
 from blocks.remote.shell import Shell
+from blocks.remote.units import LongCommand
 from blocks.site import Host
 from blocks.site_file import read_site
 from flows.restore_galera import NAME, procedure
-from tasks.change import Change, Do, Force, Wait, change_for
+from tasks.change import Call, Change, Do, Force, Spot, Wait, change_for
 from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import preflight
 from tasks.journal import Journal, Undo, now
@@ -114,7 +115,7 @@ class Script:
         self,
         number: str,
         sentence: str,
-        hosts: Sequence[Host],
+        hosts: Sequence[Spot],
         do: Do,
         *,
         one_at_a_time: bool = False,
@@ -130,7 +131,7 @@ class Script:
         if not alone:
             self.lines.append("together")
 
-    def answer(self, number: str, sentence: str, host: Host, command: Command, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
         """Write the question down."""
         self.lines += [f"\n{_say(number, sentence)}", _line(host, command)]
 
@@ -157,13 +158,16 @@ def _say(number: str, sentence: str) -> str:
     return f"say {quote(f'{number}. {sentence}')}"
 
 
-def _body(host: Host, change: Change) -> list[str]:
-    commands = [one if isinstance(one, Command) else one.shown.within(one.timeout_s) for one in change.commands]
-    lines = [_line(host, one) for one in commands]
-    return lines + (_loop(host, change.until) if change.until else [])
+def _body(host: Spot, change: Change) -> list[str]:
+    lines = [_line(host, one) for one in change.commands]
+    return lines + (_loop(host, change.until) if change.until and isinstance(host, Host) else [])
 
 
-def _line(host: Host, command: Command) -> str:
+def _line(host: Spot, command: Command | LongCommand | Call) -> str:
+    if isinstance(command, LongCommand):
+        command = command.shown.within(command.timeout_s)
+    if isinstance(command, Call) or not isinstance(host, Host):
+        raise TypeError(f"{host.name}: a shell script calls no API")
     accepted = "" if command.ok == (0,) else " || :"
     return f"{_asking(host, command)} > /dev/null{accepted}"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deployments.processes import state_directory
+from blocks.state import state_directory
 from tests.server.fixtures import PrefectServer, Worker, free_port
 
 _USUAL_PORT = 4200

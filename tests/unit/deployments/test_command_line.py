@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from blocks.state import state_directory
 from deployments.__main__ import main
 from deployments.changes import Change
-from deployments.processes import state_directory
 from tests.site_files import write_site
 
 FLOW = """\

@@ -15,9 +15,8 @@ import pytest
 from prefect.exceptions import ParameterTypeError
 
 from blocks.remote.units import LongCommand
-from blocks.site import Host
 from flows.restore_galera import procedure, restore_galera
-from tasks.change import Do, change_for
+from tasks.change import Call, Do, Spot, change_for
 from tasks.galera_job import Ending
 from tasks.galera_resume import ORDER
 from tasks.mariadb import Version
@@ -58,10 +57,11 @@ class Words(Plan):
         super().__init__()
         self.words: list[str] = []
 
-    def step(self, number: str, sentence: str, hosts: Sequence[Host], do: Do, **more: Any) -> None:
+    def step(self, number: str, sentence: str, hosts: Sequence[Spot], do: Do, **more: Any) -> None:
         super().step(number, sentence, hosts, do, **more)
         for host in hosts:
             for command in change_for(do, host).commands:
+                assert not isinstance(command, Call)
                 self.words += command.start.words if isinstance(command, LongCommand) else command.words
 
 

@@ -8,13 +8,9 @@ from blocks.remote.command import command
 from blocks.remote.errors import HostError, WaitExpired
 from tasks.containers import find_one, restart, restart_service, start, status, stop
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell, LocalShell
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 NAME = "galera-bundle-podman-1"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def podman(*states: str) -> FakeShell:

@@ -10,13 +10,9 @@ from blocks.remote.errors import CommandFailed
 from tasks.change import Change
 from tasks.data_directory import keep_aside, kept_name, make_anew, parse_data_directory, read_data_directory
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeShell, LocalShell
+from tests.unit.fakes import FakeShell, LocalShell, silent
 
 DIRECTORY, KEPT = "/var/lib/mysql", "/var/lib/mysql-save-20261121T123456Z"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def test_what_the_host_says_is_read() -> None:

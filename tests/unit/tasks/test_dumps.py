@@ -26,7 +26,7 @@ from tasks.dumps import (
 )
 from tasks.mariadb import Server, Version
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell, LocalShell
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
 V10_3, V10_11 = Version(10, 3), Version(10, 11)
@@ -274,7 +274,7 @@ def test_a_server_that_lists_no_accounts_has_not_answered() -> None:
 
 def test_missing_accounts_fail_the_step(clock: FakeClock) -> None:
     with pytest.raises(WaitExpired, match=r"account 'nova'@'%' is missing"):
-        apply_change(accounts("root\tlocalhost"), check_accounts(SERVER, WANTED), print)
+        apply_change(accounts("root\tlocalhost"), check_accounts(SERVER, WANTED), silent)
 
 
 def test_the_copies_are_readable_by_root_alone_and_removed_by_their_names() -> None:

@@ -7,7 +7,7 @@ import pytest
 from blocks.remote.errors import CommandFailed
 from tasks.firewall import COMMENT, block, is_blocked, rule, unblock
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeShell, LocalShell
+from tests.unit.fakes import FakeShell, LocalShell, silent
 
 VIP = "172.16.2.99"
 
@@ -31,10 +31,6 @@ def rules(tmp_path: Path) -> Path:
     program.write_text(IPTABLES)
     program.chmod(0o755)
     return tmp_path / "rules"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def test_the_rule_is_the_documented_one_with_a_comment() -> None:

@@ -16,15 +16,11 @@ from tasks.galera import (
 )
 from tasks.mariadb import Server
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, silent
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
 UUID, OTHER = "6a3f2c9e-0000-11ef-8000-000000000001", "6a3f2c9e-0000-11ef-8000-000000000002"
 NODES = "gcomm://controller-0.internalapi,controller-1.internalapi,controller-2.internalapi"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def status(state: str = "Synced", cluster: str = "Primary", size: str = "3", uuid: str = UUID) -> str:

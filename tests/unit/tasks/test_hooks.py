@@ -13,12 +13,13 @@ import tasks.hooks
 from blocks.remote.command import Command
 from blocks.remote.errors import ConnectionLost, Unreachable
 from blocks.site import Site
-from tasks.hooks import report_cancelled, report_crashed
+from tasks.hooks import Closing
 from tasks.journal import Journal
 from tasks.report import render
 from tests.unit.fakes import FakeShell, Reply
 from tests.unit.tasks.samples import DOCUMENT, KEPT, SITE, UNDO, journal
 
+CLOSING = Closing(lambda site: site.database.role)
 RUN = "11111111"
 FLOW = cast("Flow[Any, Any]", SimpleNamespace(name="restore-galera"))
 STATE = cast("State[Any]", SimpleNamespace(message="cancelled by ada"))
@@ -58,7 +59,7 @@ def run(run_id: str = RUN) -> FlowRun:
     return cast("FlowRun", SimpleNamespace(id=run_id, parameters={"site": "lab"}))
 
 
-@pytest.mark.parametrize("hook", [report_cancelled, report_crashed])
+@pytest.mark.parametrize("hook", [CLOSING.cancelled, CLOSING.crashed])
 def test_what_must_be_undone_is_undone_and_put_on_record(
     hook: Any, shells: dict[str, FakeShell], report: Report
 ) -> None:
@@ -69,7 +70,7 @@ def test_what_must_be_undone_is_undone_and_put_on_record(
     assert (last.undos, last.begun, last.in_force) == ([], "15", HALFWAY.in_force)
 
 
-@pytest.mark.parametrize(("hook", "outcome"), [(report_cancelled, "cancelled"), (report_crashed, "crashed")])
+@pytest.mark.parametrize(("hook", "outcome"), [(CLOSING.cancelled, "cancelled"), (CLOSING.crashed, "crashed")])
 def test_the_report_says_what_stands_and_where_the_old_data_is(
     hook: Any, outcome: str, shells: dict[str, FakeShell], report: Report
 ) -> None:
@@ -81,14 +82,14 @@ def test_the_report_says_what_stands_and_where_the_old_data_is(
 
 
 def test_clients_stay_blocked_and_pacemaker_stays_off(shells: dict[str, FakeShell], report: Report) -> None:
-    report_cancelled(FLOW, run(), STATE)
+    CLOSING.cancelled(FLOW, run(), STATE)
     assert all(shell.lines("iptables") == shell.lines("pcs") == [] for shell in shells.values())
 
 
 def test_a_cancelled_run_ends_its_long_commands_on_every_controller(
     shells: dict[str, FakeShell], report: Report
 ) -> None:
-    report_cancelled(FLOW, run(), STATE)
+    CLOSING.cancelled(FLOW, run(), STATE)
     stopped = {
         name for name, shell in shells.items() if shell.lines("systemctl stop", "openstack-runbooks-restore-galera")
     }
@@ -96,11 +97,11 @@ def test_a_cancelled_run_ends_its_long_commands_on_every_controller(
 
 
 def test_the_long_commands_of_a_crashed_run_go_on(shells: dict[str, FakeShell], report: Report) -> None:
-    report_crashed(FLOW, run(), STATE)
+    CLOSING.crashed(FLOW, run(), STATE)
     assert all(shell.lines("openstack-runbooks-restore-galera-*") == [] for shell in shells.values())
 
 
-@pytest.mark.parametrize("hook", [report_cancelled, report_crashed])
+@pytest.mark.parametrize("hook", [CLOSING.cancelled, CLOSING.crashed])
 def test_the_work_of_another_run_is_left_alone(hook: Any, shells: dict[str, FakeShell], report: Report) -> None:
     hook(FLOW, run("22222222"), STATE)
     assert report.journal.run_id == "22222222"
@@ -124,14 +125,14 @@ def test_what_stands_is_reported_also_where_not_everything_could_be_undone(
     host: str, words: tuple[str, ...], say: Reply, shells: dict[str, FakeShell], report: Report
 ) -> None:
     shells[host].on(*words, say=say)
-    report_cancelled(FLOW, run(), STATE)
+    CLOSING.cancelled(FLOW, run(), STATE)
     assert report.journal.in_force == {"clients": "clients are blocked"}
     assert report.journal.begun == "15"
 
 
 def test_a_host_that_does_not_answer_is_reported(shells: dict[str, FakeShell], report: Report) -> None:
     shells["controller-0"].on("", say=Unreachable("controller-0", "no SSH session"))
-    report_crashed(FLOW, run(), STATE)
+    CLOSING.crashed(FLOW, run(), STATE)
     assert report.outcome == "crashed"
     assert "controller-0: no SSH session" in report.error
     assert all(shell.closed for shell in shells.values())
@@ -141,7 +142,7 @@ def test_a_report_without_a_journal_does_not_say_that_nothing_stands(
     shells: dict[str, FakeShell], report: Report
 ) -> None:
     shells["controller-0"].on("", say=Unreachable("controller-0", "no SSH session"))
-    report_crashed(FLOW, run(), STATE)
+    CLOSING.crashed(FLOW, run(), STATE)
     text = render(report.journal, DOCUMENT, report.outcome, report.error, report.facts)
     assert "This run has changed nothing" not in text
     assert "no change is in force" not in text

@@ -7,7 +7,7 @@ import pytest
 
 import tasks.journal
 from blocks.remote.errors import CommandFailed, RunbookError
-from tasks.journal import Record, close_journal, read_journals, write_journal
+from tasks.journal import HostJournals, Record
 from tests.unit.fakes import FakeShell, LocalShell
 from tests.unit.tasks.samples import KEPT, UNDO, journal
 
@@ -33,26 +33,26 @@ FULL = journal(
 
 
 def test_what_was_written_is_read_again(here: LocalShell, folder: Path) -> None:
-    write_journal(here, FULL)
-    assert read_journals(here, "restore-galera") == (FULL, [])
+    HostJournals(here, "restore-galera").write(FULL)
+    assert HostJournals(here, "restore-galera").read() == (FULL, [])
 
 
 def test_a_host_without_a_journal_has_none(here: LocalShell, folder: Path) -> None:
-    assert read_journals(here, "restore-galera") == (None, [])
+    assert HostJournals(here, "restore-galera").read() == (None, [])
 
 
 def test_the_last_writing_counts(here: LocalShell, folder: Path) -> None:
     for step in ("1", "2", "3"):
-        write_journal(here, journal(begun=step))
-    current, finished = read_journals(here, "restore-galera")
+        HostJournals(here, "restore-galera").write(journal(begun=step))
+    current, finished = HostJournals(here, "restore-galera").read()
     assert current is not None
     assert (current.begun, finished) == ("3", [])
 
 
 def test_a_closed_journal_is_told_apart_from_the_current_one(here: LocalShell, folder: Path) -> None:
-    close_journal(here, journal(kept={"old data": KEPT}))
-    write_journal(here, journal(begun="2"))
-    current, finished = read_journals(here, "restore-galera")
+    HostJournals(here, "restore-galera").close(journal(kept={"old data": KEPT}))
+    HostJournals(here, "restore-galera").write(journal(begun="2"))
+    current, finished = HostJournals(here, "restore-galera").read()
     assert current is not None
     assert current.begun == "2"
     assert [one.kept for one in finished] == [{"old data": KEPT}]
@@ -60,21 +60,21 @@ def test_a_closed_journal_is_told_apart_from_the_current_one(here: LocalShell, f
 
 
 def test_a_writing_that_was_cut_short_leaves_the_journal_as_it_was(here: LocalShell, folder: Path) -> None:
-    write_journal(here, journal(begun="2"))
+    HostJournals(here, "restore-galera").write(journal(begun="2"))
     (folder / ".new").write_text('{"runbook": "restore-gal')
-    current, _ = read_journals(here, "restore-galera")
+    current, _ = HostJournals(here, "restore-galera").read()
     assert current is not None
     assert current.begun == "2"
 
 
 def test_the_journal_is_for_root_alone(here: LocalShell, folder: Path) -> None:
-    write_journal(here, FULL)
+    HostJournals(here, "restore-galera").write(FULL)
     assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_the_journal_of_another_runbook_is_not_read(here: LocalShell, folder: Path) -> None:
-    write_journal(here, FULL.model_copy(update={"runbook": "another"}))
-    assert read_journals(here, "restore-galera") == (None, [])
+    HostJournals(here, "another").write(FULL)
+    assert HostJournals(here, "restore-galera").read() == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -84,25 +84,25 @@ def test_the_journal_of_another_runbook_is_not_read(here: LocalShell, folder: Pa
 def test_a_journal_that_cannot_be_read_refuses_the_run(text: str) -> None:
     shell = FakeShell().on("*.json", say=f"{text}\n")
     with pytest.raises(RunbookError, match=r"controller-0: a journal in .*/restore-galera can't be read") as refused:
-        read_journals(shell, "restore-galera")
+        HostJournals(shell, "restore-galera").read()
     assert "another version" in refused.value.hint
 
 
 def test_a_journal_that_knows_more_than_this_version_can_be_read() -> None:
     text = FULL.model_dump_json()[:-1] + ',"something new": 1}'
-    current, _ = read_journals(FakeShell().on("*.json", say=f"{text}\n"), "restore-galera")
+    current, _ = HostJournals(FakeShell().on("*.json", say=f"{text}\n"), "restore-galera").read()
     assert current == FULL
 
 
 def test_a_full_disk_fails_the_writing(here: LocalShell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks.journal, "STATE_DIRECTORY", "/proc/nowhere")
     with pytest.raises(CommandFailed):
-        write_journal(here, FULL)
+        HostJournals(here, "restore-galera").write(FULL)
 
 
 def test_the_journal_goes_through_standard_input_and_is_not_logged() -> None:
     shell = FakeShell(otherwise="")
-    write_journal(shell, FULL)
+    HostJournals(shell, "restore-galera").write(FULL)
     (command,) = shell.ran
     assert command.quiet
     assert KEPT not in command.shown

@@ -9,14 +9,10 @@ from blocks.remote.errors import HostError, WaitExpired
 from tasks.change import Change
 from tasks.mariadb import Server, Version, parse_version, read_version, root_password_sql
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, silent
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
 PASSWORD = "pa'ss\\wörd\"; DROP TABLE x; --"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tasks.pacemaker import (
     unmanage,
 )
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, silent
 from tests.unit.tasks.crm import OTHER, Replica, in_cib, pacemaker_1_1, pacemaker_2_1
 
 Write = Callable[[list[Replica], bool], str]
@@ -126,10 +126,6 @@ def test_the_pid_file_is_the_resources_own_or_else_the_agents_default(xml: str, 
 
 def test_a_resource_without_attributes_has_the_default_pid_file() -> None:
     assert read_galera_pid(FakeShell().on("cibadmin", "type='galera'", say=105)) == DEFAULT_PID
-
-
-def silent(_: str) -> None:
-    pass
 
 
 PROMOTED = pacemaker_2_1([Replica()] * 3)

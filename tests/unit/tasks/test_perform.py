@@ -1,6 +1,7 @@
 """A change looks first, runs its commands in order, waits for what must follow; only what is safe is tried again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from prefect.client.schemas.objects import State, TaskRun
@@ -23,16 +24,12 @@ from blocks.remote.errors import (
 from blocks.remote.units import LongCommand
 from tasks.change import Change, Wait
 from tasks.perform import StepFailed, apply_change, may_retry, step_task
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, silent
 
 ONE, TWO = command("one"), command("two")
 LONG = LongCommand("load", ("three",), 60)
 ABSENT = "LoadState=not-found\nActiveState=inactive\nSubState=dead\n"
 ENDED = "LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\nExecMainStatus=0\n"
-
-
-def silent(_: str) -> None:
-    pass
 
 
 def looks(*answers: bool) -> Callable[[object], bool]:
@@ -90,7 +87,7 @@ def test_a_change_without_commands_only_waits(clock: FakeClock) -> None:
 
 def test_the_output_is_passed_on() -> None:
     said: list[str] = []
-    apply_change(FakeShell().on("one", say="a\nb\n"), Change((ONE,)), said.append)
+    apply_change(FakeShell().on("one", say="a\nb\n"), Change((ONE,)), replace(silent, line=said.append))
     assert said == ["a", "b"]
 
 

@@ -1,0 +1,218 @@
+"""A client of one cloud (openstacksdk), found by its name in clouds.yaml, with deadlines and a way to end it.
+
+Reads and changes of OpenStack go through `Cloud`, as those of hosts go through `Shell`.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.exceptions import AuthPluginException
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+from openstack.connection import Connection
+from openstack.exceptions import ConfigException
+from requests import Response
+from yaml import YAMLError
+
+from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown, explain
+from blocks.remote.cloud_session import Calls, CloudSession, Traffic
+from blocks.remote.errors import RunbookError, Stopped
+from blocks.remote.secrets import mask, register
+
+_SECRET_KEYS = re.compile(r"pass|secret|token", re.IGNORECASE)
+# Services that the SDK speaks to by itself; the others get a plain client.
+_PROXIES = {"orchestration", "compute", "network", "image", "load-balancer", "block-storage", "identity"}
+
+
+class Cloud:
+    """One project of one cloud; nothing is read or connected before the first call.
+
+    Args:
+        name: Of the cloud in clouds.yaml; what it is called in plans and errors.
+        region: Region, if not the one that the file says.
+    """
+
+    def __init__(self, name: str, region: str | None = None) -> None:
+        self.name = name
+        self.region = region
+        self._traffic = Traffic(name)
+        self._opening = threading.RLock()
+        self._connection: Connection | None = None
+        self._clients: dict[str, Adapter] = {}
+
+    @property
+    def calls(self) -> Calls:
+        """How many API calls were made."""
+        return self._traffic.calls
+
+    @property
+    def project(self) -> str:
+        """The id of the project that the credentials belong to."""
+        with self.asking("log in") as sdk:
+            return str(sdk.current_project_id)
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[Connection]:
+        """Give the SDK's connection, and turn whatever it raises into this project's errors.
+
+        Args:
+            what: What is being done, as a phrase for the error (`list the servers`).
+
+        Raises:
+            CloudError: One of `blocks.remote.cloud_errors`, by what went wrong.
+            Stopped: `close` was called before or meanwhile.
+        """
+        try:
+            yield self._open()
+        except RunbookError:
+            raise
+        except Exception as error:
+            if self._traffic.closed:
+                raise Stopped(self.name, f"the run was stopped (it was about to {what})") from error
+            ours = explain(self.name, what, error)
+            if ours is None:
+                raise
+            raise ours from error
+
+    def ask(self, what: str, service: str, path: str, **query: str | int | float) -> Any:
+        """GET something and return its JSON.
+
+        Args:
+            what: What is being asked, as a phrase for the error.
+            service: Type of the service in the catalog (`metric`).
+            path: Beneath the service's endpoint.
+            query: Parameters after the question mark.
+
+        Raises:
+            CloudError, Stopped: As `asking`.
+        """
+        return self._send(what, service, "GET", path, params=query)
+
+    def tell(self, what: str, service: str, method: str, path: str, body: object, **query: str | int) -> Any:
+        """POST, PUT or DELETE something and return the answer's JSON (None where it is empty).
+
+        Raises:
+            CloudError, Stopped: As `asking`; after `CloudUnreachable` whether it took effect is unknown.
+        """
+        return self._send(what, service, method, path, json=body, params=query)
+
+    def post_unsigned(self, what: str, url: str) -> Response:
+        """POST to an address without logging in, as a webhook is called; any answer is returned, whatever its status.
+
+        Raises:
+            CloudUnreachable, CertificateRejected: No answer.
+            Stopped: As `asking`.
+        """
+        with self.asking(what) as sdk:
+            # Without keystoneauth's own log: the address is a secret.
+            return sdk.session.request(url, "POST", authenticated=False, raise_exc=False, log=False)
+
+    def offers(self, service: str) -> bool:
+        """Say whether the catalog has an endpoint for this type of service, in this region.
+
+        Raises:
+            CloudError, Stopped: As `asking`.
+        """
+        with self.asking("read the service catalog") as sdk:
+            return sdk.config.get_endpoint(service) is not None or bool(sdk.config.get_endpoint_from_catalog(service))
+
+    def close(self) -> None:
+        """End every call that is under way, from whichever thread; no new one goes out."""
+        self._traffic.stop()
+
+    def _send(self, what: str, service: str, method: str, path: str, **options: Any) -> Any:
+        with self.asking(what):
+            response = self._client(service).request(path, method, raise_exc=True, **options)
+            return response.json() if response.content else None
+
+    def _client(self, service: str) -> Adapter:
+        with self._opening:
+            sdk = self._open()
+            if service not in self._clients:
+                own = service in _PROXIES
+                self._clients[service] = getattr(sdk, service.replace("-", "_")) if own else _adapter(sdk, service)
+            return self._clients[service]
+
+    def _open(self) -> Connection:
+        with self._opening:
+            if self._traffic.closed:
+                raise Stopped(self.name, "the run was stopped")
+            if self._connection is None:
+                region = _region(self.name, self.region, self._traffic)
+                self._connection = Connection(config=region)
+                self._connection.cache_enabled = False  # clouds.yaml may turn it on; a runbook must see what is
+            return self._connection
+
+
+def _adapter(sdk: Connection, service: str) -> Adapter:
+    """Make a plain client of a service that the SDK has none for, by what clouds.yaml says of it."""
+    config = sdk.config
+    return Adapter(
+        sdk.session,
+        service_type=config.get_service_type(service),
+        interface=config.get_interface(service),
+        region_name=config.get_region_name(service),
+        endpoint_override=config.get_endpoint(service),
+    )
+
+
+def _region(name: str, region: str | None, traffic: Traffic) -> CloudRegion:
+    """Find the cloud in clouds.yaml.
+
+    Raises:
+        CloudUnknown: No such cloud or region; the message lists those there are, and the files.
+        CloudMisconfigured: The file or the entry can't be used.
+    """
+
+    def session(**options: Any) -> CloudSession:
+        return CloudSession(traffic, **options)
+
+    try:
+        config = OpenStackConfig(session_constructor=session, app_name="openstack-runbooks")  # type: ignore[arg-type]
+        _refuse_unknown(name, config)
+        found = config.get_one(cloud=name, region_name=region or "")
+    except CloudError:
+        raise
+    except ConfigException as error:
+        kind = CloudUnknown if "region" in str(error).lower() else CloudMisconfigured
+        raise kind(name, mask(str(error)), "correct the cloud's entry in clouds.yaml") from error
+    except YAMLError as error:
+        # Only where it is wrong: the message would quote the line, which may hold the password.
+        mark = getattr(error, "problem_mark", None)
+        raise CloudMisconfigured(name, f"clouds.yaml is no YAML{mark or ''}", "correct the file") from None
+    except (AuthPluginException, AttributeError, TypeError, ValueError, OSError) as error:
+        said = mask(f"{type(error).__name__}: {error}")
+        hint = "compare it with openstacksdk's manual"
+        raise CloudMisconfigured(name, f"its entry in clouds.yaml can't be used ({said})", hint) from error
+    _register_secrets(found.get_auth_args())
+    return found
+
+
+def _refuse_unknown(name: str, config: OpenStackConfig) -> None:
+    names = sorted(set(config.get_cloud_names()) - {"defaults", "envvars"})
+    if name in config.get_cloud_names() and name != "defaults":
+        return
+    if config.config_filename is None:
+        searched = ", ".join(path for path in config._config_files if path.endswith("clouds.yaml"))
+        raise CloudUnknown(
+            name,
+            f"there is no clouds.yaml; looked for {searched}",
+            "write one there, or set OS_CLIENT_CONFIG_FILE for the worker",
+        )
+    raise CloudUnknown(
+        name,
+        f"{config.config_filename} has no cloud {name!r}; it has {', '.join(names) or 'none'}",
+        "correct the cloud's name in the site file, or add it to clouds.yaml",
+    )
+
+
+def _register_secrets(auth: Mapping[str, Any]) -> None:
+    for key, value in auth.items():
+        if isinstance(value, str) and _SECRET_KEYS.search(key):
+            register(value)

@@ -1,0 +1,167 @@
+"""What can go wrong with a cloud's API, worded for an operator at 3 a.m.
+
+`explain` turns what keystoneauth and openstacksdk raise into these; nothing above it needs to know their errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import requests
+from keystoneauth1 import exceptions as keystone
+from openstack import exceptions as sdk
+
+from blocks.remote.errors import HostError
+from blocks.remote.secrets import mask
+
+_QUOTA = re.compile(r"quota|maximum stacks|LimitExceeded|limit exceeded", re.IGNORECASE)
+# Where the services put their sentence: Heat and Keystone, WSME (Aodh), Pecan (Gnocchi), Octavia.
+_SENTENCES = ("message", "faultstring", "description", "cause", "detail", "explanation", "title")
+
+
+class CloudError(HostError):
+    """Something about one cloud; `host` is the cloud's name.
+
+    Args:
+        status: HTTP status of the answer, if there was one.
+    """
+
+    def __init__(self, cloud: str, message: str, hint: str = "", status: int | None = None) -> None:
+        super().__init__(cloud, message, hint)
+        self.status = status
+
+
+class CloudUnknown(CloudError):
+    """clouds.yaml does not have this cloud or this region."""
+
+
+class CloudMisconfigured(CloudError):
+    """clouds.yaml has the cloud, but what it says can't be used."""
+
+
+class CloudUnreachable(CloudError):
+    """A service did not answer in time, or not at all. Whether a change took effect is unknown."""
+
+
+class CertificateRejected(CloudError):
+    """A service's certificate is not one that the CA of clouds.yaml vouches for. Never retried."""
+
+
+class CloudLoginRefused(CloudError):
+    """Keystone refused the credentials of clouds.yaml."""
+
+
+class Forbidden(CloudError):
+    """The credentials are good, and their roles do not allow this."""
+
+
+class QuotaExceeded(CloudError):
+    """A quota of the project leaves no room for this."""
+
+
+class NotFound(CloudError):
+    """The cloud has no such thing."""
+
+
+class Conflict(CloudError):
+    """Something else is under way with the same thing, or its name is taken."""
+
+
+class RequestRejected(CloudError):
+    """A service understood the request and will not have it."""
+
+
+class ServiceMissing(CloudError):
+    """The cloud's catalog does not offer this service in this region."""
+
+
+class ServiceFailed(CloudError):
+    """A service failed by itself (5xx), or answered what can't be read."""
+
+
+_BY_STATUS: Mapping[int, tuple[type[CloudError], str]] = {
+    401: (CloudLoginRefused, "check user, project and password, or the application credential, in clouds.yaml"),
+    403: (Forbidden, "give this user the role that the service's policy asks for, or use another cloud entry"),
+    404: (NotFound, ""),
+    409: (Conflict, "wait until what is under way has ended, then start the runbook again"),
+}
+
+
+def explain(cloud: str, what: str, error: Exception) -> CloudError | None:
+    """Turn an error of keystoneauth, openstacksdk or requests into ours.
+
+    Args:
+        cloud: The cloud's name.
+        what: What was being done, as a phrase (`list the servers`).
+        error: What was raised.
+
+    Returns:
+        Our error, or None where it is not one of theirs.
+    """
+    response = getattr(error, "response", None)
+    if isinstance(response, requests.Response):
+        return _explain_answer(cloud, what, response)
+    said = mask(_first_line(error))
+    match error:
+        case keystone.SSLError():
+            hint = "set `cacert` of this cloud in clouds.yaml to the CA that signed it"
+            return CertificateRejected(cloud, f"could not {what}: {said}", hint)
+        case keystone.EndpointNotFound() | sdk.ServiceDisabledException():
+            hint = "check `region_name` and `interface` in clouds.yaml, and `openstack catalog list`"
+            return ServiceMissing(cloud, f"could not {what}: {said}", hint)
+        case keystone.ConnectionError() | keystone.DiscoveryFailure() | sdk.EndpointNotFound():
+            hint = "see whether the service is up and this machine may reach it, then start the runbook again"
+            return CloudUnreachable(cloud, f"could not {what}: {said}", hint)
+        case keystone.AuthorizationFailure() | keystone.MissingAuthMethods():
+            return CloudLoginRefused(cloud, f"could not {what}: {said}", _BY_STATUS[401][1])
+        case sdk.ConfigException() | keystone.AuthPluginException():
+            return CloudMisconfigured(cloud, f"could not {what}: {said}", "correct this cloud's entry in clouds.yaml")
+        case requests.exceptions.JSONDecodeError() | sdk.InvalidResponse():
+            return ServiceFailed(cloud, f"could not {what}: the answer is no JSON ({said})", "see the service's log")
+        case keystone.ClientException() | sdk.SDKException():
+            return CloudError(cloud, f"could not {what}: {type(error).__name__}: {said}")
+    return None
+
+
+def _explain_answer(cloud: str, what: str, response: requests.Response) -> CloudError:
+    status = response.status_code
+    said = sentence(response)
+    asked = f"{response.request.method} {(response.url or '').split('?')[0]}"
+    message = mask(f"could not {what}: {said or response.reason} ({status} to {asked})")
+    if status in {400, 403, 409, 413} and _QUOTA.search(f"{said} {response.text[:2000]}"):
+        return QuotaExceeded(cloud, message, "raise the project's quota, or remove what it no longer needs", status)
+    if status in _BY_STATUS:
+        kind, hint = _BY_STATUS[status]
+        return kind(cloud, message, hint, status)
+    if status >= 500:
+        return ServiceFailed(cloud, message, "see the service's log", status)
+    return RequestRejected(cloud, message, "", status)
+
+
+def sentence(response: requests.Response) -> str:
+    """Return what a service says of an error, in one line and without its traceback; empty where it says nothing."""
+    try:
+        body = response.json()
+    except ValueError:
+        text = re.sub(r"<[^>]+>", " ", response.text)
+        return " ".join(text.split())[:500]
+    return next((" ".join(found.split())[:2000] for found in _sentences(body) if found.strip()), "")
+
+
+def _sentences(body: object) -> Iterator[str]:
+    """The sentences in an error's body, the most telling first."""
+    if isinstance(body, dict):
+        inner = [body[key] for key in (*_SENTENCES, *(key for key in body if key not in _SENTENCES)) if key in body]
+        # An object within says more than the title around it: Heat's {"error": {"message": …}, "title": "Bad Request"}.
+        for value in sorted(inner, key=lambda value: not isinstance(value, dict)):
+            yield from _sentences(value) if isinstance(value, dict | list) else ()
+        yield from (body[key] for key in _SENTENCES if isinstance(body.get(key), str))
+    elif isinstance(body, list):
+        for value in body:
+            yield from _sentences(value)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
