@@ -31,6 +31,8 @@ NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
 # which is two minutes by default.
 _SETTLE_S = 130
+# Pacemaker looks at a container again when it is asked: seen to take two seconds.
+_SEE_S = 60
 # Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
 _BY_ITSELF_S = 15
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
@@ -325,6 +327,13 @@ def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
         job.hosts,
         lambda host: containers.restart_service(job.facts.checks[host.name]),
         always=always,
+    )
+    steps.step(
+        "24a",
+        "Let Pacemaker see that the MySQL containers run",
+        job.hosts,
+        lambda host: pacemaker.see_container(job.facts.bundle, job.server(host).container, _SEE_S),
+        always=job.fenced,
     )
 
 

@@ -27,6 +27,7 @@ class Bundle:
         replicas: How many there are.
         blocked: Replicas that Pacemaker has given up on.
         connected: Replicas whose container Pacemaker can speak with.
+        running: Names of the containers that Pacemaker believes to run.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Bundle:
     replicas: int
     blocked: int
     connected: int
+    running: frozenset[str]
 
 
 def parse_bundle(host: str, xml: str, name: str) -> Bundle:
@@ -55,6 +57,7 @@ def parse_bundle(host: str, xml: str, name: str) -> Bundle:
                 replicas=len(replicas),
                 blocked=sum(one.blocked for one in replicas),
                 connected=sum(one.connected for one in replicas),
+                running=frozenset(one.container for one in replicas if one.running),
             )
     known = sorted(bundle.get("id", "?") for bundle in root.iter("bundle"))
     raise HostError(
@@ -66,6 +69,8 @@ def parse_bundle(host: str, xml: str, name: str) -> Bundle:
 
 @dataclass(frozen=True)
 class _Replica:
+    container: str
+    running: bool
     promoted: bool
     blocked: bool
     connected: bool
@@ -73,13 +78,22 @@ class _Replica:
 
 def _parse_replica(replica: ElementTree.Element) -> _Replica:
     resources = list(replica.iter("resource"))
-    galera = [one for one in resources if one.get("resource_agent", "").endswith(":galera")]
-    remote = [one for one in resources if one.get("resource_agent", "").endswith(":remote")]
+
+    def of(*agents: str) -> list[ElementTree.Element]:
+        return [one for one in resources if one.get("resource_agent", "").endswith(agents)]
+
+    galera, remote, container = of(":galera"), of(":remote"), of(":podman", ":docker")
     return _Replica(
+        container=next((one.get("id", "") for one in container), ""),
+        running=any(_started(one) for one in container),
         promoted=any(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
         blocked=any(one.get("blocked") == "true" for one in galera),
-        connected=any(one.get("role") == "Started" and one.get("failed") != "true" for one in remote),
+        connected=any(_started(one) for one in remote),
     )
+
+
+def _started(resource: ElementTree.Element) -> bool:
+    return resource.get("role") == "Started" and resource.get("failed") != "true"
 
 
 def read_bundle(shell: Shell, name: str) -> Bundle:
@@ -131,6 +145,31 @@ def unmanage(name: str, settle_s: float) -> Change:
         already=lambda shell: _charge(shell, name) == _UNMANAGED,
         until=Wait("the bundle", _UNMANAGED, lambda shell: _charge(shell, name), 30),
     )
+
+
+def see_container(name: str, container: str, within_s: float) -> Change:
+    """Let Pacemaker look again at a container that it believes to be stopped.
+
+    It goes on looking once a minute at what it does not manage. If it looked while the container was stopped, and gets the
+    bundle back before it has looked again, it starts the container anew, and the database in it with it.
+
+    Args:
+        name: The bundle.
+        container: The container, which Pacemaker's resource shares its name with.
+        within_s: Seconds until Pacemaker must have seen that it runs.
+    """
+
+    def seen(shell: Shell) -> str:
+        return _RUNNING if container in read_bundle(shell, name).running else "stopped"
+
+    return Change(
+        (Command(("crm_resource", "--refresh", "--resource", container), ok=(0, 1), quiet=True),),
+        already=lambda shell: seen(shell) == _RUNNING,
+        until=Wait(f"container {container}, as Pacemaker sees it,", _RUNNING, seen, within_s),
+    )
+
+
+_RUNNING = "running"
 
 
 def manage(name: str, within_s: float) -> Change:

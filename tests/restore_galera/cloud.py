@@ -15,7 +15,7 @@ import httpx
 from deployments.project import PROJECT
 from tests.lab import Lab
 from tests.lab.dumps import Dump
-from tests.server.fixtures import PrefectServer
+from tests.server.fixtures import PrefectServer, wait_until
 
 SCHEMAS = ("keystone", "nova", "nova_api", "neutron", "glance", "heat", "cinder", "placement")
 
@@ -156,6 +156,20 @@ class Cloud:
         if any(account.startswith("@") for account in self.objects("accounts")):
             found.append("there are anonymous accounts")
         return found
+
+    def adopted(self) -> set[str]:
+        """The controllers on which the database runs as the runbook started it, and Pacemaker has not started it anew."""
+        look = "pgrep -f 'mysqld_safe.*--log-error=/var/log/mysql/mysql_cluster.log'"
+        return {host for host in self.lab.controllers if self.lab.exec(host, look, check=False).returncode == 0}
+
+    def wait_seen_stopped(self) -> None:
+        """Wait until Pacemaker has looked at the containers while they are stopped: it does so once a minute."""
+        look = 'crm_mon --as-xml | grep -cE \'galera-bundle-podman-[0-2]" resource_agent=.* role="Stopped"\''
+
+        def seen() -> bool:
+            return self.lab.exec("controller-0", look, check=False).stdout.strip() == "3"
+
+        wait_until("Pacemaker sees the containers stopped", seen, timeout_s=150)
 
     def status(self, host: str) -> dict[str, str]:
         """The wsrep status variables of a node."""

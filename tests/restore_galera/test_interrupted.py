@@ -17,3 +17,12 @@ from tests.restore_galera.cloud import Cloud
 def test_killed_and_started_again_it_reaches_the_same_end(cloud: Cloud, dump: Dump, case: Case) -> None:
     outcome = run_case(cloud, dump, case)
     assert outcome.problems == []
+
+
+def test_a_pacemaker_that_looked_meanwhile_does_not_start_the_database_anew(cloud: Cloud, dump: Dump) -> None:
+    assert cloud.restore(dump, "--kill-after", "5").killed
+    cloud.wait_seen_stopped()
+    ended = cloud.restore(dump)
+    assert ended.code == 0, ended.output[-4000:]
+    assert cloud.problems() == []
+    assert cloud.adopted() == set(cloud.lab.controllers)

@@ -62,6 +62,7 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     ended = cloud.restore(dump)
     assert ended.code == 0, ended.output[-4000:]
     assert_restored(cloud, checksums)
+    assert cloud.adopted() == set(cloud.lab.controllers)
 
 
 def test_routines_events_views_triggers_accounts_and_roles_come_back(cloud: Cloud, dump: Dump) -> None:

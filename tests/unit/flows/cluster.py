@@ -28,6 +28,8 @@ class Cluster:
         managed: Whether Pacemaker is in charge of the bundle.
         adopts: Whether it takes over a cluster that was formed by hand; one that it has started itself, it knows.
         by_itself: Whether it does so without being asked to look again.
+        looks: Whether it happens to look at the containers while they are stopped.
+        second_outages: How many databases it has started anew in spite of their running.
         kill_at: The number of the changing command at which the flow's process dies; 0 for never.
         after: Whether that command takes effect still.
     """
@@ -35,6 +37,8 @@ class Cluster:
     managed: bool = True
     adopts: bool = True
     by_itself: bool = True
+    looks: bool = False
+    second_outages: int = 0
     kill_at: int = 0
     after: bool = False
     changes: int = 0
@@ -59,6 +63,7 @@ class Cluster:
     def manage(self) -> None:
         """Pacemaker starts what does not run, as it does after a restart."""
         self.managed = True
+        self.second_outages += sum(node.seen_stopped and node.server == "member" for node in self.nodes)
         if not self.members:
             for node in self.nodes:
                 node.running, node.server = True, "member"
@@ -86,6 +91,7 @@ class Controller(FakeShell):
         units: State of each transient unit: `ended`, `failed`.
         files: Copies of the dump in the data directory.
         journals: Journal files.
+        seen_stopped: Whether Pacemaker believes the container to be stopped.
     """
 
     def __init__(self, number: int, cluster: Cluster) -> None:
@@ -98,6 +104,7 @@ class Controller(FakeShell):
         self.server: str | None = None
         self.units: dict[str, str] = {}
         self.files: set[str] = set()
+        self.seen_stopped = False
         self.journals: dict[str, str] = {}
         self._answer_questions()
         self._take_orders()
@@ -135,7 +142,9 @@ class Controller(FakeShell):
     def _crm_mon(self) -> str:
         managed, promoted = self.cluster.managed, self.cluster.knows
         roles = ["Master" if node.server == "member" and promoted else "Slave" for node in self.cluster.nodes]
-        return pacemaker_1_1([Replica(role, managed=managed) for role in roles], managed)
+        believed = ["Stopped" if node.seen_stopped else "Started" for node in self.cluster.nodes]
+        replicas = [Replica(role, managed=managed, container=seen) for role, seen in zip(roles, believed, strict=True)]
+        return pacemaker_1_1(replicas, managed)
 
     def _sql(self, asked: Command) -> str | int:
         if self.server is None:
@@ -182,6 +191,7 @@ class Controller(FakeShell):
         self.order("pcs resource unmanage", do=lambda _: setattr(self.cluster, "managed", False))
         self.order("pcs resource manage", do=lambda _: self.cluster.manage())
         self.on("cibadmin", "//bundle", say=lambda _: in_cib() if self.cluster.managed else in_cib("false", "false"))
+        self.order("crm_resource --refresh", do=lambda _: self._set(seen_stopped=not self.running))
         self.order("crm_resource --wait", do=lambda _: None)
         self.order("pcs resource refresh", do=lambda _: setattr(self.cluster, "refreshed", True))
         self.order("container stop", self.container, do=lambda _: self.stop())
@@ -217,7 +227,7 @@ class Controller(FakeShell):
 
     def stop(self) -> None:
         """The container stops, with all that runs in it."""
-        self.running, self.server = False, None
+        self.running, self.server, self.seen_stopped = False, None, self.cluster.looks
 
     def _keep(self, asked: Command) -> int:
         kept = asked.words[-1]

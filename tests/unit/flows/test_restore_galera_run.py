@@ -214,6 +214,14 @@ def test_pacemaker_is_made_to_look_again_only_where_it_does_not_find_the_cluster
     assert "21" not in done
 
 
+def test_pacemaker_that_looked_while_the_containers_were_stopped_does_not_start_them_anew(cluster: Cluster) -> None:
+    cluster.looks = True
+    book = restore(cluster)
+    is_restored(cluster)
+    assert cluster.second_outages == 0
+    assert [record.outcome for record in book.journal.records if record.number == "24a"] == ["done"] * 3
+
+
 def test_where_pacemaker_does_not_adopt_the_cluster_it_is_restarted_as_documented(cluster: Cluster) -> None:
     cluster.adopts = False
     book = restore(cluster)

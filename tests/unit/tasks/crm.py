@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Replica:
-    """The galera resource of one replica."""
+    """The galera resource of one replica, and the role of its container."""
 
     role: str = "Promoted"
     managed: bool = True
     blocked: bool = False
     failed: bool = False
+    container: str = "Started"
 
 
 def _yes(value: bool) -> str:
@@ -39,7 +40,7 @@ def bundle(replicas: list[Replica], managed: bool, separator: str, name: str, re
     whole, role = _flags(Replica(managed=managed)), "Started" if reached else "Stopped"
     inner = "".join(
         f'<replica id="{number}">'
-        f'<resource id="{name}-podman-{number}" resource_agent="ocf{separator}heartbeat:podman" role="Started" {whole}>'
+        f'<resource id="{name}-podman-{number}" resource_agent="ocf{separator}heartbeat:podman" role="{replica.container}" {whole}>'
         f'<node name="controller-{number}" id="{number + 1}" cached="false"/></resource>'
         f'<resource id="galera" resource_agent="ocf{separator}heartbeat:galera" role="{replica.role}" '
         f'{_flags(replica)}><node name="{name}-{number}" id="{name}-{number}" cached="false"/></resource>'

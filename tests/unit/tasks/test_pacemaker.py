@@ -17,6 +17,7 @@ from tasks.pacemaker import (
     read_bundle,
     read_galera_pid,
     refresh,
+    see_container,
     unmanage,
 )
 from tasks.perform import apply_change
@@ -59,6 +60,16 @@ def test_a_replica_that_pacemaker_does_not_reach_counts_as_not_promoted(write: W
     )
     bundle = parse_bundle("x", xml, "galera-bundle")
     assert (bundle.promoted, bundle.connected) == (2, 2)
+
+
+@EVERY_RELEASE
+def test_the_containers_that_pacemaker_believes_to_run_are_named(write: Write, promoted: str) -> None:
+    xml = write([Replica(promoted)] * 3, True).replace(
+        'heartbeat:podman" role="Started" ', 'heartbeat:podman" role="Stopped" ', 2
+    )
+    running = parse_bundle("x", xml, "galera-bundle").running
+    assert running < {"galera-bundle-podman-0", "galera-bundle-podman-1", "galera-bundle-podman-2"}
+    assert "galera-bundle-podman-2" in running
 
 
 @EVERY_RELEASE
@@ -136,7 +147,7 @@ IN_CHARGE, NOT_IN_CHARGE = in_cib(), in_cib("false", "false")
 
 def cluster(*charges: str, status: list[str] | None = None) -> FakeShell:
     """A cluster whose CIB and whose status are these, one after the other."""
-    shell = FakeShell().on("pcs", say="").on("crm_resource --wait", say=0).on("crm_mon", say=[*(status or [PROMOTED])])
+    shell = FakeShell().on("pcs", say="").on("crm_resource", say=0).on("crm_mon", say=[*(status or [PROMOTED])])
     return shell.on("cibadmin", "//bundle[@id='galera-bundle']", say=[*charges])
 
 
@@ -157,6 +168,28 @@ def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:
     shell = cluster(NOT_IN_CHARGE)
     assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "already"
     assert shell.lines("pcs") == []
+
+
+SEEN, UNSEEN = PROMOTED, PROMOTED.replace('heartbeat:podman" role="Started"', 'heartbeat:podman" role="Stopped"')
+
+
+def test_pacemaker_looks_again_at_a_container_that_it_believes_to_be_stopped(clock: FakeClock) -> None:
+    shell = cluster(status=[UNSEEN, UNSEEN, SEEN])
+    assert apply_change(shell, see_container("galera-bundle", "galera-bundle-podman-1", 60), silent) == "done"
+    assert shell.lines("crm_resource") == ["sudo crm_resource --refresh --resource galera-bundle-podman-1"]
+
+
+def test_a_container_that_pacemaker_sees_running_is_left_alone(clock: FakeClock) -> None:
+    shell = cluster(status=[SEEN])
+    assert apply_change(shell, see_container("galera-bundle", "galera-bundle-podman-1", 60), silent) == "already"
+    assert shell.lines("crm_resource") == []
+
+
+def test_a_container_that_pacemaker_never_sees_is_told(clock: FakeClock) -> None:
+    with pytest.raises(
+        WaitExpired, match=r"container galera-bundle-podman-1, as Pacemaker sees it, never became 'running'"
+    ):
+        apply_change(cluster(status=[UNSEEN]), see_container("galera-bundle", "galera-bundle-podman-1", 60), silent)
 
 
 def test_giving_it_back_waits_until_every_replica_is_promoted(clock: FakeClock) -> None:
