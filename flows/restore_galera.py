@@ -43,7 +43,7 @@ def _role(site: Site) -> str:
     return site.database.role
 
 
-_closing = Closing(_role)
+_closing = Closing(lambda where, _: _role(where))
 
 
 @flow(

@@ -160,14 +160,14 @@ class Steps(Protocol):
             ends: What it lifts, recorded after the change.
         """
 
-    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | str, said: str) -> None:
         """Note a documented step that only asks, and was asked in preflight.
 
         Args:
             number: The document's number.
             sentence: What is asked, as an order.
             host: Where.
-            command: How.
+            command: How; or where the answer stands (a file).
             said: The answer as the report may show it.
         """
 

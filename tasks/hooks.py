@@ -5,7 +5,7 @@ A clients' block or a half-restored database is left as it is on purpose; the re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect import Flow
@@ -26,10 +26,11 @@ class Closing:
     """The hooks of one runbook.
 
     Args:
-        role: Which inventory group it works on; None for the cloud's API alone.
+        role: Which inventory group it works on, by the site and the run's parameters (a default may be missing among them);
+            None for the cloud's API alone.
     """
 
-    def __init__(self, role: Callable[[Site], str] | None) -> None:
+    def __init__(self, role: Callable[[Site, Mapping[str, Any]], str] | None) -> None:
         self._role = role
 
     def cancelled(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -42,10 +43,11 @@ class Closing:
 
     def _close(self, flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any], outcome: str) -> None:
         install_mask()
-        name, site, run_id = flow.name, str((flow_run.parameters or {}).get("site", "")), str(flow_run.id)
+        parameters = flow_run.parameters or {}
+        name, site, run_id = flow.name, str(parameters.get("site", "")), str(flow_run.id)
         where = load_site(site)
         shells = {host: where.shell(where.host(host)) for host in where.hosts}
-        hosts = [shells[host.name] for host in where.hosts_with(self._role(where))] if self._role else []
+        hosts = [shells[host.name] for host in where.hosts_with(self._role(where, parameters))] if self._role else []
         errors = [state.message or outcome]
         try:
             journal = _wind_up(name, site, run_id, hosts, shells, outcome == "cancelled", errors)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from blocks.remote.command import Command, command
 from blocks.remote.secrets import mask
-from tasks.change import Call, Do, Force, Spot, change_for
+from tasks.change import Do, Force, Spot, change_for
 from tasks.journal import Undo
 
 
@@ -59,11 +59,15 @@ class Plan:
         names = tuple(host.name for host in hosts)
         self.steps.append(PlannedStep(number, sentence, names, lines, one_at_a_time, note))
 
-    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | str, said: str) -> None:
         """Note a question and its answer."""
         self.steps.append(
             PlannedStep(
-                number, sentence, (host.name,), {host.name: [mask(command.shown)]}, note=f"answered {mask(said)}"
+                number,
+                sentence,
+                (host.name,),
+                {host.name: [mask(command if isinstance(command, str) else command.shown)]},
+                note=f"answered {mask(said)}",
             )
         )
 

@@ -22,7 +22,7 @@ from blocks.remote.secrets import install_mask, mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, forget
 from blocks.site import Host, Site
-from tasks.change import Call, Do, Force, Place, Spot, change_for
+from tasks.change import Do, Force, Place, Spot, change_for
 from tasks.journal import HostJournals, Journal, JournalKeeper, LocalJournals, Outcome, Record, Undo, now
 from tasks.locks import Heart, locked
 from tasks.perform import StepFailed, step_task
@@ -201,7 +201,7 @@ class Runbook:
         ]
         self.journal.settled.append(number)
 
-    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | str, said: str) -> None:
         """Note a question that preflight asked, and its answer."""
         self._note(number, sentence, [host], "answered", mask(said))
 

@@ -132,8 +132,9 @@ class Script:
         if not alone:
             self.lines.append("together")
 
-    def answer(self, number: str, sentence: str, host: Spot, command: Command | Call, said: str) -> None:
+    def answer(self, number: str, sentence: str, host: Spot, command: Command | str, said: str) -> None:
         """Write the question down."""
+        assert isinstance(command, Command), "a runbook on hosts asks by commands"
         self.lines += [f"\n{_say(number, sentence)}", _line(host, command)]
 
     def skip(self, number: str, sentence: str, why: str) -> None:

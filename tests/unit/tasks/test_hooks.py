@@ -19,7 +19,7 @@ from tasks.report import render
 from tests.unit.fakes import FakeShell, Reply
 from tests.unit.tasks.samples import DOCUMENT, KEPT, SITE, UNDO, journal
 
-CLOSING = Closing(lambda site: site.database.role)
+CLOSING = Closing(lambda site, _: site.database.role)
 RUN = "11111111"
 FLOW = cast("Flow[Any, Any]", SimpleNamespace(name="restore-galera"))
 STATE = cast("State[Any]", SimpleNamespace(message="cancelled by ada"))
