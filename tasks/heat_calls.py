@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect.artifacts import create_table_artifact
 
 from blocks.remote.cloud import Cloud
@@ -9,13 +11,15 @@ from tasks.change import Call, Change, Watch
 from tasks.heat import StackPlan, delete_stack, deploy_stack
 from tasks.heat_outputs import read_outputs
 from tasks.heat_source import StackSource
-from tasks.heat_stack import find_stack
+from tasks.heat_stack import TAG, find_stack
 from tasks.journal import Outcome
 
 _OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
 
 
-def deploy(name: str, source: StackSource, plan: StackPlan, timeout_min: int, keep_failed: bool) -> Change[Cloud]:
+def deploy(
+    name: str, source: StackSource, plan: StackPlan, timeout_min: int, keep_failed: bool, tags: Sequence[str] = (TAG,)
+) -> Change[Cloud]:
     """Bring a stack to what its template says.
 
     Args:
@@ -24,6 +28,7 @@ def deploy(name: str, source: StackSource, plan: StackPlan, timeout_min: int, ke
         plan: What preflight foresaw; for the plan.
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
+        tags: Put on the stack.
     """
 
     def do(cloud: Cloud, watch: Watch) -> Outcome:
@@ -32,6 +37,7 @@ def deploy(name: str, source: StackSource, plan: StackPlan, timeout_min: int, ke
             name,
             source,
             timeout_min=timeout_min,
+            tags=tags,
             keep_failed=keep_failed,
             on_line=watch.line,
             on_progress=watch.progress,

@@ -129,7 +129,7 @@ def the_cloud(book: Runbook) -> tuple[CloudAccess, Cloud]:
 def _look(book: Runbook, request: Request) -> Job:
     access, cloud = the_cloud(book)
     try:
-        job = _prepare(book, access, cloud, request)
+        job = prepare(book, access, cloud, request)
     except Refused:
         raise
     except RunbookError as error:
@@ -140,7 +140,13 @@ def _look(book: Runbook, request: Request) -> Job:
     return job
 
 
-def _prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) -> Job:
+def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) -> Job:
+    """Read the template and look at what it asks of the cloud.
+
+    Raises:
+        Refused: With every reason.
+        RunbookError: The template can't be read; the cloud can't be asked.
+    """
     chosen: Chosen | None = None
     if request.example is not None:
         chosen = choose(request.example, _offered(cloud))
@@ -157,7 +163,7 @@ def _prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request)
     if chosen is not None and request.example is not None:
         book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         book.refuse_if_any()
-        given |= _thresholds(cloud, request, request.example, chosen, values)
+        given |= _thresholds(cloud, request, chosen, values)
     book.refuse_if_any()
     source = StackSource(files, given)
     return Job(access, request, source, plan_stack(cloud, request.stack_name, source), chosen)
@@ -231,16 +237,16 @@ def servers_of(cloud: Cloud, name: str) -> int:
     return sum(one.type == "OS::Nova::Server" for one in read_resources(cloud, stack))
 
 
-def _thresholds(
-    cloud: Cloud, request: Request, example: Example, chosen: Chosen, values: Mapping[str, Any]
-) -> dict[str, float]:
+def percents(request: Request) -> tuple[float, float]:
+    """The high and the low threshold in percent of all vCPUs of a member: asked for, or the document's."""
+    high, low = PERCENT[request.example or Example.CPU_GROUP]
+    return high if request.high is None else request.high, low if request.low is None else request.low
+
+
+def _thresholds(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> dict[str, float]:
     """The alarms' thresholds by the members' flavor, where the operator has not given numbers of his own."""
-    high, low = PERCENT[example]
-    percents = {
-        "threshold_high": high if request.high is None else request.high,
-        "threshold_low": low if request.low is None else request.low,
-    }
-    wanted = {name: percent for name, percent in percents.items() if name not in request.parameters}
+    asked = zip(("threshold_high", "threshold_low"), percents(request), strict=True)
+    wanted = {name: percent for name, percent in asked if name not in request.parameters}
     if chosen.era is Era.OSP_8:
         return {name: threshold_percent(percent) for name, percent in wanted.items()}
     with cloud.asking("read the members' flavor") as sdk:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from keystoneauth1.adapter import Adapter
@@ -74,11 +75,12 @@ class Cloud:
             raise
         except Exception as error:
             if self._traffic.closed:
-                raise Stopped(self.name, f"the run was stopped (it was about to {what})") from error
+                raise Stopped(self.name, f"the run was stopped (it was about to {what})") from None
             ours = explain(self.name, what, error)
             if ours is None:
                 raise
-            raise ours from error
+            # Not from it: the libraries' chain of errors tells no more, and its texts are not masked.
+            raise ours from None
 
     def ask(self, what: str, service: str, path: str, **query: str | int | float) -> Any:
         """GET something and return its JSON.
@@ -95,7 +97,7 @@ class Cloud:
         return self._send(what, service, "GET", path, params=query)
 
     def tell(self, what: str, service: str, method: str, path: str, body: object, **query: str | int) -> Any:
-        """POST, PUT or DELETE something and return the answer's JSON (None where it is empty).
+        """POST, PUT or DELETE something and return the answer's JSON (None where it has none).
 
         Raises:
             CloudError, Stopped: As `asking`; after `CloudUnreachable` whether it took effect is unknown.
@@ -129,7 +131,11 @@ class Cloud:
     def _send(self, what: str, service: str, method: str, path: str, **options: Any) -> Any:
         with self.asking(what):
             response = self._client(service).request(path, method, raise_exc=True, **options)
-            return response.json() if response.content else None
+            # Heat says "202 Accepted" to an update in plain text.
+            plain = response.status_code == HTTPStatus.ACCEPTED and "json" not in response.headers.get(
+                "Content-Type", ""
+            )
+            return None if plain or not response.content else response.json()
 
     def _client(self, service: str) -> Adapter:
         with self._opening:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Mapping
 
@@ -25,11 +26,12 @@ class CloudError(HostError):
 
     Args:
         status: HTTP status of the answer, if there was one.
+        said: The service's own words.
     """
 
-    def __init__(self, cloud: str, message: str, hint: str = "", status: int | None = None) -> None:
+    def __init__(self, cloud: str, message: str, hint: str = "", status: int | None = None, said: str = "") -> None:
         super().__init__(cloud, message, hint)
-        self.status = status
+        self.status, self.said = status, said
 
 
 class CloudUnknown(CloudError):
@@ -125,18 +127,16 @@ def explain(cloud: str, what: str, error: Exception) -> CloudError | None:
 
 
 def _explain_answer(cloud: str, what: str, response: requests.Response) -> CloudError:
-    status = response.status_code
-    said = sentence(response)
+    status, said = response.status_code, mask(sentence(response))
     asked = f"{response.request.method} {(response.url or '').split('?')[0]}"
-    message = mask(f"could not {what}: {said or response.reason} ({status} to {asked})")
+    message = f"could not {what}: {said or response.reason} ({status} to {mask(asked)})"
     if status in {400, 403, 409, 413} and _QUOTA.search(f"{said} {response.text[:2000]}"):
-        return QuotaExceeded(cloud, message, "raise the project's quota, or remove what it no longer needs", status)
-    if status in _BY_STATUS:
-        kind, hint = _BY_STATUS[status]
-        return kind(cloud, message, hint, status)
+        hint = "raise the project's quota, or remove what it no longer needs"
+        return QuotaExceeded(cloud, message, hint, status, said)
+    kind, hint = _BY_STATUS.get(status, (RequestRejected, ""))
     if status >= 500:
-        return ServiceFailed(cloud, message, "see the service's log", status)
-    return RequestRejected(cloud, message, "", status)
+        kind, hint = ServiceFailed, "see the service's log"
+    return kind(cloud, message, hint, status, said)
 
 
 def sentence(response: requests.Response) -> str:
@@ -144,8 +144,8 @@ def sentence(response: requests.Response) -> str:
     try:
         body = response.json()
     except ValueError:
-        text = re.sub(r"<[^>]+>", " ", response.text)
-        return " ".join(text.split())[:500]
+        body_only = re.sub(r"(?s)<(head|title|style)\b.*?</\1>|<[^>]+>", " ", response.text)
+        return " ".join(html.unescape(body_only).split())[:500]
     return next((" ".join(found.split())[:2000] for found in _sentences(body) if found.strip()), "")
 
 
@@ -163,5 +163,9 @@ def _sentences(body: object) -> Iterator[str]:
 
 
 def _first_line(error: Exception) -> str:
+    """The cause in a line: of a connection that failed, where to and why, without the names of Python's objects."""
     text = str(error).strip()
+    address, cause = re.search(r"https?://[^\s?:]+(:\d+)?", text), re.search(r"\[Errno -?\d+\] ([^\"')\]]+)", text)
+    if address and cause:
+        return f"{address[0]}: {cause[1]}"
     return text.splitlines()[0] if text else type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
-from tenacity import RetryCallState, Retrying, stop_before_delay, wait_exponential
+from tenacity import RetryCallState, Retrying, stop_before_delay, wait_exponential, wait_fixed
 
 from blocks.remote.errors import WaitExpired
 
@@ -23,6 +23,7 @@ def wait_until(
     every_s: float = 0.5,
     satisfied: Callable[[str], bool] | None = None,
     hint: str = "",
+    steady: bool = False,
 ) -> str:
     """Look again and again until what is seen is what is wanted.
 
@@ -35,6 +36,7 @@ def wait_until(
         every_s: Seconds between two looks; the first ones follow each other more quickly.
         satisfied: Whether a value will do; equality with `wanted` by default.
         hint: What the operator does when it never comes.
+        steady: Whether the first looks keep the pace, too: where a look costs something.
 
     Returns:
         What was seen last, the value that satisfied.
@@ -64,7 +66,7 @@ def wait_until(
 
     retrying = Retrying(
         retry=lambda state: not _answered(state, good),
-        wait=wait_exponential(multiplier=_SOON_S, max=every_s),
+        wait=wait_fixed(every_s) if steady else wait_exponential(multiplier=_SOON_S, max=every_s),
         stop=stop_before_delay(within_s),
         retry_error_callback=give_up,
     )

@@ -55,7 +55,10 @@ def cut_power(host: Host, prefix: str = PREFIX) -> None:
         _kill(first)
     wait_until(f"{host.name} did not end", lambda: _end_rest(host, prefix), timeout=30, interval=0.05)
     wait_until(
-        f"{host.name}'s control groups did not go", lambda: _remove_cgroups(f"{prefix}/{host.name}"), timeout=10, interval=0.05
+        f"{host.name}'s control groups did not go",
+        lambda: _remove_cgroups(f"{prefix}/{host.name}"),
+        timeout=10,
+        interval=0.05,
     )
 
 

@@ -110,3 +110,22 @@ def test_the_mask_lies_on_every_handler_once() -> None:
         assert [type(one) for one in handler.filters] == [secrets.MaskingFilter]
     finally:
         logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://heat:8000/v1/signal/arn%3Ax?SignatureMethod=HmacSHA256&SignatureVersion=2&Signature={}",
+        "http://heat:8000/v1/signal/arn%3Ax?Signature={}&SignatureVersion=2",
+        "https://store/a/b?X-Amz-Signature={}&x=1",
+        "https://store/a/b?temp_url_sig={}&temp_url_expires=9",
+    ],
+)
+def test_the_signature_of_an_address_is_masked_though_nobody_registered_it(address: str) -> None:
+    signed = address.format("4NxsRz%2Bqc0/tW=")
+    assert mask(f'{{"url": "{signed}"}}') == f'{{"url": "{address.format(MASK)}"}}'
+
+
+@pytest.mark.parametrize("text", ["SignatureMethod=HmacSHA256", "SignatureVersion=2", "DesignSignature=x", "Signature"])
+def test_what_only_speaks_of_signatures_stays(text: str) -> None:
+    assert mask(text) == text

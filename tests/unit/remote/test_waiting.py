@@ -34,6 +34,12 @@ def test_looks_soon_at_first_and_then_at_its_pace(clock: FakeClock) -> None:
     assert [round(after - before, 1) for before, after in pairwise(looks)] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
+def test_keeps_a_steady_pace_where_a_look_costs_something(clock: FakeClock) -> None:
+    seen = iter(["a", "b", "c", "d"])
+    wait_until("cloud", SUBJECT, "d", lambda: next(seen), 60, every_s=5, steady=True)
+    assert clock.now == 1015.0
+
+
 def test_says_where_what_and_for_how_long_when_it_never_comes(clock: FakeClock) -> None:
     def look() -> str:
         return "Initialized" if clock.now < 1050 else "Joining"

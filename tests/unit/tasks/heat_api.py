@@ -67,6 +67,7 @@ class FakeHeat:
         held: `template`, `environment`, `files` that Heat tells of it.
         changes: What its preview says.
         tags: Its tags.
+        closing: Looks for which it keeps its name though it is deleted.
     """
 
     api: FakeApi
@@ -81,11 +82,12 @@ class FakeHeat:
     changes: dict[str, Any] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    closing: int = 0
 
     def __post_init__(self) -> None:
         on = self.api.on
         one = f"/stacks/example/{ID}"
-        on("GET", "orchestration", "/stacks", say=lambda asked: self._list(asked))
+        on("GET", "orchestration", "/stacks", say=self._list)
         on("POST", "orchestration", "/stacks", say=lambda asked: self._begin("POST", asked))
         on("POST", "orchestration", "/stacks/preview", say=lambda _: self._preview())
         on("PUT", "orchestration", one, say=lambda asked: self._begin("PUT", asked))
@@ -109,11 +111,12 @@ class FakeHeat:
             "stack_name": "example",
             "stack_status": self.status,
             "stack_status_reason": self.reason,
+            "deletion_time": "2026-01-01T13:00:00Z" if self.status == "DELETE_COMPLETE" and not self.closing else None,
             "tags": self.tags,
         }
 
     def _list(self, asked: Asked) -> Answer:
-        there = self.status not in {"", "DELETE_COMPLETE"}
+        there = self.status not in {"", "DELETE_COMPLETE"} or bool(self.closing)
         wanted = asked.query.get("name", "example") == "example"
         tagged = asked.query.get("tags") in (None, *self.tags)
         return {"stacks": [self._body()] if there and wanted and tagged else []}
@@ -121,6 +124,8 @@ class FakeHeat:
     def _show(self) -> Answer:
         if self.then:
             self.status = self.then.pop(0)
+        elif self.status == "DELETE_COMPLETE" and self.closing:
+            self.closing -= 1
         return fail(404, "no such stack") if self.status == "" else {"stack": {**self._body(), "outputs": self.outputs}}
 
     def _begin(self, method: str, _: Asked) -> Answer:
@@ -128,7 +133,9 @@ class FakeHeat:
         verb = {"POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}[method]
         self.status = f"{verb}_IN_PROGRESS"
         self.events.append(event(len(self.events), "example", self.status, f"Stack {verb} started"))
-        return (201, {"stack": {"id": ID}}) if method == "POST" else 202 if method == "PUT" else 204
+        return (
+            (201, {"stack": {"id": ID}}) if method == "POST" else (202, "202 Accepted\n\n") if method == "PUT" else 204
+        )
 
     def _preview(self) -> Answer:
         return {"stack": {"resources": [resource("group"), [resource("inner"), [resource("innermost")]]]}}

@@ -18,6 +18,9 @@ Lives = Mapping[str, tuple[int, int, int]]
 LIVES: Lives = {"a": (0, 0, 80), "b": (25, 28, 98), "c": (45, 48, 1000)}
 
 
+REASON = "alarm state changed from ok to alarm (Transition to alarm due to 2 samples outside threshold, most recent: 9)"
+
+
 def at(second: float) -> datetime:
     return START + timedelta(seconds=second)
 
@@ -41,10 +44,10 @@ def _alarms(second: int) -> dict[str, str]:
 
 
 def good(lives: Lives = LIVES) -> Timeline:
-    """1 → 2 → 3 under load, and back; or other lives, with an event a second before each change."""
+    """1 → 2 → 3 under load, and back; or other lives, with an event at the end of each step."""
     changes = sorted(
-        [(joins - 1, "up") for joins, _, _ in lives.values() if joins > 0]
-        + [(leaves - 1, "down") for _, _, leaves in lives.values() if leaves < END]
+        [(ready, "up") for joins, ready, _ in lives.values() if joins > 0 and ready < END]
+        + [(leaves, "down") for _, ready, leaves in lives.values() if ready < leaves < END]
     )
     observations = tuple(
         Observation(at(second), _members(second, lives), _alarms(second), at(second - second % 5 - 5), 0)
@@ -63,7 +66,7 @@ def good(lives: Lives = LIVES) -> Timeline:
         observations=observations,
         load_on=at(LOAD_ON),
         load_off=at(LOAD_OFF),
-        events=tuple(Event(at(second), "up" if direction == "up" else "down") for second, direction in changes),
+        events=tuple(Event(at(second), "up" if direction == "up" else "down", REASON) for second, direction in changes),
     )
 
 

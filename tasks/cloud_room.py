@@ -1,0 +1,122 @@
+"""The quotas of a project, held against what is about to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import NotFound
+
+_COMPUTE = {
+    "instances": ("maxTotalInstances", "totalInstancesUsed"),
+    "cores": ("maxTotalCores", "totalCoresUsed"),
+    "MiB of RAM": ("maxTotalRAMSize", "totalRAMUsed"),
+}
+_VOLUME = {
+    "volumes": ("maxTotalVolumes", "totalVolumesUsed"),
+    "GiB of volumes": ("maxTotalVolumeGigabytes", "totalGigabytesUsed"),
+}
+# Neutron's name of the quota → its collection.
+_NETWORK = {
+    "ports": ("port", "ports"),
+    "floating addresses": ("floatingip", "floatingips"),
+    "security groups": ("security_group", "security-groups"),
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A quota.
+
+    Attributes:
+        limit: How many there may be; negative for no limit.
+        used: How many there are.
+    """
+
+    limit: int
+    used: int
+
+    def lacks(self, wanted: int) -> bool:
+        """Say whether so many more do not fit."""
+        return wanted > 0 and 0 <= self.limit < self.used + wanted
+
+
+def why_no_compute(cloud: Cloud, instances: int, cores: int, ram_mib: int) -> list[str]:
+    """Say which of Nova's quotas have no room for so much more.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    absolute = cloud.ask("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
+    wanted = {"instances": instances, "cores": cores, "MiB of RAM": ram_mib}
+    return why_no_room(cloud.name, parse_limits(absolute, _COMPUTE), wanted)
+
+
+def why_no_network(cloud: Cloud, ports: int, floating_ips: int, security_groups: int) -> list[str]:
+    """Say which of Neutron's quotas have no room for so much more.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    wanted = {"ports": ports, "floating addresses": floating_ips, "security groups": security_groups}
+    return why_no_room(cloud.name, _network_limits(cloud, wanted), wanted)
+
+
+def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Limit]:
+    """Neutron's quotas with their use; a Neutron before Pike does not tell the use, so it is counted."""
+    kinds = {name: names for name, names in _NETWORK.items() if wanted[name] > 0}
+    try:
+        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
+        return {name: Limit(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
+    except NotFound:
+        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
+    limits = {}
+    for name, (key, collection) in kinds.items():
+        there = cloud.ask(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
+        limits[name] = Limit(quota[key], len(there[collection.replace("-", "_")]))
+    return limits
+
+
+def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
+    """Say whether Octavia's quota has no room for so many more load balancers.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    if not balancers:
+        return []
+    quota = cloud.ask("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
+    there = cloud.ask("list the load balancers", "load-balancer", "/lbaas/loadbalancers")["loadbalancers"]
+    # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
+    limit = quota.get("load_balancer", quota.get("loadbalancer"))
+    limits = {"load balancers": Limit(-1 if limit is None else limit, len(there))}
+    return why_no_room(cloud.name, limits, {"load balancers": balancers})
+
+
+def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
+    """Say which of Cinder's quotas have no room for so much more.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    if not volumes:
+        return []
+    absolute = cloud.ask("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
+    wanted = {"volumes": volumes, "GiB of volumes": gib}
+    return why_no_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
+
+
+def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Limit]:
+    """Read the absolute limits of Nova or Cinder."""
+    return {name: Limit(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
+
+
+def why_no_room(cloud: str, limits: Mapping[str, Limit], wanted: Mapping[str, int]) -> list[str]:
+    """Say which quotas do not have room for what is wanted, and how far each would have to be raised."""
+    return [
+        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, one.limit - one.used)} are left of {one.limit}; raise "
+        f"the project's quota to {one.used + wanted[name]}, or remove what it no longer needs"
+        for name, one in limits.items()
+        if one.lacks(wanted[name])
+    ]

@@ -1,0 +1,108 @@
+"""Load on a member: the documented `dd` (AS 1.2.1, 1.3.1), as many as it has vCPUs, found again and ended.
+
+Every one runs under a `timeout` of its own, so that none goes on when whoever started it is gone, and carries a mark in its
+environment by which it is found. The scripts are for any shell and any user: a Cirros has busybox, no bash, and a `timeout`
+that takes its seconds with -t where it is old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blocks.remote.command import Command
+from blocks.remote.errors import HostError
+
+_MARK = "OPENSTACK_RUNBOOKS_LOAD"
+
+# The mark stands in the environment of what is started and of nothing else: not in this script's own, nor in that of grep.
+_FIND = f"""
+mark={_MARK}=dd
+found() {{ grep -l "$mark" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }}
+working() {{
+  n=0
+  for p in $(found); do [ "$(cat /proc/$p/comm 2>/dev/null)" = dd ] && n=$((n + 1)); done
+  echo $n
+}}
+tell() {{ echo "vcpus $(grep -c ^processor /proc/cpuinfo)"; echo "running $(working)"; }}
+"""
+
+_START = f"""{_FIND}
+if timeout 1 true 2>/dev/null; then limit="timeout $2"
+elif timeout -t 1 true 2>/dev/null; then limit="timeout -t $2"
+else echo "this member has no timeout, and a load without one might go on for ever" >&2; exit 3
+fi
+have=$(working)
+while [ "$have" -lt "$1" ]; do
+  (trap "" HUP; exec env "$mark" $limit dd if=/dev/zero of=/dev/null </dev/null >/dev/null 2>&1) &
+  have=$((have + 1))
+done
+for i in 1 2 3; do [ "$(working)" -ge "$1" ] && break; sleep 1; done
+tell
+"""
+
+_END = f"""{_FIND}
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  left=$(found)
+  [ -n "$left" ] || break
+  [ $i -lt 8 ] && kill $left 2>/dev/null || kill -9 $left 2>/dev/null
+  sleep 1
+done
+tell
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a member says of its load.
+
+    Attributes:
+        running: How many of the project's `dd` run.
+        vcpus: How many CPUs it sees; 0 if it does not say.
+    """
+
+    running: int
+    vcpus: int
+
+
+def start_load(processes: int, lasts_s: float) -> Command:
+    """Bring the number of loads up to `processes`; those that run already are not doubled.
+
+    Args:
+        processes: How many: the member's vCPUs.
+        lasts_s: Seconds after which each ends by itself; longer than the check may wait for the group to grow.
+    """
+    return _command(_START, str(processes), str(max(1, round(lasts_s))), says="start the load")
+
+
+def end_load() -> Command:
+    """End every load that this project has started there, by whichever run."""
+    return _command(_END, says="end the load")
+
+
+def look_at_load() -> Command:
+    """Ask how many loads run."""
+    return _command(f"{_FIND}\ntell", says="look at the load")
+
+
+def _command(text: str, *arguments: str, says: str) -> Command:
+    return Command(("sh", "-c", text, "sh", *arguments), root=False, timeout_s=30, quiet=True, says=says)
+
+
+def parse_load(host: str, text: str) -> Load:
+    """Read what each of the commands prints at its end.
+
+    Raises:
+        HostError: It is something else.
+    """
+    seen = dict(line.split(None, 1) for line in text.splitlines() if len(line.split()) == 2)
+    if not seen.get("running", "").isdigit():
+        raise HostError(host, f"does not say what load it carries: {text.strip()[:200]!r}", "log in and look at `ps`")
+    vcpus = seen.get("vcpus", "")
+    return Load(int(seen["running"]), int(vcpus) if vcpus.isdigit() else 0)
+
+
+def why_not_loaded(load: Load, processes: int) -> str:
+    """What is wrong with a load that was started; empty if nothing is."""
+    if load.running >= processes:
+        return ""
+    return f"{load.running} of {processes} loads run: the others ended early, or could not be started"

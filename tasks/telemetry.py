@@ -1,0 +1,229 @@
+"""How often Ceilometer polls CPU (AS 1.2 steps 4 and 5, AS 1.3 steps 3 and 4): read, changed, put back.
+
+The interval stands in `polling.yaml` since Pike, on OSP 8 in `pipeline.yaml`; in the containers of TripleO both lie in the
+configuration that Puppet generates. Only the interval's own characters are replaced, so that the rest of the file, its
+comments and its layout stay byte for byte as they are. The next update of the overcloud writes the file anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from io import StringIO
+from pathlib import PurePosixPath
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from blocks.remote.command import command, script
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.change import Change
+from tasks.data_directory import exists
+
+METER = "cpu"
+SHORTEST_S, LONGEST_S = 1, 86_400
+# What is shipped since Pike; OSP 8 shipped 600 (AS 1.2 step 4: "every 10 minutes").
+PRODUCTION_S = 300
+
+_GENERATED = "/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer"
+# The first that is there is the one that is read: newer releases have a pipeline.yaml too, without intervals.
+_FILES = (f"{_GENERATED}/polling.yaml", "/etc/ceilometer/polling.yaml", "/etc/ceilometer/pipeline.yaml")
+
+_READ = 'for f; do if [ -e "$f" ]; then printf "%s\\n" "$f"; cat "$f"; exit 0; fi; done; exit 4'
+
+
+@dataclass(frozen=True)
+class TelemetryFile:
+    """The file that says how often a host polls.
+
+    Attributes:
+        host: Where it was read.
+        path: Its path there.
+        text: All of it.
+    """
+
+    host: str
+    path: str
+    text: str
+
+    @property
+    def for_all_agents(self) -> bool:
+        """Whether the notification agent reads it too: pipeline.yaml, on OSP 8."""
+        return PurePosixPath(self.path).name == "pipeline.yaml"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The one source that polls CPU.
+
+    Attributes:
+        name: Its name in the file.
+        interval_s: How often it polls.
+        line: Where the interval stands, from 0.
+        column: Likewise.
+    """
+
+    name: str
+    interval_s: int
+    line: int
+    column: int
+
+
+def read_file(shell: Shell) -> TelemetryFile:
+    """Read the file that this host's release uses.
+
+    Raises:
+        HostError: There is none.
+    """
+    answer = shell.run(script(_READ, *_FILES, quiet=True, ok=(0, 4)))
+    if answer.exit_code:
+        raise HostError(
+            shell.name,
+            f"has none of {', '.join(_FILES)}",
+            "name the hosts on which Ceilometer polls instances: computes",
+        )
+    path, _, text = answer.stdout.partition("\n")
+    return TelemetryFile(shell.name, path, text)
+
+
+def find_source(file: TelemetryFile) -> Source:
+    """Find the source that polls `cpu`: by name, else by a wildcard.
+
+    On OSP 8 a source of all meters stands beside `cpu_source`, which alone makes `cpu_util`: the name counts more.
+
+    Raises:
+        HostError: The file can't be parsed, or has no such source, or several, or its interval is no number of seconds.
+    """
+    sources = _sources(file)
+    polling = [one for one in sources if METER in one["meters"]] or [one for one in sources if _matches(one["meters"])]
+    if len(polling) != 1:
+        found = f"several sources poll {METER}: {', '.join(str(one.get('name')) for one in polling)}"
+        raise _wrong(file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does")
+    (source,) = polling
+    interval = source.get("interval")
+    if not isinstance(interval, int) or isinstance(interval, bool):
+        raise _wrong(file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds")
+    line, column = source.lc.value("interval")
+    return Source(str(source.get("name")), int(interval), line, column)
+
+
+def _sources(file: TelemetryFile) -> list[Any]:
+    try:
+        parsed = YAML(typ="rt").load(StringIO(file.text))
+    except YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        at = f" at line {where.line + 1}" if where is not None else ""
+        raise _wrong(file, f"is no YAML{at}: {getattr(error, 'problem', None) or 'it does not parse'}") from error
+    sources = parsed.get("sources") if isinstance(parsed, dict) else None
+    if not isinstance(sources, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("meters"), list) for one in sources
+    ):
+        raise _wrong(file, "has no list of sources with their meters")
+    return sources
+
+
+def _wrong(file: TelemetryFile, what: str, hint: str = "correct the file before its interval is changed") -> HostError:
+    return HostError(file.host, f"{file.path}: {what}", hint)
+
+
+def _matches(meters: list[Any]) -> bool:
+    """Whether Ceilometer would poll CPU for these: a name or wildcard that fits, and no exclusion that does."""
+    names = [str(meter) for meter in meters]
+    if any(name.startswith("!") and fnmatchcase(METER, name[1:]) for name in names):
+        return False
+    excluding_only = all(name.startswith("!") for name in names)
+    return bool(names) and (excluding_only or any(fnmatchcase(METER, name) for name in names))
+
+
+def with_interval(file: TelemetryFile, seconds: int) -> str:
+    """Return the file's text with another interval of the source that polls CPU, and nothing else changed.
+
+    Raises:
+        HostError: As `find_source`; or the interval is out of bounds, or is shared through a YAML anchor.
+    """
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise _wrong(file, f"an interval of {seconds} s is not within {SHORTEST_S} and {LONGEST_S} s", "choose another")
+    source = find_source(file)
+    lines = file.text.splitlines(keepends=True)
+    line = lines[source.line]
+    old = str(source.interval_s)
+    if not line[source.column :].startswith(old):
+        raise _wrong(
+            file, f"the interval of source {source.name} is not written as {old}", "write it as a plain number"
+        )
+    lines[source.line] = line[: source.column] + str(seconds) + line[source.column + len(old) :]
+    return "".join(lines)
+
+
+def warnings(seconds: int) -> list[str]:
+    """What the operator must know of an interval (AS 1.2 step 4, the note)."""
+    if seconds >= PRODUCTION_S:
+        return []
+    return [
+        f"polling every {seconds} s is not for production: Ceilometer ships {PRODUCTION_S} s, and the document calls 60 s "
+        "not recommended, since each poll is load on the control plane. Put the old interval back after the test"
+    ]
+
+
+def kept_name(path: str, stamp: str) -> str:
+    """Where the old file is kept: beside it, dated."""
+    return f"{path}.before-{stamp}"
+
+
+def read_kept(shell: Shell, path: str) -> list[str]:
+    """List the files that were kept, the oldest first."""
+    look = 'for f in "$1".before-*; do [ ! -e "$f" ] || case "$f" in *.part) ;; *) printf "%s\\n" "$f";; esac; done'
+    return sorted(shell.run(script(look, path, quiet=True)).stdout.split())
+
+
+# The old file is kept before the new one takes its place, in one move and with its owner, mode and label. What somebody else
+# has changed since it was read is not overwritten.
+_WRITE = """
+new="$1.openstack-runbooks"
+[ "$(sha256sum <"$1" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
+[ -e "$2" ] || cp -a -- "$1" "$2.part"
+[ -e "$2" ] || mv -T -- "$2.part" "$2"
+cp -a -- "$1" "$new"
+cat >"$new"
+mv -fT -- "$new" "$1"
+"""
+
+
+def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
+    """Change the interval on the file's host, keeping the old file.
+
+    Args:
+        file: As it was read.
+        seconds: The new interval.
+        stamp: For the name of what is kept.
+
+    Raises:
+        HostError: As `with_interval`.
+    """
+    text = with_interval(file, seconds)
+    return Change(
+        (
+            script(
+                _WRITE,
+                file.path,
+                kept_name(file.path, stamp),
+                _digest(file.text),
+                stdin=text,
+                stdin_is=f"the same file with an interval of {seconds} s",
+                says=f"set the interval in {file.path}",
+            ),
+        ),
+        already=lambda shell: find_source(read_file(shell)).interval_s == seconds,
+    )
+
+
+def put_back(path: str, kept: str) -> Change:
+    """Put the old file back in one move; nothing to do where it is not kept any more."""
+    return Change((command("mv", "-fT", "--", kept, path),), already=lambda shell: not exists(shell, kept))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
