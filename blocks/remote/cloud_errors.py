@@ -43,7 +43,7 @@ class CloudMisconfigured(CloudError):
 
 
 class CloudUnreachable(CloudError):
-    """A service did not answer in time, or not at all. Whether a change took effect is unknown."""
+    """A service, or a balancer in its place, gave no answer in time. Whether a change took effect is unknown."""
 
 
 class CertificateRejected(CloudError):
@@ -135,7 +135,9 @@ def _explain_answer(cloud: str, what: str, response: requests.Response) -> Cloud
         return QuotaExceeded(cloud, message, hint, status, said)
     kind, hint = _BY_STATUS.get(status, (RequestRejected, ""))
     if status >= 500:
-        kind, hint = ServiceFailed, "see the service's log"
+        # What a balancer says whose service is down: as good as no answer.
+        kind = CloudUnreachable if status in {502, 503, 504} else ServiceFailed
+        hint = "see the service's log"
     return kind(cloud, message, hint, status, said)
 
 

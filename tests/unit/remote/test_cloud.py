@@ -247,7 +247,8 @@ OCTAVIA_QUOTA = {"faultcode": "Client", "faultstring": "Quota has been met for r
         (400, {"unheard": {"of": [{"message": "deep"}]}}, RequestRejected, "deep"),
         (400, "", RequestRejected, "400"),
         (500, "", ServiceFailed, "500 to GET http://heat.test"),
-        (503, {"message": "busy"}, ServiceFailed, "busy"),
+        (503, {"message": "busy"}, CloudUnreachable, "busy"),
+        (504, "<html>Gateway Time-out</html>", CloudUnreachable, "Time-out"),
     ],
 )
 def test_an_answer_becomes_an_error_that_says_what_the_service_says(
@@ -323,7 +324,7 @@ def test_a_busy_service_is_not_asked_again_whatever_clouds_yaml_says(
 ) -> None:
     eager = CLOUDS_YAML.replace("  overcloud:", "  overcloud:\n    orchestration_status_code_retries: 3")
     api = install(monkeypatch, tmp_path, eager).on("POST", "orchestration", "/stacks", say=503)
-    with pytest.raises(ServiceFailed):
+    with pytest.raises(CloudUnreachable):
         overcloud().tell("create it", "orchestration", "POST", "/stacks", {})
     assert len(api.requests("POST", "/stacks")) == 1
 

@@ -1,0 +1,1 @@
+"""The runbooks of auto scaling, on a real OpenStack."""

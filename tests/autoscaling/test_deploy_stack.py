@@ -1,0 +1,86 @@
+"""A stack is made, found to be there, updated, refused; its webhooks are nobody's to read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.autoscaling.conftest import PARAMETERS, Runbooks
+
+NAME = "deploy-test"
+
+
+@pytest.fixture(scope="module")
+def stack(runbooks: Runbooks) -> Iterator[str]:
+    yield NAME
+    project = runbooks.cloud.connect()
+    project.delete_stack(NAME, wait=True)
+
+
+def test_it_is_made_and_found_and_changed(runbooks: Runbooks, stack: str) -> None:
+    made = runbooks.run("deploy-stack", stack_name=stack, stack_parameters=PARAMETERS)
+    assert made.code == 0, made.output[-3000:]
+    assert "scaleup_group CREATE_COMPLETE" in made.output
+    again = runbooks.run("deploy-stack", stack_name=stack, stack_parameters=PARAMETERS)
+    assert again.code == 0, again.output[-3000:]
+    assert f"{stack}: already" in again.output
+    changed = runbooks.run("deploy-stack", stack_name=stack, stack_parameters={**PARAMETERS, "cooldown": 12})
+    assert changed.code == 0, changed.output[-3000:]
+    assert f"{stack}: updated" in changed.output
+
+
+def test_its_webhooks_are_in_no_log_and_in_no_artifact(runbooks: Runbooks, stack: str) -> None:
+    shown = runbooks.run("deploy-stack", stack_name=stack, stack_parameters={**PARAMETERS, "cooldown": 12})
+    artifact = str(runbooks.artifact(f"outputs-{stack}"))
+    for text in (shown.output, artifact):
+        assert "scale_up_url" in text
+        assert "Signature=" not in text
+        assert "arn" not in text
+
+
+def test_a_dry_run_makes_nothing(runbooks: Runbooks) -> None:
+    planned = runbooks.run("deploy-stack", stack_name="never", stack_parameters=PARAMETERS, dry_run=True)
+    assert planned.code == 0, planned.output[-3000:]
+    assert "openstack stack create never" in planned.output
+    assert runbooks.cloud.connect().get_stack("never") is None
+
+
+def test_everything_that_is_missing_is_told_at_once(runbooks: Runbooks) -> None:
+    wrong = {**PARAMETERS, "image": "no-image", "flavor": "no-flavor", "key_name": "no-key", "network": "no-network"}
+    refused = runbooks.run("deploy-stack", stack_name="never", stack_parameters=wrong)
+    assert refused.code == 1
+    for name in ("no-image", "no-flavor", "no-key", "no-network"):
+        assert re.search(rf"there is no [a-z ]+ '{name}'", refused.output), name
+    assert runbooks.cloud.connect().get_stack("never") is None
+
+
+def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: Runbooks, tmp_path: object) -> None:
+    documented = f"{tmp_path}/documented.yaml"
+    with open(documented, "w") as stream:
+        stream.write(
+            "heat_template_version: 2014-10-16\n"
+            "resources:\n"
+            "  cpu_alarm_high:\n"
+            "    type: OS::Ceilometer::Alarm\n"
+            "    properties: {meter_name: cpu_util, threshold: 50, comparison_operator: gt}\n"
+            "  pool:\n"
+            "    type: OS::Neutron::Pool\n"
+        )
+    refused = runbooks.run("deploy-stack", stack_name="never", template=documented)
+    assert refused.code == 1
+    assert "OS::Ceilometer::Alarm" in refused.output
+    assert "use OS::Aodh::GnocchiAggregationByResourcesAlarm" in refused.output
+    assert "OS::Neutron::Pool" in refused.output
+    assert "use OS::Octavia::Pool" in refused.output
+
+
+def test_the_deepest_reason_is_told_where_a_member_cannot_boot(runbooks: Runbooks) -> None:
+    with runbooks.cloud.faults.during("boot"):
+        failed = runbooks.run(
+            "deploy-stack", stack_name="unbootable", stack_parameters=PARAMETERS, on_failure="remove", timeout_min=3
+        )
+    assert failed.code == 1
+    assert "OS::Nova::Server" in failed.output
+    assert runbooks.cloud.connect().get_stack("unbootable") is None
