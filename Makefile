@@ -44,6 +44,11 @@ test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 	$(RUN) pytest -m lab tests/lab tests/restore_galera
 	$(RUN) pytest -m lab_teardown tests/lab
 
+.PHONY: test-openstack
+test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on this machine (as root)
+	$(RUN) pytest -m openstack tests/openstack tests/autoscaling
+	$(RUN) pytest -m openstack_teardown tests/openstack
+
 .PHONY: test-interrupted
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
 	$(RUN) tests.interrupted

@@ -7,16 +7,22 @@ import inspect
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect import Flow
 
 from deployments.project import PROJECT
+from flows.check_autoscaling import check_autoscaling
+from flows.deploy_stack import deploy_stack
 from flows.restore_galera import restore_galera
+from flows.set_telemetry_interval import set_telemetry_interval
 from tests.unit.docs.markdown import OPERATING, README, anchors, code, every_file, links, table
 
 EVERY_FILE = pytest.mark.parametrize("file", every_file(), ids=lambda file: str(file.relative_to(PROJECT)))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 PARAMETERS = inspect.signature(restore_galera.fn).parameters
+FLOWS: list[Flow[..., Any]] = [restore_galera, deploy_stack, set_telemetry_interval, check_autoscaling]
 
 
 def test_what_is_looked_for_would_be_found() -> None:
@@ -58,8 +64,9 @@ def test_modules_that_are_run_are_there(file: Path) -> None:
 
 @EVERY_FILE
 def test_parameters_of_runs_are_the_flows(file: Path) -> None:
-    named = {name for line in code(file) for name in re.findall(r"-p (\w+)=", line)}
-    assert named <= set(PARAMETERS)
+    for line in code(file):
+        flow = next((flow for flow in FLOWS if f"deployment run {flow.name}" in line), restore_galera)
+        assert set(re.findall(r"-p (\w+)=", line)) <= set(inspect.signature(flow.fn).parameters), line
 
 
 def test_every_parameter_is_told_with_its_default() -> None:
