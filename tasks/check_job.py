@@ -202,8 +202,7 @@ def _start(cloud: Cloud, job: Job, members: Members) -> GroupWatch:
     if stack is None:
         raise Refused(job.runbook, [f"stack {job.stack_name} is gone"])
     settings = read_settings(cloud, stack, job.runbook)
-    rule = settings.alarms["high"].rule
-    assert rule is not None, "settings have alarms with rules alone"
+    rule, _ = settings.rules
     with cloud.asking("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(settings.flavor, ignore_missing=False).vcpus) if settings.flavor else 1
     every = job.intervals

@@ -10,7 +10,7 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused
 from tasks.group import read_group_alarms
 from tasks.heat_stack import Resource, Stack, read_resources
-from tasks.telemetry_alarms import Alarm
+from tasks.telemetry_alarms import Alarm, Rule
 from tasks.timeline import Direction
 from tasks.webhook import Policy, read_policies
 
@@ -40,6 +40,14 @@ class Settings:
     policies: Mapping[Direction, Policy]
     alarms: Mapping[str, Alarm]
     flavor: str
+
+    @property
+    def rules(self) -> tuple[Rule, Rule]:
+        """What the high and the low alarm compare."""
+        high, low = self.alarms["high"].rule, self.alarms["low"].rule
+        assert high is not None, "only alarms with rules are taken"
+        assert low is not None, "only alarms with rules are taken"
+        return high, low
 
     @property
     def policy_directions(self) -> Mapping[str, Direction]:

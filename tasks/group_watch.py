@@ -67,9 +67,7 @@ class GroupWatch:
     @property
     def timeline(self) -> Timeline:
         """What was seen so far."""
-        rules = {name: alarm.rule for name, alarm in self.settings.alarms.items()}
-        high, low = rules["high"], rules["low"]
-        assert high is not None and low is not None, "settings have alarms with rules alone"
+        high, low = self.settings.rules
         granularity = self.timing.granularity_s
         return Timeline(
             min_size=self.settings.min_size,

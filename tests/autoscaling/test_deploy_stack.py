@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,19 +57,18 @@ def test_everything_that_is_missing_is_told_at_once(runbooks: Runbooks) -> None:
     assert runbooks.cloud.connect().get_stack("never") is None
 
 
-def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: Runbooks, tmp_path: object) -> None:
-    documented = f"{tmp_path}/documented.yaml"
-    with open(documented, "w") as stream:
-        stream.write(
-            "heat_template_version: 2014-10-16\n"
-            "resources:\n"
-            "  cpu_alarm_high:\n"
-            "    type: OS::Ceilometer::Alarm\n"
-            "    properties: {meter_name: cpu_util, threshold: 50, comparison_operator: gt}\n"
-            "  pool:\n"
-            "    type: OS::Neutron::Pool\n"
-        )
-    refused = runbooks.run("deploy-stack", stack_name="never", template=documented)
+def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: Runbooks, tmp_path: Path) -> None:
+    documented = tmp_path / "documented.yaml"
+    documented.write_text(
+        "heat_template_version: 2014-10-16\n"
+        "resources:\n"
+        "  cpu_alarm_high:\n"
+        "    type: OS::Ceilometer::Alarm\n"
+        "    properties: {meter_name: cpu_util, threshold: 50, comparison_operator: gt}\n"
+        "  pool:\n"
+        "    type: OS::Neutron::Pool\n"
+    )
+    refused = runbooks.run("deploy-stack", stack_name="never", template=str(documented))
     assert refused.code == 1
     assert "OS::Ceilometer::Alarm" in refused.output
     assert "use OS::Aodh::GnocchiAggregationByResourcesAlarm" in refused.output

@@ -66,7 +66,14 @@ def inventory() -> dict[str, object]:
         "canonical_hostname": f"{HOST.name}.localdomain",
         "ctlplane_ip": ADDRESS,
     }
-    services = ("ceilometer_agent_central", "ceilometer_agent_notification", "gnocchi_api", "heat_api", "aodh_api")
+    services = (
+        "ceilometer_agent_central",
+        "ceilometer_agent_notification",
+        "gnocchi_api",
+        "heat_api",
+        "aodh_api",
+        "mysql",
+    )
     user = {"ansible_ssh_user": "heat-admin"}
     return {
         "Controller": {"hosts": {HOST.name: controller}, "vars": {**user, "tripleo_role_name": "Controller"}},

@@ -20,7 +20,7 @@ from tests.openstack.settings import ADMIN_CLOUD, CLOUD, PREFIX, SUBNETS
 LOCK = Path(f"/run/lock/{PREFIX}")
 _READY_SECONDS = 600
 _HERE = Path(__file__).resolve().parent
-_FORMED_BY = [_HERE / name for name in ("forming.py", "identities.py", "resources.py", "access.py")]
+_FORMED_BY = [_HERE / name for name in ("forming.py", "identities.py", "resources.py")]
 
 
 class Cloud:

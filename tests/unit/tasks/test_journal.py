@@ -7,7 +7,7 @@ import pytest
 
 import tasks.journal
 from blocks.remote.errors import CommandFailed, RunbookError
-from tasks.journal import HostJournals, Record
+from tasks.journal import HostJournals, LocalJournals, Record
 from tests.unit.fakes import FakeShell, LocalShell
 from tests.unit.tasks.samples import KEPT, UNDO, journal
 
@@ -113,3 +113,42 @@ def test_the_stamp_is_in_utc(hours: int) -> None:
     zone = timezone(timedelta(hours=hours))
     started = datetime(2026, 11, 21, 12, 34, 56, tzinfo=zone) + timedelta(hours=hours)
     assert journal(started=started).stamp == "20261121T123456Z"
+
+
+# -- a runbook that works on no host
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalJournals:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return LocalJournals("lab", "deploy-stack")
+
+
+def test_a_runbook_without_hosts_keeps_its_journal_on_this_machine(local: LocalJournals, tmp_path: Path) -> None:
+    assert local.read() == (None, [])
+    local.write(FULL)
+    assert local.read() == (FULL, [])
+    folder = tmp_path / "openstack-runbooks" / "journals" / "lab" / "deploy-stack"
+    assert [file.name for file in folder.iterdir()] == ["current.json"]
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_its_closed_journal_is_told_apart_from_the_current_one(local: LocalJournals) -> None:
+    local.close(journal(kept={"old data": KEPT}))
+    local.write(journal(begun="2"))
+    current, finished = local.read()
+    assert current is not None
+    assert (current.begun, [one.kept for one in finished]) == ("2", [{"old data": KEPT}])
+
+
+def test_its_journal_of_another_site_is_not_read(local: LocalJournals) -> None:
+    LocalJournals("another", "deploy-stack").write(FULL)
+    assert local.read() == (None, [])
+
+
+def test_a_writing_that_was_cut_short_leaves_its_journal_as_it_was(local: LocalJournals, tmp_path: Path) -> None:
+    local.write(journal(begun="2"))
+    (tmp_path / "openstack-runbooks" / "journals" / "lab" / "deploy-stack" / ".new").write_text('{"runb')
+    current, _ = local.read()
+    assert current is not None
+    assert current.begun == "2"

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Failed
 from prefect.tasks import Task
 
+from blocks.remote.cloud import Cloud
 from blocks.remote.command import command
 from blocks.remote.errors import (
     Busy,
@@ -22,7 +23,8 @@ from blocks.remote.errors import (
     WaitExpired,
 )
 from blocks.remote.units import LongCommand
-from tasks.change import Change, Wait
+from tasks.change import Call, Change, Wait, Watch
+from tasks.journal import Outcome
 from tasks.perform import StepFailed, apply_change, may_retry, step_task
 from tests.unit.fakes import FakeClock, FakeShell, silent
 
@@ -160,3 +162,25 @@ def test_a_failure_names_the_step_the_sentence_and_the_host() -> None:
 
 def test_the_failure_of_a_defect_names_its_kind() -> None:
     assert "KeyError: 'x'" in str(StepFailed("1", "Ask", "h", KeyError("x")))
+
+
+def test_a_call_is_made_to_the_cloud_with_who_watches() -> None:
+    cloud, said, percents = Cloud("overcloud"), list[str](), list[float]()
+    watch = Watch(said.append, percents.append)
+
+    def do(place: Cloud, watching: Watch) -> Outcome:
+        watching.line(f"made on {place.name}")
+        watching.progress(50)
+        return "attached"
+
+    change = Change[Cloud]((Call("openstack stack create x", do),))
+    assert apply_change(cloud, change, watch) == "attached"
+    assert (said, percents) == (["made on overcloud"], [50])
+
+
+def test_a_call_that_need_not_be_made_is_not_made() -> None:
+    def do(_: Cloud, __: Watch) -> Outcome:
+        raise AssertionError("it was made")
+
+    change = Change[Cloud]((Call("x", do),), already=lambda cloud: cloud.name == "overcloud")
+    assert apply_change(Cloud("overcloud"), change, silent) == "already"
