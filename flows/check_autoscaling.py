@@ -77,11 +77,13 @@ def check_autoscaling(
             book.show_plan(plan)
             if dry_run:
                 return
+            if job.made is not None:
+                book.journal.kept["stack"] = job.stack_name
             book.go_on(book.journal, ())
             check = Check(job, members)
             procedure(book, job, check, site, cleanup)
-        check.raise_if_not_passed()
         book.finish()
+        check.raise_if_not_passed()
 
 
 def procedure(steps: Steps, job: Job, check: Check, site: str, cleanup: bool) -> None:

@@ -63,6 +63,7 @@ class GroupWatch:
     _after: str = ""
     _servers: dict[str, Server] = field(default_factory=dict)
     _loaded: set[str] = field(default_factory=set)
+    _sees_backlog: bool = True
 
     @property
     def timeline(self) -> Timeline:
@@ -225,9 +226,12 @@ class GroupWatch:
 
     def _backlog(self) -> int | None:
         """How many measures wait for metricd; None where that is not ours to ask."""
+        if not self._sees_backlog:
+            return None
         try:
             status = self.cloud.ask("read Gnocchi's status", "metric", "/v1/status", details="false")
         except (Forbidden, NotFound):
+            self._sees_backlog = False
             return None
         summary = (status.get("storage") or {}).get("summary") or {}
         return int(summary.get("measures", 0))

@@ -1,14 +1,9 @@
-"""The plan of restore-galera: the documented steps in their order, as golden files.
-
-`UPDATE_PLANS=1 pytest tests/unit/flows` writes the golden files anew; read what has changed in them.
-"""
+"""The plan of restore-galera: the documented steps in their order, as golden files."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -21,9 +16,9 @@ from tasks.galera_job import Ending
 from tasks.galera_resume import ORDER
 from tasks.mariadb import Version
 from tasks.plan import Plan
+from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.jobs import DUMP, GRANTS, PASSWORD, VIP, facts, job
 
-PLANS = Path(__file__).resolve().parents[2] / "plans"
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 EVERY_ENDING = pytest.mark.parametrize("ending", ENDINGS)
 
@@ -36,10 +31,7 @@ def plan(ending: Ending = "adopt", **changes: object) -> Plan:
 
 @EVERY_ENDING
 def test_the_plan_is_the_golden_one(ending: Ending) -> None:
-    golden, text = PLANS / f"restore-galera-{ending}.txt", plan(ending).text()
-    if os.environ.get("UPDATE_PLANS"):
-        golden.write_text(text)
-    assert text == golden.read_text(), "if this is meant: UPDATE_PLANS=1 pytest tests/unit/flows, and read the diff"
+    assert_golden(f"restore-galera-{ending}", plan(ending))
 
 
 @EVERY_ENDING
