@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
-from prefect.tasks import Task
 
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
@@ -22,6 +20,7 @@ from tasks.group_watch import GroupWatch
 from tasks.heat_stack import TAG, Stack, find_stack
 from tasks.journal import Outcome
 from tasks.members import Members
+from tasks.perform import preflight_task
 from tasks.runbook import Runbook
 from tasks.scaling import Verdict, judge
 from tasks.thresholds import Timing
@@ -88,14 +87,7 @@ def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -
     Raises:
         Refused: With every reason.
     """
-    look = Task(
-        lambda: _look(book, request, intervals),
-        name="preflight",
-        task_run_name="preflight",
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-    return look()
+    return preflight_task(lambda: _look(book, request, intervals))
 
 
 def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:

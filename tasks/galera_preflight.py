@@ -6,9 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from prefect.cache_policies import NO_CACHE
-from prefect.tasks import Task
-
 from blocks.database import GaleraDatabase
 from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
@@ -20,6 +17,7 @@ from tasks.dumps import File, Grants
 from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
 from tasks.journal import STATE_DIRECTORY, Journal
 from tasks.mariadb import Server, Version
+from tasks.perform import preflight_task
 from tasks.runbook import Runbook
 
 T = TypeVar("T")
@@ -87,15 +85,7 @@ def preflight(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Fa
     Raises:
         Refused: With every reason.
     """
-    look = Task(
-        lambda: _look(book, dump, grants, adopting),
-        name="preflight",
-        task_run_name="preflight",
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-    facts, resume = look()
-    return facts, resume
+    return preflight_task(lambda: _look(book, dump, grants, adopting))
 
 
 def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -21,6 +22,8 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, run_long, unit_state
 from tasks.change import Call, Change, P, Place, Watch
 from tasks.journal import Outcome, Record
+
+T = TypeVar("T")
 
 # Nothing happened, or looking again and running again is safe: every change must bear that.
 _RETRYABLE = (ConnectionLost, Unreachable, CommandTimedOut, CloudUnreachable)
@@ -86,6 +89,16 @@ def step_task(number: str, sentence: str, place: Place, change: Change[Any]) -> 
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+
+
+def preflight_task(look: Callable[[], T]) -> T:
+    """Look at everything before the first change, as one Prefect task.
+
+    Args:
+        look: Looks; what it raises is raised.
+    """
+    task = Task(look, name="preflight", task_run_name="preflight", cache_policy=NO_CACHE, persist_result=False)
+    return task()
 
 
 def apply_change(place: P, change: Change[P], watch: Watch) -> Outcome:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.cache_policies import NO_CACHE
-from prefect.tasks import Task
-
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound
@@ -19,6 +16,7 @@ from tasks.cloud_preflight import Needs, why_not_begin
 from tasks.heat import StackPlan, plan_stack
 from tasks.heat_source import StackSource
 from tasks.heat_stack import find_stack, read_resources
+from tasks.perform import preflight_task
 from tasks.runbook import Runbook
 from tasks.stack_check import MISSING, ResourceType, parse_resource_type
 from tasks.templates import Chosen, Era, Example, StackFiles, choose, load
@@ -104,14 +102,7 @@ def preflight(book: Runbook, request: Request) -> Job:
     Raises:
         Refused: With every reason.
     """
-    look = Task(
-        lambda: _look(book, request),
-        name="preflight",
-        task_run_name="preflight",
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-    return look()
+    return preflight_task(lambda: _look(book, request))
 
 
 def the_cloud(book: Runbook) -> tuple[CloudAccess, Cloud]:

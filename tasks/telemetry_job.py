@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from prefect.cache_policies import NO_CACHE
-from prefect.tasks import Task
-
 from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
 from blocks.site import Host
 from tasks import telemetry
 from tasks.change import Change
 from tasks.journal import Journal
+from tasks.perform import preflight_task
 from tasks.runbook import Runbook
 from tasks.telemetry import TelemetryFile
 from tasks.telemetry_agents import Agent, read_agents, restart
@@ -106,14 +104,7 @@ def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
     Raises:
         Refused: With every reason.
     """
-    look = Task(
-        lambda: _look(book, interval_s, put_back),
-        name="preflight",
-        task_run_name="preflight",
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-    return look()
+    return preflight_task(lambda: _look(book, interval_s, put_back))
 
 
 def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
