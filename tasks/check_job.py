@@ -15,7 +15,7 @@ from blocks.state import state_directory
 from tasks import picture, stack_job
 from tasks.change import Call, Change, Watch
 from tasks.findings import WEIGHT
-from tasks.group_settings import read_settings
+from tasks.group_settings import Settings, read_settings
 from tasks.group_watch import GroupWatch
 from tasks.heat_stack import TAG, Stack, find_stack
 from tasks.journal import Outcome
@@ -129,7 +129,7 @@ class Check:
         """Read how the group is meant to scale, and see that it is at its minimum."""
 
         def do(cloud: Cloud, watch: Watch) -> Outcome:
-            self._watch = _start(cloud, self._job, self._members)
+            self._watch = self._start(cloud, watch)
             self._watch.begin()
             self._watch.wait_at_minimum(watch)
             return "done"
@@ -163,7 +163,7 @@ class Check:
 
         def do(_: Cloud, watch: Watch) -> Outcome:
             timeline = self._group.timeline
-            self.verdict = judge(timeline)
+            self.verdict = judge(timeline, self._group.findings())
             watch.line(f"{self.verdict.outcome}: {self.verdict.why}")
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
             drawn = picture.draw(timeline, f"{self._job.stack_name}: {self.verdict.outcome}")
@@ -179,6 +179,9 @@ class Check:
 
         return Change((Call("(the verdict)", do),))
 
+    def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
+        return GroupWatch(cloud, *read_subject(cloud, self._job, self._members))
+
     def raise_if_not_passed(self) -> None:
         """End the run as failed where the group did not pass.
 
@@ -189,7 +192,16 @@ class Check:
             raise CheckNotPassed(f"{self.verdict.outcome}: {self.verdict.why}", "see the artifacts of this run")
 
 
-def _start(cloud: Cloud, job: Job, members: Members) -> GroupWatch:
+Subject = tuple[Settings, Members, int, Timing, Levels, float]
+
+
+def read_subject(cloud: Cloud, job: Job, members: Members) -> Subject:
+    """Read what is watched: the arguments of a `GroupWatch` after the cloud.
+
+    Raises:
+        Refused: The stack is gone, or has no group that can be checked.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
     stack = find_stack(cloud, job.stack_name)
     if stack is None:
         raise Refused(job.runbook, [f"stack {job.stack_name} is gone"])
@@ -206,7 +218,7 @@ def _start(cloud: Cloud, job: Job, members: Members) -> GroupWatch:
         processing_s=every.processing_s,
         cooldown_s=settings.cooldown_s,
     )
-    return GroupWatch(cloud, settings, members, vcpus, timing, job.percent, every.settle_s)
+    return settings, members, vcpus, timing, job.percent, every.settle_s
 
 
 def render(verdict: Verdict, timeline: Timeline, file: str) -> str:

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     NO_MEASURES = "no new measures"
     TOO_COARSE = "telemetry too coarse"
     NO_GRANULARITY = "no archive policy for the alarm"
+    REQUESTS_LOST = "requests lost"
+    NOT_IN_TURN = "balancer that leaves a member out"
 
 
 WEIGHT = {
@@ -58,6 +60,8 @@ WEIGHT = {
     Kind.NO_MEASURES: Weight.SPOILS,
     Kind.TOO_COARSE: Weight.SPOILS,
     Kind.NO_GRANULARITY: Weight.SPOILS,
+    Kind.REQUESTS_LOST: Weight.FAILS,
+    Kind.NOT_IN_TURN: Weight.FAILS,
 }
 
 

@@ -15,7 +15,7 @@ from blocks.remote.shell import Shell
 from blocks.remote.waiting import wait_until
 from tasks import timeline as seen
 from tasks.change import Watch
-from tasks.findings import WEIGHT, Kind, Weight
+from tasks.findings import WEIGHT, Finding, Kind, Weight
 from tasks.group import Group, Server, read_group, read_scaling
 from tasks.group_settings import Settings
 from tasks.heat_events import newest_event
@@ -182,6 +182,14 @@ class GroupWatch:
         found = {finding.kind for rule in RULES for finding in rule(timeline)}
         return any(kind in _DECIDING or WEIGHT[kind] in (Weight.FAILS, Weight.SPOILS) for kind in found)
 
+    def findings(self) -> list[Finding]:
+        """What was seen besides the timeline."""
+        return []
+
+    def _ours(self, reason: str, direction: Direction) -> bool:
+        """Whether a signal came from this check itself."""
+        return False
+
     # -- one look
 
     def _look(self, loading: bool) -> Observation:
@@ -269,7 +277,8 @@ class GroupWatch:
         directions = self.settings.policy_directions
         for event in read_scaling(self.cloud, self.settings.stack, group, self._after):
             if event.kind == "signal" and event.name in directions:
-                known = seen.Event(event.at, directions[event.name], event.reason)
+                direction = directions[event.name]
+                known = seen.Event(event.at, direction, event.reason, self._ours(event.reason, direction))
                 if known not in self.events:
                     self.events.append(known)
 

@@ -14,6 +14,7 @@ from prefect import Flow
 
 from deployments.project import PROJECT
 from flows.check_autoscaling import check_autoscaling
+from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
 from flows.restore_galera import restore_galera
 from flows.set_telemetry_interval import set_telemetry_interval
@@ -22,7 +23,13 @@ from tests.unit.docs.markdown import OPERATING, README, anchors, code, every_fil
 EVERY_FILE = pytest.mark.parametrize("file", every_file(), ids=lambda file: str(file.relative_to(PROJECT)))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 PARAMETERS = inspect.signature(restore_galera.fn).parameters
-FLOWS: list[Flow[..., Any]] = [restore_galera, deploy_stack, set_telemetry_interval, check_autoscaling]
+FLOWS: list[Flow[..., Any]] = [
+    restore_galera,
+    deploy_stack,
+    set_telemetry_interval,
+    check_autoscaling,
+    check_web_autoscaling,
+]
 
 
 def test_what_is_looked_for_would_be_found() -> None:
@@ -65,7 +72,7 @@ def test_modules_that_are_run_are_there(file: Path) -> None:
 @EVERY_FILE
 def test_parameters_of_runs_are_the_flows(file: Path) -> None:
     for line in code(file):
-        flow = next((flow for flow in FLOWS if f"deployment run {flow.name}" in line), restore_galera)
+        flow = next((flow for flow in FLOWS if f"deployment run {flow.name} " in f"{line} "), restore_galera)
         assert set(re.findall(r"-p (\w+)=", line)) <= set(inspect.signature(flow.fn).parameters), line
 
 
