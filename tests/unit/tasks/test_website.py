@@ -38,7 +38,7 @@ class Farm:
 def visit(monkeypatch: pytest.MonkeyPatch, *answers: str | Exception, counting: bool = True) -> Visitor:
     """Let a visitor ask until each of these answers was given."""
     farm = Farm(*answers)
-    monkeypatch.setattr(tasks.website.requests, "get", farm.get)
+    monkeypatch.setattr(requests, "get", farm.get)
     monkeypatch.setattr(tasks.website, "_EVERY_S", 0.001)
     with Visitor(URL) as visitor:
         if counting:
@@ -76,6 +76,6 @@ def test_turns_are_counted_over_the_last_pages_alone(monkeypatch: pytest.MonkeyP
 def test_an_error_page_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = requests.Response()
     answer.status_code = 503
-    monkeypatch.setattr(tasks.website.requests, "get", lambda *_, **__: answer)
+    monkeypatch.setattr(requests, "get", lambda *_, **__: answer)
     with pytest.raises(requests.HTTPError, match="503"):
         Visitor(URL).ask()
