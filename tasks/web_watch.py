@@ -44,7 +44,7 @@ class WebWatch(GroupWatch):
         try:
             post_webhook(self.cloud, self.settings.policies[direction])
         except WebhookRefused as refused:
-            status = refused.status
+            status = refused.status or 500
             watch.line(refused.message)
         self.calls.append(seen.Call(at, direction, status))
         watch.line(f"POST to the webhook to scale {direction}: {status}")
