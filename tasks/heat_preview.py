@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import RequestRejected
 from tasks.heat_source import StackSource
 from tasks.heat_stack import Stack
 
@@ -29,22 +28,6 @@ class Changes:
     def lines(self) -> list[str]:
         """One line a kind, the destructive ones last; none where nothing changes."""
         return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _KINDS if self.by_kind.get(kind)]
-
-
-@dataclass(frozen=True)
-class TypeSupport:
-    """What Heat says of a resource type.
-
-    Attributes:
-        name: The type.
-        status: `SUPPORTED`, `DEPRECATED`, `HIDDEN`, `UNSUPPORTED` or `UNKNOWN`; `UNAVAILABLE` where Heat knows the type and
-            can't make it here, for want of the service behind it.
-        message: What to use instead or why it is unavailable, where Heat says so.
-    """
-
-    name: str
-    status: str
-    message: str = ""
 
 
 def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
@@ -98,30 +81,6 @@ def offered_types(cloud: Cloud) -> frozenset[str]:
     """
     listed = cloud.ask("list the resource types", "orchestration", "/resource_types")["resource_types"]
     return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
-
-
-def read_type_support(cloud: Cloud, name: str) -> TypeSupport:
-    """Read what Heat says of one resource type.
-
-    Raises:
-        NotFound: Heat does not know it.
-        CloudError, Stopped: As `Cloud.asking`.
-    """
-    try:
-        answer = cloud.ask(f"read the resource type {name}", "orchestration", f"/resource_types/{name}")
-    except RequestRejected as error:
-        return TypeSupport(name, "UNAVAILABLE", error.said)
-    status = answer.get("support_status") or {}
-    return TypeSupport(name, status.get("status") or "UNKNOWN", _last_message(status))
-
-
-def _last_message(status: Mapping[str, Any]) -> str:
-    """The first message on the way back through a type's history."""
-    while status:
-        if status.get("message"):
-            return str(status["message"])
-        status = status.get("previous_status") or {}
-    return ""
 
 
 def _flat(resources: list[Any]) -> Iterator[Mapping[str, Any]]:

@@ -38,8 +38,17 @@ def parse_resource_type(document: Mapping[str, Any]) -> ResourceType:
     """Read what `GET /resource_types/<name>` answers; a Heat that says nothing of support supports it."""
     support = document.get("support_status") or {}
     return ResourceType(
-        str(support.get("status") or "SUPPORTED"), str(support.get("message") or ""), not document.get("properties")
+        str(support.get("status") or "SUPPORTED"), _last_message(support), not document.get("properties")
     )
+
+
+def _last_message(support: Mapping[str, Any]) -> str:
+    """The first message on the way back through a type's history."""
+    while support:
+        if support.get("message"):
+            return str(support["message"])
+        support = support.get("previous_status") or {}
+    return ""
 
 
 @dataclass(frozen=True)

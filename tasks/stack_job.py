@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import NotFound
+from blocks.remote.cloud_errors import NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
 from tasks import stack_check
 from tasks.cloud_preflight import Needs, why_not_begin
 from tasks.heat import StackPlan, plan_stack
+from tasks.heat_preview import offered_types, validate_template
 from tasks.heat_source import StackSource
 from tasks.heat_stack import find_stack, read_resources
 from tasks.perform import preflight_task
@@ -140,7 +141,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
     """
     chosen: Chosen | None = None
     if request.example is not None:
-        chosen = choose(request.example, _offered(cloud))
+        chosen = choose(request.example, offered_types(cloud))
         files = load(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
         files = load(Path(request.template), [Path(one) for one in request.environments])
@@ -155,14 +156,12 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
         book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         book.refuse_if_any()
         given |= _thresholds(cloud, request, chosen, values)
-    book.refuse_if_any()
     source = StackSource(files, given)
+    if not book.reasons:  # Heat's own words on what is refused already would only repeat it
+        missing = validate_template(cloud, source)
+        book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
+    book.refuse_if_any()
     return Job(access, request, source, plan_stack(cloud, request.stack_name, source), chosen)
-
-
-def _offered(cloud: Cloud) -> set[str]:
-    listed = cloud.ask("list the resource types", "orchestration", "/resource_types")["resource_types"]
-    return {one if isinstance(one, str) else str(one["resource_type"]) for one in listed}
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
@@ -177,6 +176,8 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
             answer = cloud.ask(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
         except NotFound:
             known[name] = MISSING
+        except RequestRejected as error:  # Heat knows it, and can't make it here for want of the service behind it
+            known[name] = replace(MISSING, message=error.said)
         else:
             known[name] = parse_resource_type(answer)
     return known

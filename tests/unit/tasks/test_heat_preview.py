@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.remote.cloud_errors import NotFound, RequestRejected
-from tasks.heat_preview import TypeSupport, offered_types, read_type_support, validate_template
+from blocks.remote.cloud_errors import RequestRejected
+from tasks.heat_preview import offered_types, validate_template
 from tasks.heat_source import StackSource
 from tasks.templates import StackFiles
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
@@ -44,31 +44,3 @@ def test_a_template_that_heat_refuses_is_an_error_with_its_words(api: FakeApi) -
 def test_lists_the_types_that_are_offered(api: FakeApi, listed: list[object]) -> None:
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": listed})
     assert offered_types(overcloud()) == {"A", "B"}
-
-
-def test_reads_what_a_type_is_replaced_by(api: FakeApi) -> None:
-    deprecated = {"status": "DEPRECATED", "message": "use OS::Octavia::Pool", "previous_status": None}
-    hidden = {"status": "HIDDEN", "message": None, "previous_status": deprecated}
-    api.on("GET", "orchestration", "/resource_types/OS::Neutron::Pool", say={"support_status": hidden})
-    assert read_type_support(overcloud(), "OS::Neutron::Pool") == TypeSupport(
-        "OS::Neutron::Pool", "HIDDEN", "use OS::Octavia::Pool"
-    )
-
-
-def test_a_type_without_a_history_is_unknown(api: FakeApi) -> None:
-    api.on("GET", "orchestration", "/resource_types/X", say={"attributes": {}})
-    assert read_type_support(overcloud(), "X") == TypeSupport("X", "UNKNOWN")
-
-
-def test_a_type_that_heat_does_not_know_is_not_found(api: FakeApi) -> None:
-    api.on("GET", "orchestration", "/resource_types/X", say=fail(404, "The Resource Type (X) could not be found."))
-    with pytest.raises(NotFound, match="could not be found"):
-        read_type_support(overcloud(), "X")
-
-
-@pytest.mark.parametrize(
-    "said", ["OS::Neutron::Pool is not supported.", "HEAT-E99001 Service neutron is not available"]
-)
-def test_a_type_that_this_cloud_can_not_make_is_unavailable_and_says_why(api: FakeApi, said: str) -> None:
-    api.on("GET", "orchestration", "/resource_types/OS::Neutron::Pool", say=fail(400, said))
-    assert read_type_support(overcloud(), "OS::Neutron::Pool") == TypeSupport("OS::Neutron::Pool", "UNAVAILABLE", said)
