@@ -67,6 +67,8 @@ class Job:
         names = ", ".join(host.name for host in self.hosts)
         if self.interval_s is None:
             return f"the file that was kept is put back on {names}"
+        if self.nothing_to_do:
+            return f"CPU is polled every {self.interval_s} s on {names} already"
         now = ", ".join(sorted({f"{telemetry.find_source(file).interval_s} s" for file in self.files.values()}))
         kept = ", ".join(sorted(set(self.kept.values())))
         return f"CPU is polled every {self.interval_s} s instead of {now} on {names}; the old file is kept as {kept}"

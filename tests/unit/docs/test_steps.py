@@ -44,6 +44,13 @@ def test_the_test_of_a_step_is_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
+@pytest.mark.parametrize("row", table(DOCS / "autoscaling.md", "Document"), ids=lambda row: row[1])
+def test_function_and_test_of_a_step_of_auto_scaling_are_there(row: list[str]) -> None:
+    module, *names = row[3].strip("`").split(".")
+    assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
+    assert (PROJECT / "tests" / row[4].strip("`")).exists()
+
+
 def test_a_documented_step_departs_where_the_departures_say_so() -> None:
     departures = departures_of("restore-galera").departures
     named = {step.strip() for departure in departures for step in departure.step.split(",")}
