@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudError, Forbidden, NotFound
@@ -102,7 +103,7 @@ class GroupWatch:
         """
 
         def look() -> str:
-            now = self._look(loading=False)
+            now = self._look("ask")
             self.observations.append(now)
             watch.line(_line(now))
             whole = len(now.ready) == len(now.members) == self.settings.min_size
@@ -143,7 +144,7 @@ class GroupWatch:
 
         def look() -> str:
             nonlocal said
-            now = self._look(loading=direction == "up")
+            now = self._look("load" if direction == "up" else "leave")
             self.observations.append(now)
             self._read_events()
             text = _line(now)
@@ -192,13 +193,20 @@ class GroupWatch:
 
     # -- one look
 
-    def _look(self, loading: bool) -> Observation:
+    def _look(self, members: Literal["ask", "load", "leave"]) -> Observation:
+        """Look at everything once.
+
+        Args:
+            members: Whether the members are asked for their load, get theirs first, or are left in peace: those that are
+                being removed do not answer any more.
+        """
         group = read_group(self.cloud, self.settings.stack, self.settings.group)
         alarms = self._alarm_states()
         servers = {one.server.id: one.server for one in group.members if one.server is not None}
         self._servers = servers
         measures = {id_: self._newest(id_) for id_, server in servers.items() if server.status == "ACTIVE"}
-        loads = self._loads([one for one in servers.values() if one.status == "ACTIVE"], loading)
+        active = [one for one in servers.values() if one.status == "ACTIVE" and members != "leave"]
+        loads = self._loads(active, loading=members == "load")
         newest = [one.at for one in measures.values() if one is not None]
         return Observation(
             at=_now(),

@@ -33,7 +33,7 @@ class WebWatch(GroupWatch):
         """Load every member, add one by the webhook, and watch the alarm add the others."""
         self._wait_idle()
         self.load_on = datetime.now(UTC)
-        self.observations.append(self._look(loading=True))
+        self.observations.append(self._look("load"))
         self.post("up", watch)
         self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
         self._see_turns()

@@ -30,6 +30,8 @@ from blocks.remote.secrets import mask
 
 # Seconds between keep-alives: a peer that lost power is noticed, and firewalls keep the connection.
 _KEEPALIVE_S = 15
+# A host that has vanished does not say so. paramiko would wait an hour for it to take the next command.
+_CHANNEL_S = 30.0
 # The host's own `timeout` should speak first; ours is for the host that no longer answers.
 _GRACE_S = 10.0
 
@@ -275,6 +277,7 @@ def _arguments(access: Access) -> dict[str, object]:
         "look_for_keys": False,
         "banner_timeout": access.connect_timeout_s,
         "auth_timeout": access.connect_timeout_s,
+        "channel_timeout": _CHANNEL_S,
     }
 
 

@@ -91,6 +91,13 @@ def test_only_the_sites_key_is_offered(monkeypatch: pytest.MonkeyPatch, access: 
     assert arguments["key_filename"] in (str(access.key), [str(access.key)])
 
 
+def test_a_host_that_has_vanished_is_not_waited_for_by_the_hour(
+    monkeypatch: pytest.MonkeyPatch, access: Access
+) -> None:
+    arguments = connection_of(monkeypatch, access).connect_kwargs
+    assert 0 < arguments["channel_timeout"] <= 60
+
+
 def test_the_operators_own_ssh_configuration_is_not_read(
     monkeypatch: pytest.MonkeyPatch, access: Access, tmp_path: Path
 ) -> None:

@@ -171,6 +171,15 @@ def test_a_group_is_watched_to_its_maximum_and_back(farm: Farm, watch: Watch, sa
     assert any("3 of 3 members ready" in line for line in said)
 
 
+def test_a_member_that_may_be_on_its_way_out_is_left_in_peace(farm: Farm, watch: Watch) -> None:
+    group = watching(farm)
+    group.grow(watch)
+    asked: list[str] = []
+    farm.on = lambda name, command: asked.append(name) or Result("running 0\n", "", 0)  # type: ignore[method-assign, func-returns-value]
+    group.shrink(watch)
+    assert sorted(asked) == ["m0", "m1", "m2"]  # to end their loads, and never again
+
+
 def test_no_load_is_put_on_a_member_twice(farm: Farm, watch: Watch) -> None:
     watching(farm).grow(watch)
     assert [words.count("load") for words in farm.ran.values()] == [1, 1, 1]
@@ -206,7 +215,7 @@ def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monk
     )
     check = Check(job, cast("Members", FarmMembers(farm)))
     check._watch = watching(farm)
-    check._watch._look(loading=True)
+    check._watch._look("load")
     monkeypatch.setattr(GroupWatch, "_hopeless", lambda _: 1 / 0)
     (call,) = check.grow().commands
     with pytest.raises(ZeroDivisionError):
