@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,9 +127,12 @@ class Shell:
                 encoding="utf-8",
                 warn=True,
             )
-            if command.stdin is not None:
-                promise.runner.channel.sendall(command.stdin.encode())
-            promise.runner.channel.shutdown_write()
+            # A command that ends before it has read its input closes the channel under us. That is no broken connection,
+            # which would cost the host's lock: how it ended, the join says; a connection that did break, too.
+            with suppress(OSError):
+                if command.stdin is not None:
+                    promise.runner.channel.sendall(command.stdin.encode())
+                promise.runner.channel.shutdown_write()
             result = promise.join()
         except InvokeTimedOut as error:
             raise self._timed_out(command) from error

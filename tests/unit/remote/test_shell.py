@@ -154,6 +154,7 @@ class Faked:
         sent: What went into standard input.
         inputs_closed: How many inputs were ended.
         meanwhile: Called while a command runs.
+        refuses_input: Whether commands end before they have read it.
     """
 
     def __init__(self, *ends: Ends) -> None:
@@ -162,6 +163,7 @@ class Faked:
         self.lines: list[str] = []
         self.sent = b""
         self.meanwhile: Callable[[], None] = lambda: None
+        self.refuses_input = False
         self.is_connected = False
         self.client = SimpleNamespace(
             set_missing_host_key_policy=lambda policy: None, load_system_host_keys=lambda path: None
@@ -184,6 +186,8 @@ class Faked:
         end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
 
         def sendall(data: bytes) -> None:
+            if self.refuses_input:
+                raise OSError("Socket is closed")
             self.sent += data
 
         def shutdown_write() -> None:
@@ -212,6 +216,16 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
 @pytest.fixture
 def shell(faked: Faked, access: Access) -> Shell:
     return Shell("controller-1", ADDRESS, access)
+
+
+def test_a_command_that_ends_before_it_has_read_its_input_has_not_lost_its_host(faked: Faked, access: Access) -> None:
+    faked.refuses_input = True
+    faked.ends = [Ends(exit_code=1, stderr="can't connect")]
+    shell = Shell("controller-1", "192.0.2.11", access)
+    with pytest.raises(CommandFailed, match="can't connect"):
+        shell.run(command("mysql", stdin="SELECT 1"))
+    assert shell.run(command("mysql", stdin="SELECT 1", ok=(1,))).exit_code == 1
+    assert faked.opened == 1
 
 
 def test_what_is_sent_does_not_wait_for_more(faked: Faked, access: Access) -> None:
