@@ -13,13 +13,13 @@ from prefect import flow
 from pydantic import Field
 
 from tasks.change import Steps
-from tasks.check_job import Check, Intervals, Job, preflight
-from tasks.heat_calls import deploy, remove
+from tasks.deploy.job import Request
+from tasks.heat.calls import deploy, remove
 from tasks.hooks import Closing
-from tasks.members import Members, access
 from tasks.plan import Plan
 from tasks.runbook import runbook
-from tasks.stack_job import Request
+from tasks.scaling.check import Check, Intervals, Job, preflight
+from tasks.scaling.members import Members, access
 
 NAME = "check-autoscaling"
 _TIMEOUT_MIN, _REMOVE_S = 30, 900

@@ -13,14 +13,14 @@ from prefect import flow
 from pydantic import Field
 
 from tasks.change import Steps
-from tasks.check_job import Intervals, Job, preflight
-from tasks.heat_calls import deploy, remove
+from tasks.deploy.job import Request
+from tasks.heat.calls import deploy, remove
 from tasks.hooks import Closing
-from tasks.members import Members, access
 from tasks.plan import Plan
 from tasks.runbook import runbook
-from tasks.stack_job import Request
-from tasks.web_check import WebCheck
+from tasks.scaling.check import Intervals, Job, preflight
+from tasks.scaling.members import Members, access
+from tasks.scaling.web_check import WebCheck
 
 NAME = "check-web-autoscaling"
 _TIMEOUT_MIN, _REMOVE_S = 30, 900

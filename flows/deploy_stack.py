@@ -13,11 +13,11 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from tasks.change import Steps
-from tasks.heat_calls import deploy, show_outputs
+from tasks.deploy.job import Job, Request, preflight
+from tasks.heat.calls import deploy, show_outputs
 from tasks.hooks import Closing
 from tasks.plan import Plan
 from tasks.runbook import runbook
-from tasks.stack_job import Job, Request, preflight
 
 NAME = "deploy-stack"
 _closing = Closing(None)

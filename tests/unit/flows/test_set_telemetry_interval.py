@@ -10,7 +10,7 @@ from blocks.remote.errors import Refused
 from flows.set_telemetry_interval import procedure
 from tasks.plan import Plan
 from tasks.runbook import Runbook
-from tasks.telemetry_job import Job, preflight
+from tasks.telemetry.job import Job, preflight
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.samples import HOSTS, SITE, journal

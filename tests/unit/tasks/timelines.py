@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.thresholds import Timing
-from tasks.timeline import ALARM, OK, Event, Levels, Member, Observation, Timeline
+from tasks.scaling.timeline import ALARM, OK, Event, Levels, Member, Observation, Timeline
+from tasks.telemetry.thresholds import Timing
 
 START = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
 TIMING = Timing(5, 5, 2, 5, 1, 10)

@@ -1,0 +1,1 @@
+"""What a stack is deployed from, and everything in the cloud that speaks against it."""

@@ -1,0 +1,1 @@
+"""Heat: its templates, its stacks, and what happens in them."""

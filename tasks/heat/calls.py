@@ -1,0 +1,82 @@
+"""Stacks as steps of a runbook: what `tasks.heat.stacks` does, as changes of a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect.artifacts import create_table_artifact
+
+from blocks.remote.cloud import Cloud
+from tasks.change import Call, Change, Watch
+from tasks.heat.outputs import read_outputs
+from tasks.heat.source import StackSource
+from tasks.heat.stack import TAG, find_stack
+from tasks.heat.stacks import StackPlan, delete_stack, deploy_stack
+from tasks.journal import Outcome
+
+_OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
+
+
+def deploy(
+    name: str, source: StackSource, plan: StackPlan, timeout_min: int, keep_failed: bool, tags: Sequence[str] = (TAG,)
+) -> Change[Cloud]:
+    """Bring a stack to what its template says.
+
+    Args:
+        name: The stack's name.
+        source: What it is made from.
+        plan: What preflight foresaw; for the plan.
+        timeout_min: Minutes until Heat gives up.
+        keep_failed: Whether a stack whose creation failed stays for a look.
+        tags: Put on the stack.
+    """
+
+    def do(cloud: Cloud, watch: Watch) -> Outcome:
+        deployed = deploy_stack(
+            cloud,
+            name,
+            source,
+            timeout_min=timeout_min,
+            tags=tags,
+            keep_failed=keep_failed,
+            on_line=watch.line,
+            on_progress=watch.progress,
+        )
+        watch.line(f"{name}: {deployed.outcome}")
+        return _OUTCOMES[deployed.outcome]
+
+    shown = "\n".join([f"openstack stack {plan.action} {name}", *(f"  {line}" for line in plan.lines)])
+    return Change((Call(shown, do),))
+
+
+def show_outputs(name: str) -> Change[Cloud]:
+    """Make an artifact of a stack's outputs; webhook addresses are masked, since whoever has one may use it."""
+
+    def do(cloud: Cloud, watch: Watch) -> Outcome:
+        stack = find_stack(cloud, name)
+        outputs = read_outputs(cloud, stack) if stack else {}
+        rows = [{"output": one.key, "value": one.shown, "description": one.description} for one in outputs.values()]
+        for row in rows:
+            watch.line(f"{row['output']} = {row['value']}")
+        create_table_artifact(rows, key=f"outputs-{name.lower().replace('_', '-').replace('.', '-')}", description=name)
+        return "done"
+
+    return Change((Call(f"openstack stack output show --all {name}", do),))
+
+
+def remove(name: str, within_s: float) -> Change[Cloud]:
+    """Delete a stack and wait until it is gone.
+
+    Args:
+        name: The stack's name.
+        within_s: Seconds until it must be gone, for each of two attempts.
+    """
+
+    def do(cloud: Cloud, watch: Watch) -> Outcome:
+        stack = find_stack(cloud, name)
+        if stack is None:
+            return "already"
+        did = delete_stack(cloud, stack, within_s=within_s, on_line=watch.line, on_progress=watch.progress)
+        return "done" if did == "deleted" else "already"
+
+    return Change((Call(f"openstack stack delete --yes --wait {name}", do),))

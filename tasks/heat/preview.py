@@ -1,0 +1,96 @@
+"""What Heat says beforehand: whether it will have a template, and what would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from blocks.remote.cloud import Cloud
+from tasks.heat.source import StackSource
+from tasks.heat.stack import Stack
+
+_KINDS = ("added", "updated", "replaced", "deleted")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an operation would change.
+
+    Attributes:
+        by_kind: `added`, `updated`, `replaced`, `deleted` → resources as `name (type)`. Every nested stack counts as
+            updated: Heat can't say less.
+    """
+
+    by_kind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> list[str]:
+        """One line a kind, the destructive ones last; none where nothing changes."""
+        return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _KINDS if self.by_kind.get(kind)]
+
+
+def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
+    """Let Heat check a template.
+
+    Returns:
+        The parameters that have neither a value nor a default.
+
+    Raises:
+        RequestRejected: Heat will not have it, and says why.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    answer = cloud.tell("validate the template", "orchestration", "POST", "/validate", source.body)
+    given = {**(source.environment.get("parameter_defaults") or {}), **(source.environment.get("parameters") or {})}
+    wanted = answer.get("Parameters") or {}
+    return sorted(name for name, said in wanted.items() if "Default" not in said and name not in given)
+
+
+def preview_create(cloud: Cloud, name: str, source: StackSource) -> Changes:
+    """Let Heat say what a new stack would have in it.
+
+    Raises:
+        RequestRejected: Heat will not have it, and says why.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    body = source.body | {"stack_name": name}
+    answer = cloud.tell(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
+    return Changes({"added": tuple(_named(one) for one in _flat(answer["stack"]["resources"]))})
+
+
+def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
+    """Let Heat say what an update would change.
+
+    Not by openstacksdk's `update_stack(preview=True)`: in 4.22.0 that passes the flag as another argument, and updates.
+
+    Raises:
+        RequestRejected: Heat will not have it, and says why.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    what = f"preview the update of stack {stack.name}"
+    # Without show_nested, which a Heat of Zed answers with a bare 400.
+    answer = cloud.tell(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
+    return Changes({kind: tuple(_named(one) for one in answer.get(kind) or ()) for kind in _KINDS})
+
+
+def offered_types(cloud: Cloud) -> frozenset[str]:
+    """List the resource types that Heat offers here; hidden ones are not among them, though Heat takes them.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    listed = cloud.ask("list the resource types", "orchestration", "/resource_types")["resource_types"]
+    return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
+
+
+def _flat(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
+    """A preview's resources; a nested stack is a list within the list."""
+    for one in resources:
+        if isinstance(one, list):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _named(body: Mapping[str, Any]) -> str:
+    return f"{body['resource_name']} ({body['resource_type']})"

@@ -1,0 +1,245 @@
+"""Stacks of Heat: created, updated or left alone, followed while they change, removed.
+
+Every function looks at what is there first. A run that was killed in the middle of an operation is taken up where Heat
+is: the next run waits for the end of that operation, and only then asks what is still to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Literal
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import Conflict
+from blocks.remote.waiting import wait_until
+from tasks.heat.events import Follower, last_operation, newest_event, read_events
+from tasks.heat.failure import StackFailed, read_failure
+from tasks.heat.preview import Changes, preview_create, preview_update
+from tasks.heat.source import StackSource
+from tasks.heat.stack import TAG, Stack, find_stack, read_stack
+
+# Three calls a look: less than one a second. The first looks come sooner, and ask for the stack's state alone.
+_EVERY_S = 4.0
+# Heat ends an operation by its own timeout; ours is for a Heat that no longer answers.
+_GRACE_S = 90.0
+
+OnLine = Callable[[str], None]
+OnProgress = Callable[[float], None]
+
+
+def _nobody(_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What deploying a stack would do.
+
+    Attributes:
+        action: `create`, `update`, `nothing`, or `wait` for an operation that is under way.
+        stack: The stack as it is; None where there is none.
+        changes: What Heat foresees.
+    """
+
+    action: Literal["create", "update", "nothing", "wait"]
+    stack: Stack | None
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def lines(self) -> list[str]:
+        """The plan for an operator."""
+        if self.action == "wait" and self.stack is not None:
+            return [f"{self.stack.name} is {self.stack.status}: wait for its end, then look again"]
+        return ["nothing to do: Heat holds just this template"] if self.action == "nothing" else self.changes.lines
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack that stands.
+
+    Attributes:
+        outcome: `created`, `updated`, `already` so, or `attached` to an operation that an earlier run began.
+        stack: The stack.
+    """
+
+    outcome: Literal["created", "updated", "already", "attached"]
+    stack: Stack
+
+
+def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
+    """Say what `deploy_stack` would do, without changing anything.
+
+    Raises:
+        Conflict: The stack is half deleted.
+        RequestRejected: Heat will not have the template.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    stack = find_stack(cloud, name)
+    if stack is None:
+        return StackPlan("create", None, preview_create(cloud, name, source))
+    if stack.busy:
+        return StackPlan("wait", stack)
+    if stack.status == "DELETE_FAILED":
+        hint = f"delete it (`openstack stack delete {name}`), then start the runbook again"
+        raise Conflict(cloud.name, f"stack {name} is half deleted: {stack.reason}", hint)
+    if stack.complete and _holds(cloud, stack, source):
+        return StackPlan("nothing", stack)
+    return StackPlan("update", stack, preview_update(cloud, stack, source))
+
+
+def _holds(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
+    """Compare with what Heat holds; its preview would call every nested stack updated, changed or not."""
+    held = [
+        cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
+        for part in ("template", "environment", "files")
+    ]
+    return source.same_as(*held)
+
+
+def deploy_stack(
+    cloud: Cloud,
+    name: str,
+    source: StackSource,
+    *,
+    timeout_min: int = 30,
+    tags: Sequence[str] = (TAG,),
+    keep_failed: bool = True,
+    on_line: OnLine = _nobody,
+    on_progress: OnProgress = _nobody,
+) -> Deployed:
+    """Bring a stack to what a template says, and wait for it.
+
+    Args:
+        cloud: Where.
+        name: The stack's name.
+        source: What it is made from.
+        timeout_min: Minutes until Heat gives up; asked again a little later, a Heat that is silent is given up too.
+        tags: Put on the stack, so that it can be found if this run dies.
+        keep_failed: Whether a stack whose *creation* failed stays for a look. One that stood before is never removed.
+        on_line: Gets each event as it happens, also those of nested stacks, without secrets.
+        on_progress: Gets the percentage of resources that are complete, nested ones included.
+
+    Raises:
+        StackFailed: With the deepest resource that failed.
+        WaitExpired: Heat never came to an end.
+        CloudError, Stopped: As `plan_stack`; Heat goes on with what it began, and the next run attaches to it.
+    """
+    within_s = timeout_min * 60 + _GRACE_S
+    plan, attached = plan_stack(cloud, name, source), False
+    while plan.action == "wait" and plan.stack is not None:
+        on_line(f"attached: {plan.stack.name} is {plan.stack.status}")
+        before = _before_operation(cloud, plan.stack)
+        ended = _follow(cloud, plan.stack, within_s, on_line, on_progress, before)
+        _end_well(cloud, ended, keep_failed, on_line)
+        attached = not plan.stack.status.startswith("DELETE")
+        plan = plan_stack(cloud, name, source)
+    if plan.action == "nothing" and plan.stack is not None:
+        return Deployed("attached" if attached else "already", plan.stack)
+    body = source.body | {"timeout_mins": timeout_min, "disable_rollback": True, "tags": ",".join(tags)}
+    if plan.stack is None:
+        stack, seen = _create(cloud, name, body), ""
+    else:
+        seen = newest_event(cloud, plan.stack)  # what is older was told by earlier runs
+        stack = _update(cloud, plan.stack, body)
+    stack = _follow(cloud, stack, within_s, on_line, on_progress, seen)
+    _end_well(cloud, stack, keep_failed, on_line)
+    return Deployed("created" if plan.stack is None else "updated", stack)
+
+
+def _create(cloud: Cloud, name: str, body: dict[str, Any]) -> Stack:
+    answer = cloud.tell(f"create stack {name}", "orchestration", "POST", "/stacks", body | {"stack_name": name})
+    return Stack(name, answer["stack"]["id"], "CREATE_IN_PROGRESS")
+
+
+def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
+    cloud.tell(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
+    return Stack(stack.name, stack.id, "UPDATE_IN_PROGRESS")
+
+
+def _before_operation(cloud: Cloud, stack: Stack) -> str:
+    """The event before the operation that is under way."""
+    events = read_events(cloud, stack)
+    older = len(events) - len(last_operation(events, stack))
+    return events[older - 1].id if older else ""
+
+
+def _follow(cloud: Cloud, stack: Stack, within_s: float, on_line: OnLine, on_progress: OnProgress, after: str) -> Stack:
+    """Wait until an operation ends, telling what happens after an event."""
+    follower = Follower(cloud, stack, on_line, on_progress, after)
+    now, due = stack, 0.0
+
+    def look() -> str:
+        nonlocal now, due
+        now = read_stack(cloud, stack)
+        if not now.gone and (not now.busy or monotonic() >= due):
+            follower.look(deleting=now.status.startswith("DELETE"))
+            due = monotonic() + _EVERY_S / 2
+        return now.status
+
+    wait_until(
+        cloud.name,
+        f"stack {stack.name}",
+        "complete or failed",
+        look,
+        within_s,
+        every_s=_EVERY_S,
+        satisfied=lambda status: not status.endswith("_IN_PROGRESS"),
+        hint="see the log of heat-engine; Heat goes on, and this runbook started again attaches to it",
+    )
+    if now.complete or now.gone:
+        follower.tell(100.0)
+    return now
+
+
+def _end_well(cloud: Cloud, stack: Stack, keep_failed: bool, on_line: OnLine) -> None:
+    """Raise the reason where an operation failed, and remove the stack if it was never whole and nobody wants it."""
+    if stack.complete or stack.gone:
+        return
+    failure = read_failure(cloud, stack)
+    if keep_failed or not stack.status.startswith("CREATE"):
+        raise StackFailed(
+            cloud.name, stack, failure, f"the stack is kept: `openstack stack failures list {stack.name}`"
+        )
+    on_line(f"{stack.name} failed and is removed: {failure}")
+    delete_stack(cloud, stack, on_line=on_line)
+    raise StackFailed(cloud.name, stack, failure, "the stack was removed, as asked")
+
+
+def delete_stack(
+    cloud: Cloud,
+    stack: Stack,
+    *,
+    within_s: float = 900.0,
+    on_line: OnLine = _nobody,
+    on_progress: OnProgress = _nobody,
+) -> Literal["deleted", "already"]:
+    """Delete a stack and wait until it is gone; a deletion that failed is tried once more, which Heat often needs.
+
+    Args:
+        cloud: Where.
+        stack: Found by `find_stack` or `find_left`.
+        within_s: Seconds until it must be gone, for each of the two attempts.
+        on_line: Gets each event.
+        on_progress: Gets the percentage of resources that are gone.
+
+    Raises:
+        StackFailed: With the deepest resource that can't be deleted.
+        WaitExpired: It never ended.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    now = read_stack(cloud, stack)
+    if now.gone:
+        return "already"
+    for _ in range(2):
+        if now.status == "DELETE_IN_PROGRESS":
+            seen = _before_operation(cloud, now)
+        else:
+            seen = newest_event(cloud, now)
+            cloud.tell(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
+        now = _follow(cloud, Stack(now.name, now.id, "DELETE_IN_PROGRESS"), within_s, on_line, on_progress, seen)
+        if now.gone:
+            return "deleted"
+        on_line(f"{stack.name} is {now.status}: {now.reason}")
+    raise StackFailed(cloud.name, now, read_failure(cloud, now), "remove what stands in its way, then delete it again")

@@ -1,0 +1,245 @@
+"""A scaling group as it stands: its members, its alarms, what made it grow or shrink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import NotFound
+from tasks.heat.events import Event, read_events
+from tasks.heat.stack import Resource, Stack, parse_time, read_resources
+from tasks.telemetry.alarms import Alarm, read_alarms
+
+_SERVER = "OS::Nova::Server"
+_ALARMS = ("OS::Aodh::", "OS::Ceilometer::")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of Nova.
+
+    Attributes:
+        id: Its UUID.
+        name: Its name.
+        status: `BUILD`, `ACTIVE`, `ERROR`, …
+        fixed: Addresses in its networks.
+        floating: Floating addresses.
+        fault: Why it is in ERROR.
+    """
+
+    id: str
+    name: str
+    status: str
+    fixed: tuple[str, ...]
+    floating: tuple[str, ...]
+    fault: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it is reached from outside: its floating address, else the fixed one; empty while it has none."""
+        return next(iter((*self.floating, *self.fixed)), "")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a group.
+
+    Attributes:
+        name: Heat's name for it within the group.
+        status: Of Heat's resource: a member counts from `CREATE_IN_PROGRESS` on.
+        server: Its server; None until Nova has it, or once it is gone.
+    """
+
+    name: str
+    status: str
+    server: Server | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether Heat has finished it and Nova runs it."""
+        running = self.server is not None and self.server.status == "ACTIVE"
+        return running and self.status.endswith("_COMPLETE") and not self.status.startswith("DELETE")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A scaling group.
+
+    Attributes:
+        name: Of its resource.
+        stack: `name/id` of the stack that holds the members.
+        members: In the order of Heat's listing; those being deleted are still among them.
+    """
+
+    name: str
+    stack: str
+    members: tuple[Member, ...]
+
+    @property
+    def size(self) -> int:
+        """How many members there are, being made or ready; those on their way out do not count."""
+        return sum(not one.status.startswith("DELETE") for one in self.members)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Why a group would do nothing about a signal: Heat drops it, answers 200, and leaves no event.
+
+    Attributes:
+        scaling: Whether it is at work on an earlier signal.
+        cooldown_ends: Until when it does nothing; None where it never scaled.
+        last: What it did last (`change_in_capacity : 1`).
+    """
+
+    scaling: bool
+    cooldown_ends: datetime | None
+    last: str
+
+
+@dataclass(frozen=True)
+class ScalingEvent:
+    """Something that a group did, or was told to do.
+
+    Attributes:
+        at: When, to the second.
+        kind: `signal` to a policy (one that came within the cooldown leaves no event), or what became of a member.
+        name: The policy or the member.
+        reason: Heat's words: for a signal the alarm's state and why, or that it came without details.
+    """
+
+    at: datetime
+    kind: Literal["signal", "added", "removed", "failed"]
+    name: str
+    reason: str
+
+    @property
+    def by_alarm(self) -> bool:
+        """Whether an alarm gave the signal, and not somebody with the webhook's address."""
+        return self.kind == "signal" and self.reason.startswith("alarm state changed")
+
+
+def parse_server(body: Mapping[str, Any]) -> Server:
+    """Read a server as Nova lists it in detail."""
+    addresses = [one for network in (body.get("addresses") or {}).values() for one in network]
+
+    def of(kind: str) -> tuple[str, ...]:
+        return tuple(one["addr"] for one in addresses if one.get("OS-EXT-IPS:type", "fixed") == kind)
+
+    fault = (body.get("fault") or {}).get("message") or ""
+    return Server(body["id"], body["name"], body["status"], of("fixed"), of("floating"), fault)
+
+
+def read_servers(cloud: Cloud, ids: Iterable[str]) -> dict[str, Server]:
+    """Read servers by their ids, in one call; those that Nova no longer has are left out.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    with cloud.asking("list the servers") as sdk:
+        listed = [one.to_dict(original_names=True, computed=False) for one in sdk.compute.servers()]
+    return {one["id"]: parse_server(one) for one in listed if one["id"] in wanted}
+
+
+def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource] | None = None) -> Group:
+    """Read a group and its members' servers: two calls.
+
+    Args:
+        cloud: Where.
+        stack: The stack that has the group.
+        name: The group's resource.
+        resources: Those of the stack, where they have just been read.
+
+    Raises:
+        NotFound: The stack has no such group.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    listed = read_resources(cloud, stack) if resources is None else resources
+    group = _find(cloud, stack, name, listed)
+    members = [one for one in listed if one.stack == group.nested and group.nested]
+    ids = {member.name: _server_of(member, listed) for member in members}
+    servers = read_servers(cloud, filter(None, ids.values()))
+    return Group(name, group.nested, tuple(Member(one.name, one.status, servers.get(ids[one.name])) for one in members))
+
+
+def _find(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) -> Resource:
+    own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
+    for one in own:
+        if one.name == name:
+            return one
+    names = ", ".join(f"{one.name} ({one.type})" for one in own) or "none"
+    raise NotFound(cloud.name, f"stack {stack.name} has no group {name!r}; its resources are {names}")
+
+
+def _server_of(member: Resource, resources: Sequence[Resource]) -> str:
+    """The id of a member's server: the member itself, or somewhere within its nested stack."""
+    return next((one.physical_id for one in _within(member, resources) if one.type == _SERVER), "")
+
+
+def _within(one: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
+    yield one
+    if one.nested:
+        for inner in resources:
+            if inner.stack == one.nested:
+                yield from _within(inner, resources)
+
+
+def parse_activity(metadata: Mapping[str, Any]) -> Activity:
+    """Read what Heat notes on a group (heat/scaling/cooldown.py)."""
+    ends, last = next(iter((metadata.get("cooldown_end") or {}).items()), ("", ""))
+    return Activity(bool(metadata.get("scaling_in_progress")), parse_time(ends) if ends else None, last)
+
+
+def read_activity(cloud: Cloud, stack: Stack, name: str) -> Activity:
+    """Read whether a group is at work or in its cooldown.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    path = f"{stack.path}/resources/{name}/metadata"
+    return parse_activity(cloud.ask(f"read the state of group {name}", "orchestration", path)["metadata"])
+
+
+def read_group_alarms(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | None = None) -> dict[str, Alarm]:
+    """Read the alarms that a stack made, by the names of their resources.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    listed = read_resources(cloud, stack) if resources is None else resources
+    names = {one.physical_id: one.name for one in listed if one.type.startswith(_ALARMS) and one.physical_id}
+    return {names[alarm.id]: alarm for alarm in read_alarms(cloud, names)}
+
+
+def read_scaling(cloud: Cloud, stack: Stack, group: Group, after: str = "") -> list[ScalingEvent]:
+    """Read what a group did and was told to do, the oldest first.
+
+    Args:
+        cloud: Where.
+        stack: The stack that has the group.
+        group: The group.
+        after: Id of the last event of Heat that is known.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    return list(scaling_events(read_events(cloud, stack, after), group))
+
+
+def scaling_events(events: Iterable[Event], group: Group) -> Iterator[ScalingEvent]:
+    """Pick from a stack's events those of scaling."""
+    for event in events:
+        member = f"{event.stack}/{event.stack_id}" == group.stack and event.resource != event.stack
+        if event.status.startswith("SIGNAL_"):
+            yield ScalingEvent(event.at, "signal", event.resource, event.reason)
+        elif member and event.status.endswith("_FAILED"):
+            yield ScalingEvent(event.at, "failed", event.resource, event.reason)
+        elif member and event.status in {"CREATE_COMPLETE", "DELETE_COMPLETE"}:
+            yield ScalingEvent(
+                event.at, "added" if event.status == "CREATE_COMPLETE" else "removed", event.resource, event.reason
+            )

@@ -1,0 +1,146 @@
+"""Rules on the group itself: its size, its alarms, its policies.
+
+Each is a pure function from a timeline to findings, and its docstring says exactly when it finds something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tasks.scaling.findings import Finding, Kind
+from tasks.scaling.timeline import ALARM, ALARM_OF, DIRECTIONS, Observation, Timeline, transitions
+
+
+def size(timeline: Timeline) -> Iterator[Finding]:
+    """Found at the first observation with more members than `max_size`, not counting those in ERROR, or fewer than `min_size`."""
+    for one in timeline.observations:
+        if one.size > timeline.max_size:
+            yield Finding(Kind.TOO_MANY, f"{one.size} members where {timeline.max_size} are the most", one.at)
+            break
+    for one in timeline.observations:
+        if len(one.members) < timeline.min_size:
+            yield Finding(Kind.TOO_FEW, f"{len(one.members)} members where {timeline.min_size} are the fewest", one.at)
+            break
+
+
+def reason(timeline: Timeline) -> Iterator[Finding]:
+    """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not seen in alarm before.
+
+    "Before" is what the step may have taken and two evaluations, reaching back to the observation before that; where nothing
+    was observed by then, only Heat's words count. What the runbook's own call to the webhook did is not judged.
+    """
+    for event in timeline.events:
+        if event.ours:
+            continue
+        name = ALARM_OF[event.direction]
+        said = re.search(r"alarm state changed (?:from .+? )?to ([a-z ]+)", event.reason)
+        if not said or said[1].strip() != ALARM:
+            what = f"and Heat names no alarm that asked for it: {event.reason or 'no reason'}"
+            yield Finding(Kind.WRONG_REASON, f"scaled {event.direction}, {what}", event.at)
+        elif not _was_up(timeline, name, event.at):
+            what = f"while the {name} alarm was not seen in alarm: {event.reason}"
+            yield Finding(Kind.WRONG_REASON, f"scaled {event.direction} {what}", event.at)
+
+
+def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
+    begin = at - timedelta(seconds=timeline.settle_s + 2 * timeline.timing.evaluation_s)
+    earlier = [one for one in timeline.observations if one.at <= at]
+    before = [one for one in earlier if one.at < begin][-1:]
+    near = [*before, *(one for one in earlier if one.at >= begin)]
+    return not near or any(one.alarms.get(name) == ALARM for one in near)
+
+
+def threshold(timeline: Timeline) -> Iterator[Finding]:
+    """Found where an alarm's threshold is off what percent, vCPUs and interval give by more than one in a hundred."""
+    for name in ("high", "low"):
+        wanted, found = getattr(timeline.wanted, name), getattr(timeline.found, name)
+        if abs(found - wanted) > wanted / 100:
+            yield Finding(
+                Kind.THRESHOLD,
+                f"the {name} alarm compares with {found:g} instead of {wanted:g}, {found / wanted:.2g} times as much",
+            )
+
+
+def refused(timeline: Timeline) -> Iterator[Finding]:
+    """Found at the first call of each webhook that was answered with an error."""
+    told = set()
+    for call in timeline.calls:
+        if call.status >= 400 and call.direction not in told:
+            told.add(call.direction)
+            why = (
+                ": Keystone lets nobody anonymous check a signature (/v3/ec2tokens), and Heat's [ec2authtoken] has no "
+                "credentials, or is too old to use them"
+                if call.status == 403
+                else ""
+            )
+            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} answered {call.status}{why}", call.at)
+
+
+def signal(timeline: Timeline) -> Iterator[Finding]:
+    """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
+
+    That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
+    longer than cooldown, two evaluations and what a step may take.
+    """
+    timing = timeline.timing
+    patience = timing.cooldown_s + 2 * timing.evaluation_s + timeline.settle_s
+    for direction in DIRECTIONS:
+        since: Observation | None = None
+        for one in timeline.phase(direction):
+            room = one.size < timeline.max_size if direction == "up" else one.size > timeline.min_size
+            up = one.alarms.get(ALARM_OF[direction]) == ALARM
+            if not (up and room) or (since and one.size != since.size):
+                since = None
+            if since is None and up and room:
+                since = one
+            if since is None:
+                continue
+            acted = any(event.direction == direction and since.at <= event.at <= one.at for event in timeline.events)
+            if not acted and (one.at - since.at).total_seconds() > patience:
+                yield Finding(
+                    Kind.SIGNAL_LOST,
+                    f"the {ALARM_OF[direction]} alarm was up for {(one.at - since.at).total_seconds():.0f} s and the group "
+                    "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
+                    "aodh-notifier's for the answer that it got)",
+                    since.at,
+                )
+                break
+
+
+def flapping(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the phase's alarm comes up twice within one size, or the opposite one comes up after it.
+
+    When the size changes an alarm may go and come again: the mean is over other members.
+    """
+    for direction in DIRECTIONS:
+        own = ALARM_OF[direction]
+        while_ = "the members are under load" if direction == "up" else "the members are idle"
+        comes, been_up = 0, False
+        for before, one in pairwise(timeline.phase(direction)):
+            came = {name for name in one.alarms if one.alarms[name] == ALARM != before.alarms.get(name)}
+            if been_up and came - {own}:
+                yield Finding(Kind.FLAPPING, f"the {', '.join(came - {own})} alarm came up while {while_}", one.at)
+                break
+            comes = (comes if one.size == before.size else 0) + (own in came)
+            if comes > 1:
+                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", one.at)
+                break
+            been_up = been_up or one.alarms.get(own) == ALARM
+
+
+def late(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each transition that took longer than its bound."""
+    for direction in DIRECTIONS:
+        for change in transitions(timeline, direction):
+            if change.after_s > change.latest_s:
+                yield Finding(Kind.LATE, str(change), change.at)
+
+
+def full(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the group was at its `max_size` when the load began."""
+    first = next(iter(timeline.phase("up")), None)
+    if first is not None and first.size >= timeline.max_size:
+        yield Finding(Kind.ALREADY_FULL, f"the group had {first.size} members before there was any load", first.at)

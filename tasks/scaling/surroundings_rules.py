@@ -1,0 +1,200 @@
+"""Rules on what surrounds the group: its members, their load, and the telemetry between them and the alarms.
+
+Each is a pure function from a timeline to findings, and its docstring says exactly when it finds something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+from tasks.scaling.findings import Finding, Kind
+from tasks.scaling.timeline import ALARM, NO_DATA, Member, Observation, Timeline
+
+
+def error(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there."""
+    told: set[str] = set()
+    for number, one in enumerate(timeline.observations):
+        for member in one.members:
+            if member.status != "ERROR" or member.id in told:
+                continue
+            told.add(member.id)
+            known = {seen.id for earlier in timeline.observations[: number + 1] for seen in earlier.members}
+            later = [{seen.id for seen in after.members} for after in timeline.observations[number + 1 :]]
+            replaced = next((ids - known for ids in later if member.id not in ids and ids - known), None)
+            after = f"; Heat put {', '.join(sorted(replaced))} in its place and said nothing" if replaced else ""
+            yield Finding(
+                Kind.MEMBER_ERROR,
+                f"server {member.id} went to ERROR{after} (see `openstack server show`, fault)",
+                one.at,
+            )
+
+
+def unreachable(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each member that was active and out of reach, without a break, longer than a step may take."""
+    for id_ in _ids(timeline):
+        found = _lasting(timeline, id_, lambda member: member.status == "ACTIVE" and member.unreachable != "")
+        if found:
+            since, last = found
+            yield Finding(Kind.UNREACHABLE, f"member {id_}: {last.unreachable}", since.at)
+
+
+def load(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each member whose load became less while there should be load, or was too small longer than a step may take.
+
+    A member that was not asked, or that has gone, has no load that could die.
+    """
+    for id_ in _ids(timeline):
+        seen = [(one, m.loads) for one, m in _of(id_, timeline.phase("up")) if m.loads is not None]
+        died = next((pair for pair in pairwise(seen) if pair[0][1] > pair[1][1]), None)
+        if died:
+            (_, before), (one, after) = died
+            yield Finding(Kind.LOAD_DIED, f"member {id_}: {after} of {before} loads were left", one.at)
+            continue
+        lacking = _lasting(timeline, id_, lambda m: m.loads is not None and m.loads < timeline.loads, "up")
+        if lacking:
+            since, member = lacking
+            yield Finding(Kind.LOAD_DIED, f"member {id_}: only {member.loads} of {timeline.loads} loads ran", since.at)
+
+
+def busy(timeline: Timeline) -> Iterator[Finding]:
+    """Found where all members were fully loaded, measured, and below the high threshold, longer than an alarm may take.
+
+    AS 1.3.1, Important: "If the CPU usage is not sufficiently high, run the dd command multiple times".
+    """
+    patience = timeline.timing.alarm(timeline.passing("up")).latest_s
+    since: Observation | None = None
+    for one in timeline.phase("up"):
+        loaded = one.size > 0 and all(
+            member.loads is not None and member.loads >= timeline.loads for member in one.members
+        )
+        cpu = one.cpu_percent
+        if not loaded or cpu is None or cpu > timeline.percent.high or silence(timeline, one) is not None:
+            since = None
+            continue
+        since = since or one
+        if (one.at - since.at).total_seconds() > patience:
+            yield Finding(
+                Kind.NOT_BUSY,
+                f"every member carries its load and they use {cpu:.0f} %, below {timeline.percent.high:g} %",
+                since.at,
+            )
+            return
+
+
+def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
+    """Found where measured CPU was above the high threshold, the alarm `ok`, longer than a step may wait for it."""
+    patience = timeline.timing.next(timeline.passing("up")).latest_s
+    since: Observation | None = None
+    for one in timeline.phase("up"):
+        cpu = one.cpu_percent
+        fresh = cpu is not None and cpu > timeline.percent.high and silence(timeline, one) is None
+        if not fresh or one.alarms.get("high") in {ALARM, NO_DATA}:
+            since = None
+            continue
+        since = since or one
+        if (one.at - since.at).total_seconds() > patience:
+            yield Finding(
+                Kind.ALARM_SILENT,
+                f"the members use {cpu:.0f} %, above {timeline.percent.high:g} %, and the high alarm is "
+                f"{one.alarms.get('high')!r}: see whether aodh-evaluator runs, and what it logs of this alarm",
+                since.at,
+            )
+            return
+
+
+def no_data(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each alarm that had no data in every observation of both phases, though new measures came in all of them.
+
+    Not where the granularity or the polling interval explain it.
+    """
+    seen = (*timeline.phase("up"), *timeline.phase("down"))
+    if not seen or any(silence(timeline, one) is not None for one in seen):
+        return
+    if [*coarse(timeline), *granularity(timeline)]:
+        return
+    patience = timeline.timing.alarm(timeline.passing("up")).latest_s
+    if (seen[-1].at - seen[0].at).total_seconds() <= patience:
+        return
+    for name in ("high", "low"):
+        if all(one.alarms.get(name) == NO_DATA for one in seen):
+            yield Finding(
+                Kind.NO_DATA,
+                f"the {name} alarm has insufficient data though the members are measured: see whether they carry the tag of "
+                "its query (metering.server_group), and whether Gnocchi's resource type instance has that attribute",
+                seen[0].at,
+            )
+
+
+def silence(timeline: Timeline, one: Observation) -> float | None:
+    """For how many seconds no new measure has come, if that is longer than telemetry may take; else None."""
+    first = timeline.observations[0].at
+    since = max(one.measured_at, first) if one.measured_at else first
+    seconds = (one.at - since).total_seconds()
+    return seconds if seconds > timeline.timing.silent_after_s() else None
+
+
+def measures(timeline: Timeline) -> Iterator[Finding]:
+    """Found at the first observation with an age of the newest measure that telemetry can't explain (`silence`)."""
+    for one in timeline.observations:
+        seconds = silence(timeline, one)
+        if seconds is None:
+            continue
+        cause = (
+            f"{one.backlog} measures wait for metricd: see whether gnocchi-metricd runs"
+            if one.backlog
+            else "nothing waits for metricd: see whether Ceilometer's polling and notification agents run, and RabbitMQ"
+        )
+        yield Finding(Kind.NO_MEASURES, f"no new measure of any member for {seconds:.0f} s; {cause}", one.at)
+        return
+
+
+def coarse(timeline: Timeline) -> Iterator[Finding]:
+    """Found where CPU is polled less often than the alarm's granularity, as configured or as at least two gaps show."""
+    polling, granularity = timeline.timing.polling_s, timeline.timing.granularity_s
+    if polling > granularity:
+        yield Finding(Kind.TOO_COARSE, f"CPU is polled every {polling:g} s, and the alarm looks at {granularity:g} s")
+        return
+    times = sorted({one.measured_at for one in timeline.observations if one.measured_at})
+    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    if len(gaps) >= 2 and min(gaps) > 1.5 * granularity:
+        yield Finding(Kind.TOO_COARSE, f"measures come every {min(gaps):g} s, and the alarm looks at {granularity:g} s")
+
+
+def granularity(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the members' metric has no archive policy, or one without the alarm's granularity."""
+    offered, wanted = timeline.granularities_s, timeline.timing.granularity_s
+    if offered is None:
+        yield Finding(Kind.NO_GRANULARITY, "Gnocchi has no metric cpu of the members, so no archive policy either")
+    elif offered and wanted not in offered:
+        listed = ", ".join(f"{one} s" for one in offered)
+        yield Finding(
+            Kind.NO_GRANULARITY,
+            f"the alarm looks at {wanted:g} s, and the archive policy of the members' metric keeps {listed}: set another in "
+            "the publisher of Ceilometer's pipeline.yaml (gnocchi://?archive_policy=…)",
+        )
+
+
+def _ids(timeline: Timeline) -> list[str]:
+    return sorted({member.id for one in timeline.observations for member in one.members})
+
+
+def _of(id_: str, seen: Sequence[Observation]) -> list[tuple[Observation, Member]]:
+    return [(one, member) for one in seen for member in one.members if member.id == id_]
+
+
+def _lasting(
+    timeline: Timeline, id_: str, holds: Callable[[Member], bool], within: str = ""
+) -> tuple[Observation, Member] | None:
+    """Where something held for a member, without a break, longer than a step may take: since when, and its last state."""
+    since: Observation | None = None
+    for one, member in _of(id_, timeline.phase("up") if within else timeline.observations):
+        if not holds(member):
+            since = None
+            continue
+        since = since or one
+        if one.at - since.at > timedelta(seconds=timeline.settle_s):
+            return since, member
+    return None

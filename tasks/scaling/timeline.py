@@ -1,0 +1,258 @@
+"""What was seen of a group while it scaled: observations, events, and the transitions between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from tasks.telemetry.thresholds import Bound, Timing
+
+Direction = Literal["up", "down"]
+DIRECTIONS: tuple[Direction, ...] = ("up", "down")
+ALARM_OF: Mapping[Direction, str] = {"up": "high", "down": "low"}
+# Aodh's words.
+ALARM, OK, NO_DATA = "alarm", "ok", "insufficient data"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One server of the group at one moment.
+
+    Attributes:
+        id: Nova's.
+        status: Nova's: BUILD, ACTIVE, ERROR, DELETED…
+        cpu_percent: Of all its vCPUs, from its newest measure; None where there is none yet.
+        loads: How many loads run in it; None where it was not asked.
+        unreachable: Why SSH did not reach it; empty where it did, or was not tried.
+        serves: Whether it has served the page at least once (AS 1.3.1); None where there is no page.
+    """
+
+    id: str
+    status: str
+    cpu_percent: float | None = None
+    loads: int | None = None
+    unreachable: str = ""
+    serves: bool | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The group at one moment.
+
+    Attributes:
+        at: When, aware of its time zone.
+        members: Its servers, gone ones left out.
+        alarms: "high" and "low" → Aodh's state.
+        measured_at: The beginning of the newest granularity that Gnocchi has of any member; None where it has none.
+        backlog: Measures that wait for metricd; None where it was not asked.
+    """
+
+    at: datetime
+    members: tuple[Member, ...]
+    alarms: Mapping[str, str] = field(default_factory=dict)
+    measured_at: datetime | None = None
+    backlog: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many servers the group has, without those in ERROR, which Heat replaces before it goes on."""
+        return sum(member.status not in {"ERROR", "DELETED"} for member in self.members)
+
+    @property
+    def ready(self) -> frozenset[str]:
+        """The servers that count: active, and where there is a page, having served it."""
+        return frozenset(one.id for one in self.members if one.status == "ACTIVE" and one.serves is not False)
+
+    @property
+    def cpu_percent(self) -> float | None:
+        """The mean over the members that have a measure."""
+        known = [member.cpu_percent for member in self.members if member.cpu_percent is not None]
+        return sum(known) / len(known) if known else None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A scaling policy acted: its SIGNAL_COMPLETE among Heat's events, which a signal that is dropped does not leave.
+
+    Attributes:
+        at: When, which is once the step is complete, not when the signal came.
+        direction: Which policy.
+        reason: Heat's words: "alarm state changed from ok to alarm (…)", "No signal details provided".
+        ours: Whether the runbook itself posted to the webhook.
+    """
+
+    at: datetime
+    direction: Direction
+    reason: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """The runbook posted to a webhook.
+
+    Attributes:
+        at: When.
+        direction: Which policy's.
+        status: The HTTP status of the answer.
+    """
+
+    at: datetime
+    direction: Direction
+    status: int
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The two thresholds.
+
+    Attributes:
+        high: Members are added above this.
+        low: Members are removed below this.
+    """
+
+    high: float
+    low: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One check of one group.
+
+    Attributes:
+        min_size: The group's.
+        max_size: The group's.
+        timing: Its intervals.
+        percent: Its thresholds in percent of all vCPUs of a member.
+        wanted: Its thresholds as the alarms should have them, in their own unit (`tasks.telemetry.thresholds`).
+        found: Its thresholds as Aodh (Ceilometer) says that the alarms have them.
+        granularities_s: Those of the archive policy of the members' metric; None where it has none; empty on OSP 8.
+        loads: How many loads each member should carry.
+        load_on: When the first load was started.
+        load_off: When the loads were ended.
+        settle_s: Seconds that one step may take besides: a member until it is active, reached and loaded; or until it is gone.
+        observations: In their order.
+        events: In their order.
+        calls: In their order.
+    """
+
+    min_size: int
+    max_size: int
+    timing: Timing
+    percent: Levels
+    wanted: Levels
+    found: Levels
+    granularities_s: tuple[int, ...] | None
+    loads: int
+    settle_s: float
+    observations: tuple[Observation, ...]
+    load_on: datetime | None = None
+    load_off: datetime | None = None
+    events: tuple[Event, ...] = ()
+    calls: tuple[Call, ...] = ()
+
+    def phase(self, direction: Direction) -> tuple[Observation, ...]:
+        """The observations under load (up), or after it (down)."""
+        if direction == "up":
+            begin, end = self.load_on, self.load_off
+        else:
+            begin, end = self.load_off, None
+        if begin is None:
+            return ()
+        return tuple(one for one in self.observations if begin <= one.at and (end is None or one.at < end))
+
+    def passing(self, direction: Direction) -> float:
+        """The part of an interval after which its mean is across the threshold (`Timing.alarm`)."""
+        return self.percent.high / 100 if direction == "up" else 1 - self.percent.low / 100
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The number of ready members changed between two observations.
+
+    Attributes:
+        at: When the new number was first seen.
+        before: The size before.
+        after: The size after.
+        after_s: Seconds since the change of load, or since the transition before it in the same phase.
+        latest_s: What `after_s` is allowed to be.
+        joined: Servers that were not there before.
+        left: Servers that are not there any more.
+    """
+
+    at: datetime
+    before: int
+    after: int
+    after_s: float
+    latest_s: float
+    joined: frozenset[str]
+    left: frozenset[str]
+
+    def __str__(self) -> str:
+        late = ", late" if self.after_s > self.latest_s else ""
+        return f"{self.before} → {self.after} after {self.after_s:.0f} s (at most {self.latest_s:.0f} s{late})"
+
+
+def transitions(timeline: Timeline, direction: Direction) -> list[Transition]:
+    """The changes of ready members in one phase, each with its time against what the intervals allow."""
+    seen = timeline.phase(direction)
+    begun = timeline.load_on if direction == "up" else timeline.load_off
+    if begun is None:
+        return []
+    before = _last_before(timeline, begun)
+    found: list[Transition] = []
+    for one in seen:
+        if before is not None and len(one.ready) != len(before.ready):
+            found.append(
+                Transition(
+                    at=one.at,
+                    before=len(before.ready),
+                    after=len(one.ready),
+                    after_s=(one.at - (found[-1].at if found else begun)).total_seconds(),
+                    latest_s=_step(timeline, direction, first=not found).latest_s,
+                    joined=one.ready - before.ready,
+                    left=before.ready - one.ready,
+                )
+            )
+        before = one
+    return found
+
+
+def _step(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
+    """When one step may come, after the change of load or after the step before it."""
+    passing, timing = timeline.passing(direction), timeline.timing
+    alarm, following = timing.alarm(passing), timing.next(passing)
+    bound = following
+    if first:
+        # Load may end while the cooldown of the last member to join still runs.
+        bound = alarm if direction == "up" else Bound(alarm.soonest_s, following.latest_s)
+    return bound + Bound(0, timeline.settle_s)
+
+
+def allowed(timeline: Timeline) -> Bound:
+    """What polling, evaluation and cooldown allow for the whole way, from minimum to maximum and back."""
+    total = Bound(0, 0)
+    for direction in DIRECTIONS:
+        for number in range(timeline.max_size - timeline.min_size):
+            total += _step(timeline, direction, first=number == 0)
+    return total
+
+
+def _last_before(timeline: Timeline, begun: datetime) -> Observation | None:
+    """The state that a phase begins with: the last one seen before it, or the first in it."""
+    earlier = [one for one in timeline.observations if one.at < begun]
+    if earlier:
+        return earlier[-1]
+    return timeline.observations[0] if timeline.observations else None
+
+
+def path(timeline: Timeline, direction: Direction) -> list[int]:
+    """The numbers of ready members that one phase went through, the one it began with first."""
+    changes = transitions(timeline, direction)
+    if changes:
+        return [changes[0].before, *(change.after for change in changes)]
+    begun = timeline.load_on if direction == "up" else timeline.load_off
+    first = _last_before(timeline, begun) if begun else None
+    return [len(first.ready)] if first else []

@@ -1,0 +1,74 @@
+"""The check of a web farm: that of a group, seen through its balancer."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+
+import requests
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.errors import Refused
+from blocks.remote.waiting import wait_until
+from tasks.change import Watch
+from tasks.heat.outputs import read_outputs
+from tasks.heat.stack import find_stack
+from tasks.scaling.check import Check, Job, read_subject
+from tasks.scaling.members import Members
+from tasks.scaling.watch import GroupWatch
+from tasks.scaling.web_watch import WebWatch
+from tasks.scaling.website import Visitor
+
+# The output of the document's template that says where the page is (AS 1.3 step 2).
+_OUTPUT = "website_url"
+
+
+class WebCheck(Check):
+    """A check with a visitor, who comes once the page is there and goes at the end.
+
+    Args:
+        job: What is checked.
+        members: Shells on the members.
+    """
+
+    def __init__(self, job: Job, members: Members) -> None:
+        super().__init__(job, members)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> WebCheck:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
+        stack = find_stack(cloud, self._job.stack_name)
+        found = read_outputs(cloud, stack).get(_OUTPUT) if stack else None
+        if found is None or not isinstance(found.value, str):
+            raise Refused(
+                self._job.runbook, [f"stack {self._job.stack_name} has no output {_OUTPUT} with the page's address"]
+            )
+        visitor = Visitor(found.value)
+        wait_until(
+            self._job.cloud.name,
+            f"the page at {found.value}",
+            "served",
+            lambda: _served(visitor),
+            self._job.intervals.settle_s,
+            every_s=2,
+            hint="see whether the members' web server runs, and what the pool says of them",
+        )
+        watch.line(f"{found.value} is served")
+        self._stack.enter_context(visitor)
+        visitor.count()
+        return WebWatch(cloud, *read_subject(cloud, self._job, self._members), visitor=visitor)
+
+
+def _served(visitor: Visitor) -> str:
+    try:
+        visitor.ask()
+    except requests.RequestException as error:
+        return type(error).__name__
+    return "served"

@@ -1,0 +1,90 @@
+"""Watching a web farm: the same as any group, and a visitor at its balancer (AS 1.3.1, 1.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from blocks.remote.waiting import wait_until
+from tasks.change import Watch
+from tasks.scaling import timeline as seen
+from tasks.scaling.findings import Finding, Kind
+from tasks.scaling.group import Server, read_activity
+from tasks.scaling.load import Load
+from tasks.scaling.timeline import Direction
+from tasks.scaling.watch import GroupWatch
+from tasks.scaling.webhook import WebhookRefused, post_webhook
+from tasks.scaling.website import Visitor
+from tasks.telemetry.measures import Measure
+
+
+@dataclass
+class WebWatch(GroupWatch):
+    """One check of one web farm; a member counts once the page has come from it.
+
+    Attributes:
+        visitor: Who asks for the page all the time.
+    """
+
+    visitor: Visitor | None = None
+    _uneven: str = ""
+
+    def grow(self, watch: Watch) -> None:
+        """Load every member, add one by the webhook, and watch the alarm add the others."""
+        self._wait_idle()
+        self.load_on = datetime.now(UTC)
+        self.observations.append(self._look("load"))
+        self.post("up", watch)
+        self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
+        self._see_turns()
+
+    def post(self, direction: Direction, watch: Watch) -> None:
+        """Call a policy's webhook as anybody may who has its address (AS 1.3.1: `curl -X POST`)."""
+        at, status = datetime.now(UTC), 200
+        try:
+            post_webhook(self.cloud, self.settings.policies[direction])
+        except WebhookRefused as refused:
+            status = refused.status or 500
+            watch.line(refused.message)
+        self.calls.append(seen.Call(at, direction, status))
+        watch.line(f"POST to the webhook to scale {direction}: {status}")
+
+    def _wait_idle(self) -> None:
+        """Wait for the end of the cooldown that making the group began: Heat drops what comes in it."""
+
+        def look() -> str:
+            activity = read_activity(self.cloud, self.settings.stack, self.settings.group)
+            resting = activity.cooldown_ends is not None and activity.cooldown_ends > datetime.now(UTC)
+            return "busy" if activity.scaling or resting else "idle"
+
+        within_s = self.settings.cooldown_s + self.settle_s
+        wait_until(self.cloud.name, f"group {self.settings.group}", "idle", look, within_s, every_s=2, steady=True)
+
+    def _see_turns(self) -> None:
+        """Note it where the balancer does not send visitors to every member in its turn."""
+        names = [server.name for server in self._servers.values()]
+        if self.visitor is None or len(self.observations[-1].ready) < len(names):
+            return
+        turns = self.visitor.turns(names, 4 * len(names))
+        if not all(turns.values()):
+            told = ", ".join(f"{name} {count} times" for name, count in turns.items())
+            self._uneven = f"of the last {4 * len(names)} pages came: {told}"
+
+    def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.Member:
+        member = super()._member(server, measure, load)
+        return replace(member, serves=self.visitor.has_seen(server.name)) if self.visitor else member
+
+    def _ours(self, reason: str, direction: Direction) -> bool:
+        """A signal without an alarm's words is what our call to the webhook leaves."""
+        return not reason.startswith("alarm state changed") and any(call.direction == direction for call in self.calls)
+
+    def findings(self) -> list[Finding]:
+        """What the visitor saw."""
+        found = []
+        if self.visitor is not None and self.visitor.losses:
+            first = self.visitor.losses[0]
+            said = f"{len(self.visitor.losses)} of {self.visitor.asked} requests were lost; the first: {first.why}"
+            found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
+        if self._uneven:
+            found.append(Finding(Kind.NOT_IN_TURN, self._uneven))
+        return found

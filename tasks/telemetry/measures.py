@@ -1,0 +1,138 @@
+"""What Gnocchi keeps: archive policies, the instances of a group, their measures.
+
+openstacksdk has no client of it: its REST API is asked as https://gnocchi.osci.io/rest.html describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import NotFound
+from tasks.heat.stack import parse_time
+from tasks.telemetry.thresholds import ArchivePolicy, parse_archive_policy
+
+# The metric behind every CPU alarm since Stein: nanoseconds of CPU since the server began.
+CPU = "cpu"
+RATE = "rate:mean"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One value of a metric.
+
+    Attributes:
+        at: Start of the span that it covers.
+        granularity_s: Seconds of that span.
+        value: For the rate of `cpu`, nanoseconds from one sample to the next.
+    """
+
+    at: datetime
+    granularity_s: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A resource that Gnocchi knows.
+
+    Attributes:
+        id: Of the resource: for an instance the server's.
+        name: Its display name.
+        group: Its `server_group`, from the server's metadata `metering.server_group`.
+        metrics: Name → id.
+        ended: When it was deleted; None while it lives.
+    """
+
+    id: str
+    name: str
+    group: str
+    metrics: Mapping[str, str]
+    ended: datetime | None
+
+
+def parse_measures(body: Iterable[tuple[str, float, float]]) -> list[Measure]:
+    """Read measures, the oldest first."""
+    return [Measure(parse_time(at), float(granularity), float(value)) for at, granularity, value in body]
+
+
+def parse_metered(body: Mapping[str, Any]) -> Metered:
+    """Read a resource of Gnocchi."""
+    ended = body.get("ended_at")
+    return Metered(
+        id=body["id"],
+        name=body.get("display_name") or "",
+        group=body.get("server_group") or "",
+        metrics=body.get("metrics") or {},
+        ended=parse_time(ended) if ended else None,
+    )
+
+
+def read_archive_policies(cloud: Cloud) -> dict[str, ArchivePolicy]:
+    """Read all archive policies, by name.
+
+    Raises:
+        RunbookError: An answer of Gnocchi can't be read.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    listed = cloud.ask("list the archive policies", "metric", "/v1/archive_policy")
+    return {one["name"]: parse_archive_policy(one) for one in listed}
+
+
+def read_metric_policy(cloud: Cloud, server: str, metric: str = CPU) -> ArchivePolicy | None:
+    """Read the archive policy that a server's metric is kept by; None while Gnocchi has no such metric.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    try:
+        body = cloud.ask(f"read metric {metric}", "metric", f"/v1/resource/instance/{server}/metric/{metric}")
+    except NotFound:
+        return None
+    return parse_archive_policy(body["archive_policy"])
+
+
+def read_metered(cloud: Cloud, group: str) -> list[Metered]:
+    """Read the instances whose metadata names a group.
+
+    Args:
+        cloud: Where.
+        group: What the template writes into `metering.server_group`; the stack's id.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    query = {"=": {"server_group": group}}
+    found = cloud.tell("look for the group's instances", "metric", "POST", "/v1/search/resource/instance", query)
+    return [parse_metered(one) for one in found]
+
+
+def read_measures(
+    cloud: Cloud, server: str, granularity_s: float, *, since: datetime | None = None, metric: str = CPU
+) -> list[Measure]:
+    """Read the rate of a server's metric, the oldest value first; none while Gnocchi has no such metric.
+
+    Args:
+        cloud: Where.
+        server: The server's id.
+        granularity_s: Seconds that one value covers; one of its archive policy's.
+        since: Only what is newer.
+        metric: Its name.
+
+    Raises:
+        NotFound: The metric's archive policy has no such granularity, or does not keep the rate.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    query: dict[str, str | float] = {"aggregation": RATE, "granularity": granularity_s}
+    if since is not None:
+        query["start"] = since.isoformat()
+    path = f"/v1/resource/instance/{server}/metric/{metric}/measures"
+    try:
+        return parse_measures(cloud.ask(f"read the measures of {metric}", "metric", path, **query))
+    except NotFound as error:
+        if "aggregation" in error.message.lower():
+            raise
+        return []

@@ -1,0 +1,54 @@
+"""Parameters join the environment, and what Heat holds is recognised however its values travelled."""
+
+import pytest
+
+from tasks.heat.source import StackSource
+from tasks.heat.templates import StackFiles
+
+FILES = StackFiles({"resources": {"a": {"type": "X"}}}, {"parameters": {"size": 1, "key": "k"}}, {"file:///a": "text"})
+
+
+def test_parameters_count_before_those_of_the_environment() -> None:
+    source = StackSource(FILES, {"size": 3})
+    assert source.body["environment"] == {"parameters": {"size": 3, "key": "k"}}
+    assert FILES.environment == {"parameters": {"size": 1, "key": "k"}}  # not written into
+
+
+def test_an_environment_may_be_empty() -> None:
+    assert StackSource(StackFiles({}, {}, {})).body == {"template": {}, "environment": {"parameters": {}}, "files": {}}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"parameters": {"size": "1", "key": "k"}},
+        {"parameters": {"key": "k", "size": 1}, "parameter_defaults": {}, "resource_registry": {"resources": {}}},
+        {
+            "parameters": {"size": 1, "key": "k"},
+            "parameter_defaults": None,
+            "event_sinks": [],
+            "encrypted_param_names": [],
+        },
+        {"parameters": {"size": 1, "key": "k"}, "resource_registry": {"file:///a": "file:///a", "resources": {}}},
+    ],
+)
+def test_what_heat_adds_makes_no_difference(environment: dict[str, object]) -> None:
+    assert StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"parameters": {"size": 1}},
+        {"parameters": {"size": 1, "key": "k", "more": ""}},
+        {"parameters": {"size": 1, "key": "k"}, "resource_registry": {"resources": {"a": {"X": "Y"}}}},
+    ],
+)
+def test_what_an_operator_would_notice_does(environment: dict[str, object]) -> None:
+    assert not StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+
+
+def test_the_order_of_a_list_counts() -> None:
+    one, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
+    assert not StackSource(StackFiles(one, {}, {})).same_as(other, {}, {})

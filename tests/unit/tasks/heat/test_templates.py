@@ -1,0 +1,246 @@
+"""The project's own Heat templates, the choice among them, and loading an operator's."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks.remote.errors import RunbookError
+from tasks.heat.templates import FOLDER, Era, Example, StackFiles, Use, choose, load, types_in, uses_in
+
+TODAY = frozenset(
+    {
+        *("OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server", "OS::Cinder::Volume"),
+        *("OS::Neutron::Port", "OS::Neutron::SecurityGroup", "OS::Neutron::FloatingIP"),
+        *("OS::Aodh::GnocchiAggregationByResourcesAlarm", "OS::Octavia::LoadBalancer", "OS::Octavia::Listener"),
+        *("OS::Octavia::Pool", "OS::Octavia::HealthMonitor", "OS::Octavia::PoolMember"),
+    }
+)
+OSP_8 = frozenset(
+    {
+        *("OS::Heat::AutoScalingGroup", "OS::Heat::ScalingPolicy", "OS::Nova::Server", "OS::Cinder::Volume"),
+        *("OS::Neutron::Port", "OS::Neutron::FloatingIP", "OS::Ceilometer::Alarm", "OS::Neutron::Pool"),
+        *("OS::Neutron::HealthMonitor", "OS::Neutron::LoadBalancer", "OS::Neutron::PoolMember"),
+    }
+)
+ALL = [
+    (Example.CPU_GROUP, TODAY, Era.TODAY),
+    (Example.CPU_GROUP, TODAY - {"OS::Cinder::Volume"}, Era.TODAY),
+    (Example.WEB_FARM, TODAY, Era.TODAY),
+    (Example.CPU_GROUP, OSP_8, Era.OSP_8),
+    (Example.WEB_FARM, OSP_8, Era.OSP_8),
+]
+
+
+def resources(stack: StackFiles, type_: str) -> list[dict[str, Any]]:
+    return [one["properties"] for one in stack.template["resources"].values() if one["type"] == type_]
+
+
+def defaults(stack: StackFiles) -> dict[str, Any]:
+    return {name: one.get("default") for name, one in stack.template["parameters"].items()}
+
+
+@pytest.mark.parametrize(("example", "offered", "era"), ALL)
+def test_the_template_is_chosen_by_what_the_cloud_offers(example: Example, offered: frozenset[str], era: Era) -> None:
+    chosen = choose(example, offered)
+    assert chosen.era is era
+    assert chosen.template.stem == example
+    assert types_in(chosen.load()) <= offered
+
+
+def test_today_s_template_goes_before_osp_8_s() -> None:
+    both = choose(Example.WEB_FARM, TODAY | OSP_8)
+    assert both.era is Era.TODAY
+
+
+def test_a_member_boots_from_a_volume_where_there_are_volumes() -> None:
+    assert "OS::Cinder::Volume" in types_in(choose(Example.CPU_GROUP, TODAY).load())
+    assert "OS::Cinder::Volume" not in types_in(choose(Example.CPU_GROUP, TODAY - {"OS::Cinder::Volume"}).load())
+
+
+def test_a_floating_address_is_not_needed_where_members_are_reached_without() -> None:
+    assert choose(Example.WEB_FARM, TODAY - {"OS::Neutron::FloatingIP"}).era is Era.TODAY
+
+
+def test_what_is_missing_is_named_for_both() -> None:
+    with pytest.raises(RunbookError) as refused:
+        choose(Example.WEB_FARM, TODAY - {"OS::Octavia::Pool"})
+    assert "today's misses OS::Octavia::Pool;" in refused.value.message
+    assert "OS::Neutron::LoadBalancer" in refused.value.message
+
+
+def test_osp_8_s_alarm_is_not_taken_from_a_heat_that_knows_it_by_name_alone() -> None:
+    offered = (OSP_8 | TODAY) - {"OS::Octavia::LoadBalancer"}
+    with pytest.raises(RunbookError) as refused:
+        choose(Example.WEB_FARM, offered)
+    assert refused.value.message.endswith("today's misses OS::Octavia::LoadBalancer")
+
+
+@pytest.mark.parametrize(("example", "offered", "era"), ALL)
+def test_every_parameter_is_described_and_used(example: Example, offered: frozenset[str], era: Era) -> None:
+    stack = choose(example, offered).load()
+    used = set(_values_of("get_param", stack.template))
+    for name, parameter in stack.template["parameters"].items():
+        assert parameter["description"].strip(), name
+        assert name in used, name
+    assert used - set(stack.template["parameters"]) == {"OS::stack_id"}
+
+
+def _values_of(key: str, node: object) -> Iterator[Any]:
+    if isinstance(node, dict):
+        if key in node:
+            yield node[key]
+        for value in node.values():
+            yield from _values_of(key, value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _values_of(key, value)
+
+
+@pytest.mark.parametrize(("example", "offered", "era"), ALL)
+def test_the_documented_numbers_are_the_defaults(example: Example, offered: frozenset[str], era: Era) -> None:
+    stack = choose(example, offered).load()
+    seen = defaults(stack)
+    assert (seen["min_size"], seen["max_size"], seen["cooldown"], seen["granularity"]) == (1, 3, 60, 60)
+    percent = (50, 10) if example is Example.CPU_GROUP else (95, 15)
+    unit = 1 if era is Era.OSP_8 else 60 * 10**9 // 100
+    assert (seen["threshold_high"], seen["threshold_low"]) == (percent[0] * unit, percent[1] * unit)
+    (group,) = resources(stack, "OS::Heat::AutoScalingGroup")
+    assert group["cooldown"] == {"get_param": "cooldown"}
+    assert sorted(policy["scaling_adjustment"] for policy in resources(stack, "OS::Heat::ScalingPolicy")) == [-1, 1]
+
+
+@pytest.mark.parametrize(("example", "offered", "era"), ALL)
+def test_both_alarms_are_scoped_to_the_members_that_carry_the_tag(
+    example: Example, offered: frozenset[str], era: Era
+) -> None:
+    stack = choose(example, offered).load()
+    (group,) = resources(stack, "OS::Heat::AutoScalingGroup")
+    tags = group["resource"]["properties"]["metadata"]
+    assert tags["metering.server_group"] == {"get_param": "OS::stack_id"}
+    alarms = [one["properties"] for one in stack.template["resources"].values() if "Alarm" in one["type"]]
+    assert [alarm["comparison_operator"] for alarm in alarms] == ["gt", "lt"]
+    for alarm in alarms:
+        if era is Era.TODAY:
+            assert alarm["query"]["str_replace"]["template"] == '{"=": {"server_group": "STACK"}}'
+            assert alarm["aggregation_method"] == "rate:mean"
+        else:
+            ((field, value),) = alarm["matching_metadata"].items()
+            assert "metering." + field.removeprefix("metadata.user_metadata.") in tags
+            assert value == {"get_param": "OS::stack_id"}
+
+
+def test_a_joining_member_does_not_trip_today_s_alarm() -> None:
+    for example in Example:
+        assert defaults(choose(example, TODAY).load())["evaluation_periods"] == 2
+        assert defaults(choose(example, OSP_8).load())["evaluation_periods"] == 1
+
+
+@pytest.mark.parametrize("offered", [TODAY, OSP_8])
+def test_the_web_farm_has_the_documented_outputs(offered: frozenset[str]) -> None:
+    outputs = choose(Example.WEB_FARM, offered).load().template["outputs"]
+    documented = {"scale_up_url", "scale_dn_url", "pool_ip_address", "website_url", "ceilometer_query"}
+    assert documented <= set(outputs)
+
+
+@pytest.mark.parametrize("era", list(Era))
+def test_a_member_leaves_the_pool_before_its_server_goes(era: Era) -> None:
+    stack = load(FOLDER / era / "web-member.yaml")
+    members = [one for one in stack.template["resources"].values() if one["type"].endswith("::PoolMember")]
+    assert [one["depends_on"] for one in members] == ["server"]
+
+
+def test_every_resource_is_found_in_groups_and_nested_templates() -> None:
+    found = uses_in(choose(Example.CPU_GROUP, TODAY).load())
+    assert Use("scaleup_group > member > server", "OS::Nova::Server", "OS::Nova::Server") in found
+    floating = "OS::Neutron::FloatingIP"
+    assert Use("scaleup_group > member > floating_ip", floating, floating, conditional=True) in found
+
+
+TEMPLATE = """
+heat_template_version: 2018-03-02
+resources:
+  one:
+    type: {type}
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str, str], Path]:
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / "with space" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_an_operator_s_template_brings_the_files_that_it_names(written: Callable[[str, str], Path]) -> None:
+    nested = written("nested.yaml", TEMPLATE.format(type="OS::Nova::Server"))
+    script = written("boot.sh", "#!/bin/sh\n")
+    text = TEMPLATE.format(type="nested.yaml") + "    properties: {user_data: {get_file: boot.sh}}\n"
+    stack = load(written("main.yaml", text))
+    assert set(stack.files) == {nested.as_uri(), script.as_uri()}
+    assert stack.template["resources"]["one"]["type"] == nested.as_uri()
+    assert stack.files[script.as_uri()] == "#!/bin/sh\n"
+    assert uses_in(stack) == [Use("one > one", "OS::Nova::Server", "OS::Nova::Server")]
+
+
+def test_environment_files_are_merged_in_their_order(written: Callable[[str, str], Path]) -> None:
+    written("server.yaml", TEMPLATE.format(type="OS::Nova::Server"))
+    first = written("first.yaml", 'parameters: {a: 1, b: 1}\nresource_registry: {"My::Server": server.yaml}\n')
+    second = written("second.yaml", "parameters: {b: 2}\n")
+    stack = load(written("main.yaml", TEMPLATE.format(type="My::Server")), [first, second])
+    assert stack.environment["parameters"] == {"a": 1, "b": 2}
+    assert types_in(stack) == {"OS::Nova::Server"}
+
+
+def test_a_registry_may_name_types_by_wildcard_or_for_one_resource(written: Callable[[str, str], Path]) -> None:
+    main = written("main.yaml", TEMPLATE.format(type="OS::Quantum::Net"))
+    every = written("every.yaml", 'resource_registry: {"OS::Quantum*": "OS::Neutron*"}\n')
+    assert types_in(load(main, [every])) == {"OS::Neutron::Net"}
+    here = written("here.yaml", 'resource_registry: {resources: {one: {"OS::Quantum::Net": "OS::Heat::None"}}}\n')
+    assert types_in(load(main, [here])) == {"OS::Heat::None"}
+
+
+def test_a_template_within_itself_does_not_go_on_for_ever(written: Callable[[str, str], Path]) -> None:
+    main = written("main.yaml", TEMPLATE.format(type="My::Self"))
+    registry = written("env.yaml", 'resource_registry: {"My::Self": main.yaml}\n')
+    assert uses_in(load(main, [registry])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("resources: {}\n", "version not found"),
+        ("heat_template_version: [", "is not YAML"),
+        ("- a list\n", "is no mapping"),
+        (TEMPLATE.format(type="absent.yaml"), "Could not fetch"),
+    ],
+)
+def test_what_is_no_template_is_refused_by_name(written: Callable[[str, str], Path], text: str, said: str) -> None:
+    path = written("main.yaml", text)
+    with pytest.raises(RunbookError, match=said) as refused:
+        load(path)
+    assert str(path) in refused.value.message
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunbookError, match="can't be read"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_an_environment_with_a_strange_section_is_refused(written: Callable[[str, str], Path]) -> None:
+    strange = written("strange.yaml", "sections: {}\n")
+    with pytest.raises(RunbookError, match='wrong section "sections"'):
+        load(written("main.yaml", TEMPLATE.format(type="OS::Nova::Server")), [strange])
+
+
+def test_a_type_that_stands_for_no_template_is_refused(written: Callable[[str, str], Path]) -> None:
+    written("notes.txt", "nothing\n")
+    registry = written("env.yaml", 'resource_registry: {"My::Server": notes.txt}\n')
+    stack = load(written("main.yaml", TEMPLATE.format(type="My::Server")), [registry])
+    with pytest.raises(RunbookError, match="is no template"):
+        uses_in(stack)

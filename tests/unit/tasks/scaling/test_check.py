@@ -1,0 +1,60 @@
+"""What a check says at its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blocks.cloud import CloudAccess
+from tasks.scaling.check import Check, CheckNotPassed, Intervals, Job, render
+from tasks.scaling.members import Members, access
+from tasks.scaling.timeline import Levels
+from tasks.scaling.verdict import judge
+from tests.unit.cloud_api import overcloud
+from tests.unit.tasks.timelines import good
+
+JOB = Job(
+    CloudAccess(name="overcloud"),
+    "check-autoscaling",
+    None,
+    False,
+    None,
+    "x",
+    Levels(50, 10),
+    Intervals(60, 60, 60, 300),
+)
+
+
+def test_a_verdict_tells_each_transition_with_its_time() -> None:
+    timeline = good()
+    text = render(judge(timeline), timeline, "/pictures/x.png")
+    assert text.startswith("# passed")
+    for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
+        assert f"- {step} after" in text
+    assert "/pictures/x.png" in text
+    assert "polling, evaluation and cooldown allow" in text
+
+
+def test_a_verdict_on_nothing_says_that_nothing_changed() -> None:
+    timeline = replace(good(), observations=())
+    text = render(judge(timeline), timeline, "x.png")
+    assert not text.startswith("# passed")
+    assert text.count("- no change") == 2
+
+
+@pytest.mark.parametrize("outcome", ["failed", "inconclusive"])
+def test_a_group_that_did_not_pass_fails_the_run(outcome: str) -> None:
+    with Members(overcloud(), access("cirros", Path("/key"))) as members:
+        check = Check(JOB, members)
+        check.raise_if_not_passed()
+        check.verdict = replace(judge(good()), outcome=outcome, why="because")  # type: ignore[arg-type]
+        with pytest.raises(CheckNotPassed, match=f"{outcome}: because"):
+            check.raise_if_not_passed()
+        check.verdict = judge(good())
+        check.raise_if_not_passed()
+
+
+def test_its_own_stack_bears_its_name_as_a_tag() -> None:
+    assert JOB.tags == ("openstack-runbooks", "check-autoscaling")

@@ -1,0 +1,279 @@
+"""The verdict on a group, and every rule behind it: what it finds, and what it leaves alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks.scaling.findings import WEIGHT, Finding, Kind, Weight
+from tasks.scaling.timeline import (
+    ALARM,
+    NO_DATA,
+    OK,
+    Call,
+    Event,
+    Levels,
+    Member,
+    Observation,
+    Timeline,
+    path,
+    transitions,
+)
+from tasks.scaling.verdict import judge
+from tasks.telemetry.thresholds import Bound, Timing
+from tests.unit.tasks.timelines import REASON, Seen, alarm, at, from_second, good, member, seen, without
+
+Change = Callable[[Timeline], Timeline]
+
+
+# Groups that stop at one member, or at two.
+ONE = {"a": (0, 0, 1000)}
+TWO = {"a": (0, 0, 80), "b": (25, 28, 1000)}
+FAILED_BOOT = {"a": (0, 0, 80), "b": (25, 28, 1000), "c": (45, 999, 70)}
+SLOW_BOOT = {"a": (0, 0, 80), "b": (36, 41, 98), "c": (52, 55, 1000)}
+
+
+def kinds(timeline: Timeline) -> set[Kind]:
+    return {finding.kind for finding in judge(timeline).findings}
+
+
+def test_a_group_that_scales_as_it_should_passes_without_a_finding() -> None:
+    verdict = judge(good())
+    assert (verdict.outcome, verdict.findings) == ("passed", ())
+    assert [str(change) for change in verdict.up] == [
+        "1 → 2 after 18 s (at most 24 s)",
+        "2 → 3 after 20 s (at most 30 s)",
+    ]
+    assert [(change.before, change.after) for change in verdict.down] == [(3, 2), (2, 1)]
+
+
+def test_a_transition_says_who_came_and_who_went() -> None:
+    up, down = (transitions(good(), direction) for direction in ("up", "down"))
+    assert [(set(change.joined), set(change.left)) for change in (*up, *down)] == [
+        ({"b"}, set()),
+        ({"c"}, set()),
+        (set(), {"a"}),
+        (set(), {"b"}),
+    ]
+
+
+def test_the_time_is_held_against_what_the_intervals_allow() -> None:
+    verdict = judge(good())
+    assert verdict.took_s == 18 + 20 + 20 + 18
+    assert verdict.allowed == Bound(7.5 + 10 + 9.5 + 10, 24.5 + 29.5 + 31.5 + 31.5)
+
+
+def test_a_member_counts_once_it_is_active_and_has_served() -> None:
+    assert path(good(), "up") == [1, 2, 3]
+    assert path(seen(good(), member("c", 0, status="BUILD")), "up") == [1, 2]
+    assert path(seen(good(), member("c", 0, serves=False)), "up") == [1, 2]
+    assert path(seen(good(), member("c", 0, serves=True)), "up") == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "timeline",
+    [
+        good(TWO),
+        good(ONE),
+        replace(good(), load_off=None),
+        replace(good(), load_on=None, load_off=None),
+        replace(good(), max_size=1),
+        replace(good(), observations=()),
+        seen(good(), without("b", 35, 40)),
+    ],
+)
+def test_a_group_that_does_not_go_all_the_way_has_not_passed(timeline: Timeline) -> None:
+    assert judge(timeline).outcome != "passed"
+
+
+def test_what_nothing_explains_has_failed_and_says_the_way() -> None:
+    verdict = judge(seen(good(TWO), alarm("high", OK, 40)))
+    assert verdict.outcome == "failed"
+    assert "under load the group went 1 → 2, and not from 1 to 3" in verdict.why
+
+
+LOST: dict[str, Any] = {"loads": None, "cpu_percent": 1.0, "unreachable": "no SSH session within 10 s"}
+COARSE = Timing(60, 5, 2, 5, 1, 10)
+HAND = "No signal details provided"
+TOLD = (Kind.FLAPPING, "passed")
+
+# Each case: what is wrong, how it is made, the finding that names it, and the verdict.
+WRONG: list[tuple[str, Change, Kind, str]] = [
+    ("a fourth member", lambda t: seen(t, _fourth), Kind.TOO_MANY, "failed"),
+    ("no member left", lambda t: seen(t, without("c", 100)), Kind.TOO_FEW, "failed"),
+    ("a policy without its alarm", lambda t: seen(t, alarm("low", OK, 16)), Kind.WRONG_REASON, "failed"),
+    ("a hand", lambda t: replace(t, events=(Event(at(28), "up", HAND),)), Kind.WRONG_REASON, "failed"),
+    ("a threshold off by two", lambda t: replace(t, found=Levels(5e9, 0.5e9)), Kind.THRESHOLD, "failed"),
+    ("the low one off by two", lambda t: replace(t, found=Levels(2.5e9, 0.25e9)), Kind.THRESHOLD, "failed"),
+    ("a 403", lambda t: replace(t, calls=(Call(at(15), "up", 403),)), Kind.REFUSED, "failed"),
+    ("a lost signal", lambda _: good(ONE), Kind.SIGNAL_LOST, "failed"),
+    ("an alarm that sleeps", lambda _: _quiet(), Kind.ALARM_SILENT, "failed"),
+    ("an alarm without data", lambda _: _blind(), Kind.NO_DATA, "failed"),
+    (
+        "a boot that fails",
+        lambda _: seen(good(FAILED_BOOT), member("c", 47, status="ERROR")),
+        Kind.MEMBER_ERROR,
+        "failed",
+    ),
+    ("full before", lambda t: seen(t, _full), Kind.ALREADY_FULL, "inconclusive"),
+    ("a load that dies", lambda _: _halted(member("b", 40, loads=0, cpu_percent=1.0)), Kind.LOAD_DIED, "inconclusive"),
+    ("a load that lacks", lambda _: _halted(member("b", 0, loads=1, cpu_percent=5.0)), Kind.LOAD_DIED, "inconclusive"),
+    ("a load too small", lambda _: _idle(40), Kind.NOT_BUSY, "inconclusive"),
+    ("out of reach", lambda _: _halted(member("b", 0, **LOST)), Kind.UNREACHABLE, "inconclusive"),
+    ("Ceilometer stopped", lambda _: _deaf(0), Kind.NO_MEASURES, "inconclusive"),
+    ("metricd stopped", lambda _: _deaf(40), Kind.NO_MEASURES, "inconclusive"),
+    ("too coarse", lambda _: replace(_blind(), timing=COARSE), Kind.TOO_COARSE, "inconclusive"),
+    ("no granularity", lambda _: replace(_blind(), granularities_s=(60, 300)), Kind.NO_GRANULARITY, "inconclusive"),
+    ("no archive policy", lambda _: replace(_blind(), granularities_s=None), Kind.NO_GRANULARITY, "inconclusive"),
+    ("an alarm that flaps", lambda t: seen(seen(t, alarm("high", OK, 30, 32)), alarm("high", OK, 35, 37)), *TOLD),
+    ("the other alarm", lambda t: seen(t, alarm("low", ALARM, 30, 33)), *TOLD),
+    ("late", lambda _: good(SLOW_BOOT), Kind.LATE, "passed"),
+]
+
+
+def _fourth(one: Observation, now: int) -> Observation:
+    return replace(one, members=(*one.members, Member("d", "ACTIVE", loads=2))) if 50 <= now < 55 else one
+
+
+def _full(one: Observation, now: int) -> Observation:
+    return replace(one, members=tuple(Member(id_, "ACTIVE", loads=2 * (10 <= now < 60)) for id_ in "abc"))
+
+
+def _quiet() -> Timeline:
+    """One busy member, and no alarm."""
+    return seen(good(ONE), alarm("high", OK, 0))
+
+
+def _blind() -> Timeline:
+    """One busy member, and alarms that know nothing of it."""
+    return seen(seen(good(ONE), alarm("high", NO_DATA, 0)), alarm("low", NO_DATA, 0))
+
+
+def _idle(percent: float) -> Timeline:
+    """One member whose load makes it use so much, and no alarm."""
+    return seen(_quiet(), member("a", 0, cpu_percent=percent))
+
+
+def _halted(change: Seen) -> Timeline:
+    """Two members, of which one is changed, and no alarm from then on."""
+    return seen(seen(good(TWO), change), alarm("high", OK, 40))
+
+
+def _deaf(backlog: int) -> Timeline:
+    """One busy member, of which nothing is measured any more."""
+    return seen(_quiet(), from_second(11, measured_at=at(5), backlog=backlog))
+
+
+@pytest.mark.parametrize(("change", "kind", "outcome"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: Kind, outcome: str) -> None:
+    verdict = judge(change(good()))
+    assert kind in {finding.kind for finding in verdict.findings}
+    assert verdict.outcome == outcome
+    if outcome != "passed":
+        assert str(kind) in verdict.why
+
+
+def test_every_kind_has_a_case_and_a_weight() -> None:
+    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN}  # test_web_watch.py
+    assert {case[2] for case in WRONG} | of_a_visitor == set(Kind) == set(WEIGHT)
+
+
+def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
+    told = {name: kinds(change(good())) - {kind} for name, change, kind, _ in WRONG}
+    assert {name: more for name, more in told.items() if more} == {}
+
+
+def test_the_group_that_heat_repaired_passes_and_the_repair_is_told() -> None:
+    def repaired(one: Observation, now: int) -> Observation:
+        members = tuple(m for m in one.members if m.id != "c")
+        if 42 <= now < 46:
+            members = (*members, Member("x", "ERROR"))
+        return replace(one, members=(*members, *(m for m in one.members if m.id == "c" and now >= 46)))
+
+    verdict = judge(seen(good(), repaired))
+    assert verdict.outcome == "passed"
+    (finding,) = [one for one in verdict.findings if one.kind is Kind.MEMBER_ERROR]
+    assert "server x went to ERROR; Heat put c in its place" in finding.sentence
+
+
+def test_a_member_in_error_that_nobody_replaced_is_told_as_that() -> None:
+    (finding,) = judge(seen(good(FAILED_BOOT), member("c", 47, status="ERROR"))).findings
+    assert finding.kind is Kind.MEMBER_ERROR
+    assert "in its place" not in finding.sentence
+
+
+@pytest.mark.parametrize(("backlog", "said"), [(40, "40 measures wait for metricd"), (0, "Ceilometer's polling")])
+def test_silence_is_laid_at_the_right_door(backlog: int, said: str) -> None:
+    silent = seen(good(), from_second(30, measured_at=at(20), backlog=backlog))
+    (finding,) = [one for one in judge(silent).findings if one.kind is Kind.NO_MEASURES]
+    assert said in finding.sentence
+    assert finding.at == at(37)
+
+
+def test_measures_that_come_more_rarely_than_the_alarm_looks_are_seen() -> None:
+    def rare(one: Observation, now: int) -> Observation:
+        return replace(one, measured_at=at(now - now % 10))
+
+    (finding,) = [one for one in judge(seen(good(), rare)).findings if one.kind is Kind.TOO_COARSE]
+    assert "measures come every 10 s, and the alarm looks at 5 s" in finding.sentence
+
+
+def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
+    calls = (Call(at(15), "up", 200), Call(at(16), "down", 403), Call(at(17), "down", 403))
+    (finding,) = [one for one in judge(replace(good(), calls=calls)).findings if one.kind is Kind.REFUSED]
+    assert "scale down answered 403" in finding.sentence
+    assert "ec2authtoken" in finding.sentence
+    server_error = replace(good(), calls=(Call(at(15), "up", 500),))
+    assert "ec2authtoken" not in judge(server_error).why
+
+
+def test_what_the_runbook_itself_asked_for_is_no_wrong_reason() -> None:
+    quiet = seen(good(), alarm("high", OK, 0))
+    ours = tuple(replace(event, ours=True) for event in quiet.events)
+    assert Kind.WRONG_REASON not in kinds(replace(quiet, events=ours))
+
+
+def test_an_alarm_that_was_up_before_the_step_began_is_its_reason() -> None:
+    assert Kind.WRONG_REASON not in kinds(seen(good(), alarm("high", OK, 24, 45)))
+
+
+def test_an_alarm_of_long_ago_is_no_reason() -> None:
+    assert Kind.WRONG_REASON in kinds(seen(good(), alarm("high", OK, 25)))
+
+
+def test_heat_s_own_words_count_most() -> None:
+    other = "alarm state changed from alarm to insufficient data (2 datapoints are unknown)"
+    assert Kind.WRONG_REASON in kinds(replace(good(), events=(Event(at(28), "up", other),)))
+
+
+def test_an_event_from_before_anybody_looked_is_judged_by_heat_s_words_alone() -> None:
+    assert Kind.WRONG_REASON not in kinds(replace(good(), events=(Event(at(-500), "down", REASON),)))
+
+
+def test_on_osp_8_there_is_no_archive_policy_to_miss() -> None:
+    assert kinds(replace(good(), granularities_s=())) == set()
+
+
+def test_a_threshold_that_is_off_by_a_rounding_is_right() -> None:
+    assert kinds(replace(good(), found=Levels(2.5e9 + 1, 0.5e9 - 1))) == set()
+
+
+def test_an_alarm_may_come_again_once_the_size_has_changed() -> None:
+    assert Kind.FLAPPING not in kinds(seen(good(), alarm("high", OK, 25, 29)))
+
+
+def test_the_idle_group_s_low_alarm_may_come_before_the_load_is_measured() -> None:
+    assert Kind.FLAPPING not in kinds(seen(good(), alarm("low", NO_DATA, 0, 12)))
+
+
+def test_a_member_that_is_reached_in_time_was_never_out_of_reach() -> None:
+    assert kinds(seen(good(), member("b", 28, 33, unreachable="connection refused", loads=None))) == set()
+
+
+def test_a_finding_of_the_runbook_s_own_counts_like_any_other() -> None:
+    lost = Finding(Kind.REFUSED, "12 of 3000 requests were lost")
+    assert WEIGHT[lost.kind] is Weight.FAILS
+    verdict = judge(good(), [lost])
+    assert verdict.outcome == "failed"
+    assert "12 of 3000" in verdict.why

@@ -1,0 +1,92 @@
+"""What a visitor of a web farm finds, and which signals are the check's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+import tasks.scaling.web_watch
+from blocks.remote.cloud import Cloud
+from tasks.scaling import timeline as seen
+from tasks.scaling.findings import Kind
+from tasks.scaling.group import Server
+from tasks.scaling.members import Members
+from tasks.scaling.settings import Settings
+from tasks.scaling.timeline import Levels
+from tasks.scaling.verdict import judge
+from tasks.scaling.web_watch import WebWatch
+from tasks.scaling.webhook import Policy, WebhookRefused
+from tasks.scaling.website import Loss, Visitor
+from tasks.telemetry.thresholds import Timing
+from tests.unit.fakes import silent
+from tests.unit.tasks.timelines import good
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NAMES = ("we-1", "we-2")
+
+
+def watching(visitor: Visitor) -> WebWatch:
+    policies = {"up": Policy("up", "", ""), "down": Policy("down", "", "")}
+    settings = cast("Settings", cast("Any", Settings)(None, "webserver", 1, 3, 60.0, policies, {}, ""))
+    timing = Timing(60, 60, 2, 60, 60, 60)
+    watch = WebWatch(Cloud("x"), settings, cast("Members", None), 1, timing, Levels(95, 15), 300, visitor=visitor)
+    watch._servers = {name: Server(name, name, "ACTIVE", (), ()) for name in NAMES}
+    watch.observations = [seen.Observation(AT, tuple(seen.Member(name, "ACTIVE", serves=True) for name in NAMES))]
+    return watch
+
+
+def test_a_farm_that_serves_everybody_in_turn_is_well() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor._pages.extend(NAMES * 4)
+    watch = watching(visitor)
+    watch._see_turns()
+    assert watch.findings() == []
+
+
+def test_a_lost_request_fails_the_check_with_its_reason() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor.asked, visitor.losses = 400, [Loss(AT, "ReadTimeout: 10 s")]
+    (finding,) = watching(visitor).findings()
+    assert finding.kind is Kind.REQUESTS_LOST
+    assert "1 of 400 requests were lost; the first: ReadTimeout: 10 s" in str(finding)
+    assert judge(good(), [finding]).outcome == "failed"
+
+
+def test_a_member_that_the_balancer_leaves_out_fails_the_check() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor._pages.extend(["we-2", *["we-1"] * 8])
+    watch = watching(visitor)
+    watch._see_turns()
+    (finding,) = watch.findings()
+    assert finding.kind is Kind.NOT_IN_TURN
+    assert "we-2 0 times" in str(finding)
+    assert judge(good(), [finding]).outcome == "failed"
+
+
+def test_a_member_counts_once_the_page_has_come_from_it() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor._pages.append("Hello, My name is we-1")
+    watch = watching(visitor)
+    assert [watch._member(one, None, None).serves for one in watch._servers.values()] == [True, False]
+
+
+def test_a_signal_without_an_alarms_words_is_ours_once_we_have_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watching(Visitor("http://192.0.2.80/"))
+    assert not watch._ours("No signal details provided", "up")
+    monkeypatch.setattr(tasks.scaling.web_watch, "post_webhook", lambda *_: None)
+    watch.post("up", silent)
+    assert watch._ours("No signal details provided", "up")
+    assert not watch._ours("No signal details provided", "down")
+    assert not watch._ours("alarm state changed from ok to alarm", "up")
+
+
+def test_a_webhook_that_refuses_is_put_on_record_with_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WebhookRefused("x", "it answers 403", "", 403, "AccessDenied")
+
+    watch = watching(Visitor("http://192.0.2.80/"))
+    monkeypatch.setattr(tasks.scaling.web_watch, "post_webhook", refuse)
+    watch.post("up", silent)
+    assert [(call.direction, call.status) for call in watch.calls] == [("up", 403)]

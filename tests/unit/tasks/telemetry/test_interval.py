@@ -1,0 +1,257 @@
+"""Ceilometer's polling interval: found, changed without touching anything else, put back; and who must be restarted."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from blocks.remote.command import Command
+from blocks.remote.errors import CommandFailed, HostError
+from blocks.remote.shell import Result
+from tasks.perform import apply_change
+from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
+from tasks.telemetry.interval import (
+    Source,
+    TelemetryFile,
+    find_source,
+    kept_name,
+    put_back,
+    read_file,
+    set_interval,
+    warnings,
+    with_interval,
+)
+from tests.unit.fakes import FakeShell, LocalShell, silent
+
+POLLING = """---
+# written by puppet, %{dont} touch
+sources:
+    - name: some_pollsters
+      interval: 300   # five minutes
+      meters:
+        - cpu
+        - "memory.usage"
+
+    - {name: slow, interval: 3600, meters: ["!disk*", network.*]}
+"""
+PIPELINE = """---
+sources:
+    - name: meter_source
+      interval: 600
+      meters:
+          - "*"
+      sinks:
+          - meter_sink
+    - name: cpu_source
+      interval: 600
+      meters:
+          - "cpu"
+      sinks: [cpu_sink]
+sinks:
+    - name: meter_sink
+      transformers:
+      publishers:
+          - notifier://
+"""
+# AS 1.2 step 4 as it is printed: the indentation is lost.
+PRINTED = '- name: cpu_source\ninterval: 60\nmeters:\n- "cpu"\nsinks:\n- cpu_sink\n'
+
+
+def file(text: str, path: str = "/etc/ceilometer/polling.yaml") -> TelemetryFile:
+    return TelemetryFile("compute-0", path, text)
+
+
+def test_only_the_interval_s_own_characters_change() -> None:
+    assert with_interval(file(POLLING), 60) == POLLING.replace("interval: 300 ", "interval: 60 ")
+
+
+def test_on_osp_8_cpu_source_counts_and_not_the_source_of_all_meters() -> None:
+    assert find_source(file(PIPELINE)) == Source("cpu_source", 600, 9, 16)
+    assert with_interval(file(PIPELINE), 60) == PIPELINE[::-1].replace("006", "06", 1)[::-1]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_line_ends_and_a_missing_last_one_stay(end: str) -> None:
+    text = POLLING.rstrip("\n").replace("\n", end)
+    assert with_interval(file(text), 5) == text.replace(": 300", ": 5")
+
+
+def test_a_source_in_one_line_is_changed_too() -> None:
+    text = "sources: [{name: a, interval: 300, meters: [cpu]}, {name: b, interval: 300, meters: [disk]}]\n"
+    assert with_interval(file(text), 60) == text.replace("300", "60", 1)
+
+
+@pytest.mark.parametrize("meters", ['["*"]', '["cpu*"]', '["!disk"]', '["c?u", "!cpu.*"]'])
+def test_a_wildcard_polls_cpu_too(meters: str) -> None:
+    assert find_source(file(f"sources: [{{name: all, interval: 300, meters: {meters}}}]")).name == "all"
+
+
+@pytest.mark.parametrize("meters", ['["memory"]', '["*", "!cpu"]', '["cpu.*"]', "[]"])
+def test_without_a_source_that_polls_cpu_it_refuses(meters: str) -> None:
+    with pytest.raises(HostError, match="no source polls cpu"):
+        find_source(file(f"sources: [{{name: other, interval: 300, meters: {meters}}}]"))
+
+
+def test_several_sources_are_refused_by_name() -> None:
+    two = "sources: [{name: a, interval: 1, meters: [cpu]}, {name: b, interval: 2, meters: [cpu]}]"
+    with pytest.raises(HostError, match="several sources poll cpu: a, b"):
+        find_source(file(two))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PRINTED, "is no YAML at line"),
+        ("sources:\n\t- name: a\n", "is no YAML at line 2"),
+        ("", "no list of sources"),
+        ("sources: {}\n", "no list of sources"),
+        ("sources: [{name: a}]\n", "no list of sources"),
+        ("sources: [{name: a, meters: [cpu]}]\n", "has the interval None"),
+        ("sources: [{name: a, interval: soon, meters: [cpu]}]\n", "has the interval 'soon'"),
+        ("x: &i 300\nsources: [{name: a, interval: *i, meters: [cpu]}]\n", "is not written as 300"),
+        ("sources: [{name: a, interval: 0x12C, meters: [cpu]}]\n", "is not written as 300"),
+    ],
+)
+def test_what_can_not_be_changed_safely_is_refused(text: str, said: str) -> None:
+    with pytest.raises(HostError, match=said) as refused:
+        with_interval(file(text), 60)
+    assert refused.value.message.startswith("compute-0: /etc/ceilometer/polling.yaml: ")
+
+
+@pytest.mark.parametrize("seconds", [0, -60, 86_401])
+def test_an_interval_out_of_bounds_is_refused(seconds: int) -> None:
+    with pytest.raises(HostError, match="is not within 1 and 86400 s"):
+        with_interval(file(POLLING), seconds)
+
+
+def test_a_short_interval_is_not_for_production() -> None:
+    (warning,) = warnings(60)
+    assert "not for production" in warning
+    assert warnings(299)
+    assert warnings(300) == []
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tasks.telemetry.interval._FILES", (str(tmp_path / "absent"), str(tmp_path / "polling.yaml")))
+    (tmp_path / "polling.yaml").write_text(POLLING)
+    (tmp_path / "polling.yaml").chmod(0o640)
+    return tmp_path
+
+
+def test_the_file_that_is_there_is_read(here: Path) -> None:
+    assert read_file(LocalShell()) == TelemetryFile("here", str(here / "polling.yaml"), POLLING)
+
+
+def test_a_host_without_such_a_file_is_refused(here: Path) -> None:
+    (here / "polling.yaml").unlink()
+    with pytest.raises(HostError, match="has none of"):
+        read_file(LocalShell())
+
+
+def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(here: Path) -> None:
+    path, kept = here / "polling.yaml", Path(kept_name(str(here / "polling.yaml"), "20251121"))
+    set_ = set_interval(read_file(LocalShell()), 60, "20251121")
+    assert apply_change(LocalShell(), set_, silent) == "done"
+    assert path.read_text() == POLLING.replace("300 ", "60 ")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert kept.read_text() == POLLING
+    assert apply_change(LocalShell(), set_, silent) == "already"
+    back = put_back(str(path), str(kept))
+    assert apply_change(LocalShell(), back, silent) == "done"
+    assert path.read_text() == POLLING
+    assert sorted(here.iterdir()) == [path]
+    assert apply_change(LocalShell(), back, silent) == "already"
+
+
+def test_what_was_kept_before_is_not_overwritten(here: Path) -> None:
+    Path(kept_name(str(here / "polling.yaml"), "x")).write_text("the original\n")
+    apply_change(LocalShell(), set_interval(read_file(LocalShell()), 60, "x"), silent)
+    assert Path(kept_name(str(here / "polling.yaml"), "x")).read_text() == "the original\n"
+
+
+def test_a_file_that_somebody_changed_meanwhile_is_left_alone(here: Path) -> None:
+    change = set_interval(read_file(LocalShell()), 60, "x")
+    (here / "polling.yaml").write_text(POLLING + "# mine\n")
+    with pytest.raises(CommandFailed, match="has changed since it was read"):
+        apply_change(LocalShell(), change, silent)
+    assert (here / "polling.yaml").read_text() == POLLING + "# mine\n"
+
+
+def test_a_change_cut_short_before_its_end_can_be_made_again(here: Path) -> None:
+    path = here / "polling.yaml"
+    change = set_interval(read_file(LocalShell()), 60, "x")
+    shutil.copy(path, kept_name(str(path), "x"))
+    (here / "polling.yaml.openstack-runbooks").write_text("half")
+    assert apply_change(LocalShell(), change, silent) == "done"
+    assert path.read_text() == POLLING.replace("300 ", "60 ")
+
+
+def test_the_file_s_text_is_shown_in_no_plan() -> None:
+    (line,) = set_interval(file(POLLING), 60, "x").shown
+    assert "some_pollsters" not in line
+    assert "(the same file with an interval of 60 s)" in line
+
+
+# `systemctl list-units` of OSP 8's compute and controller, of Debian, and of TripleO with containers.
+UNITS_8 = """openstack-ceilometer-compute.service loaded active running OpenStack ceilometer compute agent
+openstack-ceilometer-central.service loaded active running OpenStack ceilometer central agent
+openstack-ceilometer-notification.service loaded active running OpenStack ceilometer notification agent
+openstack-ceilometer-collector.service loaded active running OpenStack ceilometer collection service
+openstack-ceilometer-api.service loaded active running OpenStack ceilometer API service
+openstack-ceilometer-ipmi.service loaded failed failed OpenStack ceilometer ipmi agent
+"""
+UNITS_DEBIAN = """ceilometer-agent-central.service loaded active running Ceilometer Agent Central
+● ceilometer-agent-compute.service not-found inactive dead ceilometer-agent-compute.service
+ceilometer-polling.service loaded active running Ceilometer Polling
+"""
+UNITS_TRIPLEO = "tripleo_ceilometer_agent_compute.service loaded active running ceilometer_agent_compute container\n"
+CONTAINERS = "ceilometer_agent_compute\nceilometer_agent_central\nceilometer_agent_notification\nnova_compute\n"
+
+
+def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
+    assert [agent.name for agent in parse_agents(UNITS_8, "", with_notification=True)] == [
+        "openstack-ceilometer-compute.service",
+        "openstack-ceilometer-central.service",
+        "openstack-ceilometer-notification.service",
+    ]
+    assert file(PIPELINE, "/etc/ceilometer/pipeline.yaml").for_all_agents
+
+
+def test_polling_yaml_is_read_by_those_that_poll() -> None:
+    assert parse_agents(UNITS_DEBIAN, "", with_notification=False) == [
+        Agent("ceilometer-agent-central.service", False),
+        Agent("ceilometer-polling.service", False),
+    ]
+    assert not file(POLLING).for_all_agents
+
+
+def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
+    assert parse_agents(UNITS_TRIPLEO, CONTAINERS, with_notification=False) == [
+        Agent("ceilometer_agent_compute", True),
+        Agent("ceilometer_agent_central", True),
+    ]
+
+
+def test_a_host_without_agents_has_none() -> None:
+    shell = FakeShell("controller-0", otherwise="")
+    assert read_agents(shell, with_notification=True) == []
+
+
+def test_a_unit_is_restarted_and_waited_for() -> None:
+    states = iter(["activating\n", "active\n"])
+    shell = FakeShell("compute-0").on("restart", say="")
+
+    def state(_: Command) -> Result:
+        word = next(states)
+        return Result(word, "", 0 if word == "active\n" else 3)
+
+    shell.on("is-active", say=state)
+    assert apply_change(shell, restart(Agent("ceilometer-polling.service", False)), silent) == "done"
+    assert shell.lines("restart") == ["sudo systemctl restart ceilometer-polling.service"]
+
+
+def test_a_container_is_restarted_through_its_unit() -> None:
+    shell = FakeShell("compute-0", otherwise="")
+    apply_change(shell, restart(Agent("ceilometer_agent_compute", True)), silent)
+    assert "ceilometer_agent_compute" in shell.lines("tripleo_")[0]
