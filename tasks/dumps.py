@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from blocks.remote.command import command, script
+from blocks.remote.command import command, question, script
 from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, read_log
@@ -191,6 +191,13 @@ _PASSED_OVER = "^ERROR (1305|1146) "
 _PID = "/tmp/openstack-runbooks-load.pid"  # noqa: S108 - in the container, which has no users but the database
 _END = f'p=$(cat {_PID} 2>/dev/null) && kill -TERM -- "-$p"'
 
+# Where the client is in the dump: it reads through the script's own descriptor, which shares its position.
+_HOW_FAR = f"""
+p=$(cat {_PID})
+position=$(awk '/^pos:/ {{ print $2 }}' "/proc/$p/fdinfo/4")
+echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
+"""
+
 # The file is open before the first statement runs: it may be removed from then on, and a run that attaches to this import
 # needs it no more. The first error ends it (no --force).
 _LOAD = f"""
@@ -223,7 +230,8 @@ wrong=$(
 def _long(server: Server, key: str, text: str, within_s: float, *arguments: str) -> LongCommand:
     words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
     at_stop = inside(server.container, "bash", "-c", _END)
-    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, says=f"mysql < {arguments[0]}")
+    how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
+    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
 
 
 def load(server: Server, dump: str, within_s: float) -> Change:

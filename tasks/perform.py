@@ -127,7 +127,7 @@ def _perform(place: Place, command: Command | LongCommand | Call, watch: Watch) 
     if isinstance(command, Command):
         place.run(command, watch.line)
         return "done"
-    return "attached" if run_long(place, command, watch.line) == "attached" else "done"
+    return "attached" if run_long(place, command, watch.line, watch.progress) == "attached" else "done"
 
 
 def _unread(place: Place, change: Change[Any]) -> bool:

@@ -7,10 +7,12 @@ command's end and its own bookkeeping finds the result and does not run the comm
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from blocks.remote.command import Command, command, question, script
-from blocks.remote.errors import CommandFailed, HostError
+from blocks.remote.errors import CommandFailed, CommandTimedOut, HostError
 from blocks.remote.secrets import mask
 from blocks.remote.shell import LineSink, Shell
 from blocks.remote.waiting import wait_until
@@ -18,6 +20,8 @@ from blocks.remote.waiting import wait_until
 LOGS = "/var/log/openstack-runbooks"
 _PREFIX = "openstack-runbooks"
 _PART = 65536
+# How far it is costs a command on the host: asked so often, and so never of one that is soon over.
+_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class LongCommand:
         timeout_s: Seconds until systemd ends it.
         says: What it does, in a few words, for errors.
         at_stop: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
+        how_far: Asks how far it is: prints two numbers, what is done and what there is. Anything else is no answer.
     """
 
     key: str
@@ -73,6 +78,7 @@ class LongCommand:
     timeout_s: float
     at_stop: tuple[str, ...] = ()
     says: str = ""
+    how_far: Command | None = None
 
     @property
     def named(self) -> str:
@@ -127,10 +133,21 @@ def unit_state(shell: Shell, long: LongCommand) -> UnitState:
     return parse_unit_state(shell.run(question("systemctl", "show", long.unit, "-p", properties)).stdout)
 
 
-def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -> str:
+def run_long(
+    shell: Shell,
+    long: LongCommand,
+    on_line: LineSink | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> str:
     """Start the command, or attach to it where it is running or has ended unread, and wait for its end.
 
     A unit that ended well stays, until `forget`: call that once its end is on record.
+
+    Args:
+        shell: The host.
+        long: The command.
+        on_line: Gets its output, line by line.
+        on_progress: Gets the percentage that is done, where the command can be asked for it.
 
     Returns:
         "started" or "attached".
@@ -144,11 +161,17 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
     if not state.loaded:
         shell.run(long.start)
     tail = _Tail(shell, long.log, on_line)
+    asked = time.monotonic()
 
     def look() -> str:
-        nonlocal state
+        nonlocal state, asked
         state = unit_state(shell, long)
         tail.follow()  # afterwards, so that the end of the output is among it
+        if state.running and on_progress and time.monotonic() - asked >= _PROGRESS_EVERY_S:
+            asked = time.monotonic()
+            percent = _how_far(shell, long)
+            if percent is not None:
+                on_progress(percent)
         return state.word
 
     wait_until(shell.name, long.unit, "ended", look, long.timeout_s + 60, satisfied=lambda word: word != "running")
@@ -159,6 +182,28 @@ def run_long(shell: Shell, long: LongCommand, on_line: LineSink | None = None) -
     if not state.loaded or state.result != "success" or state.exit_code != 0:
         raise CommandFailed(shell.name, long.named, state.exit_code, mask(tail.seen))
     return how
+
+
+def parse_progress(text: str) -> float | None:
+    """Read what is done and what there is; None where that is no answer (the command has just ended, or just begun).
+
+    Returns:
+        The percentage.
+    """
+    numbers = text.split()
+    if len(numbers) != 2 or not all(number.isdigit() for number in numbers) or int(numbers[1]) == 0:
+        return None
+    return 100 * int(numbers[0]) / int(numbers[1])
+
+
+def _how_far(shell: Shell, long: LongCommand) -> float | None:
+    if long.how_far is None:
+        return None
+    try:
+        answer = shell.run(replace(long.how_far, ok=tuple(range(124)), quiet=True))
+    except CommandTimedOut:  # a busy host; the command itself has its own deadline
+        return None
+    return parse_progress(answer.stdout)
 
 
 def forget(shell: Shell, long: LongCommand) -> None:

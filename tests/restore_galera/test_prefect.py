@@ -48,6 +48,11 @@ class Run:
             found += [str(log["message"]) for log in page]
         return found
 
+    def progress(self) -> float:
+        """The percentage that its progress artifact shows; -1 where there is none."""
+        body = {"artifacts": {"flow_run_id": {"any_": [self.id]}, "type": {"any_": ["progress"]}}}
+        return max((float(one["data"]) for one in self.cloud.api("artifacts/filter", body)), default=-1)
+
     def has_begun(self) -> bool:
         """Whether it has taken a step, or has ended."""
         return any(message.startswith("step 2 ") for message in self.messages()) or self.state in _FINAL
@@ -145,6 +150,8 @@ def test_cancelled_in_a_long_command_it_stops_and_says_what_stands(cloud: Cloud,
     run = Run(cloud, slow)
     importing = "podman exec $(podman ps -q --filter name=galera-bundle) bash -c 'cat /tmp/openstack-runbooks-load.pid'"
     wait_until("the import runs", lambda: cloud.lab.exec("controller-0", importing, check=False).returncode == 0, 120)
+    # The dump has been read but for the line that sleeps, and what the client reads at once.
+    wait_until("the progress of the import is shown", lambda: run.progress() > 80, 60)
     started = time.monotonic()
     cloud.server.prefect("flow-run", "cancel", run.id)
     assert run.wait(60) == "CANCELLED"

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from blocks.remote.command import question
 from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, HostError, WaitExpired
-from blocks.remote.units import LongCommand, forget, parse_unit_state, run_long, unit_state
+from blocks.remote.units import LongCommand, forget, parse_progress, parse_unit_state, run_long, unit_state
 from tests.unit.fakes import FakeClock, FakeShell
 
 LONG = LongCommand(
@@ -186,6 +187,32 @@ def test_a_secret_in_the_output_of_a_failed_command_is_masked(clock: FakeClock, 
         run_long(host(ABSENT, FAILED, log=f"denied: {secret}\n"), LONG)
     assert secret not in str(failed.value)
     assert secret not in failed.value.output
+
+
+MEASURED = replace(LONG, how_far=question("how-far"))
+
+
+def test_how_far_it_is_is_passed_on_while_it_runs(clock: FakeClock) -> None:
+    shell, seen = host(ABSENT, *[RUNNING] * 40, ENDED).on("how-far", say=["250 1000\n", "750 1000\n"]), list[float]()
+    run_long(shell, MEASURED, on_progress=seen.append)
+    assert seen[0] == 25
+    assert set(seen[1:]) == {75}
+
+
+def test_a_command_that_is_soon_over_is_not_asked_how_far_it_is(clock: FakeClock) -> None:
+    run_long(host(ABSENT, RUNNING, ENDED), MEASURED, on_progress=lambda _: None)
+
+
+def test_a_question_how_far_it_is_that_finds_no_answer_harms_nothing(clock: FakeClock) -> None:
+    shell, seen = host(ABSENT, *[RUNNING] * 60, ENDED), list[float]()
+    shell.on("how-far", say=[CommandTimedOut("controller-0", "no end"), 1, "no such file\n", "5 10\n"])
+    assert run_long(shell, MEASURED, on_progress=seen.append) == "started"
+    assert set(seen) == {50}
+
+
+@pytest.mark.parametrize("text", ["", "5\n", "5 0\n", "a b\n", "-5 10\n", " 1000\n"])
+def test_what_is_no_answer_is_no_percentage(text: str) -> None:
+    assert parse_progress(text) is None
 
 
 def test_looking_at_a_unit_changes_nothing() -> None:
