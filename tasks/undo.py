@@ -10,6 +10,7 @@ import hashlib
 
 from blocks.remote.command import Command, command, script
 from blocks.remote.shell import Shell
+from blocks.remote.units import unit_words
 from tasks.journal import Undo
 
 GUARD_S = 600
@@ -26,7 +27,7 @@ def set_guard(undo: Undo) -> Command:
     return script(
         f"systemctl stop {unit}.timer 2>/dev/null || :; systemctl reset-failed {unit}.service 2>/dev/null || :; "
         f'exec systemd-run --quiet --unit={unit} --on-active={GUARD_S} --timer-property=AccuracySec=1s -- "$@"',
-        *undo.words,
+        *unit_words(undo.words),
         quiet=True,
     )
 

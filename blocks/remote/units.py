@@ -109,13 +109,18 @@ class LongCommand:
             f"--property=StandardError=append:{self.log}",
             *((f"--property=ExecStopPost=-{_unit_line(self.at_stop)}",) if self.at_stop else ()),
             "--",
-            *self.words,
+            *unit_words(self.words),
         )
 
     @property
     def shown(self) -> Command:
         """What an operator would type: the command without the unit around it."""
         return command(*self.words)
+
+
+def unit_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words as systemd-run takes them: systemd expands variables in them, so that a script's `$$` would be `$`."""
+    return tuple(word.replace("$", "$$") for word in words)
 
 
 def _unit_line(words: tuple[str, ...]) -> str:

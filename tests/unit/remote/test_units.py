@@ -81,6 +81,11 @@ def test_the_command_is_started_as_it_is_written_with_its_deadline_and_a_log_of_
     assert f"--property=StandardOutput=append:{LONG.log}" in words
 
 
+def test_a_scripts_own_variables_are_not_systemds() -> None:
+    words = LongCommand("load", ("bash", "-c", 'echo $$ "$1" ${x}'), 60).start.words
+    assert words[-3:] == ("bash", "-c", 'echo $$$$ "$$1" $${x}')
+
+
 def test_an_operator_sees_the_command_without_the_unit_around_it() -> None:
     assert LONG.shown.shown == "sudo podman exec galera-bundle-podman-0 bash -c 'mysql < dump'"
 
