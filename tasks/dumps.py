@@ -187,9 +187,11 @@ def remove_words(directory: str, *paths: str) -> tuple[str, ...]:
 # 1305: no such routine, 1146: no such table.
 _PASSED_OVER = "^ERROR (1305|1146) "
 
-# Ending `podman exec` does not end what it runs in the container, which has a process group of its own.
+# Ending `podman exec` ends the script that it runs in the container and not the client that the script runs; all of them
+# are in a process group of their own. The script takes its number away when it comes to its end, and leaves it when it is
+# ended: no trap may do so, since bash runs one for EXIT when a signal ends it, too.
 _PID = "/tmp/openstack-runbooks-load.pid"  # noqa: S108 - in the container, which has no users but the database
-_END = f'p=$(cat {_PID} 2>/dev/null) && kill -TERM -- "-$p"'
+_END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} && kill -TERM -- "-$p"'
 
 # Where the client is in the dump: it reads through the script's own descriptor, which shares its position.
 _HOW_FAR = f"""
@@ -202,17 +204,16 @@ echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
 # needs it no more. The first error ends it (no --force).
 _LOAD = f"""
 set -o errexit -o pipefail
-trap 'rm -f {_PID}' EXIT
 echo $$ >{_PID}
 exec 4<"$3"
 mysql --defaults-extra-file="$1" --socket="$2" -uroot --max-allowed-packet=1G <&4
+rm -f {_PID}
 """
 
 # The grants are gone through twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second
 # time's errors only the message is kept, without password hashes: the statement holds them.
 _GRANT = f"""
 set -o errexit -o pipefail
-trap 'rm -f {_PID}' EXIT
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
 options="--defaults-extra-file=$1 --socket=$2 -uroot"
@@ -223,6 +224,7 @@ wrong=$(
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"
+rm -f {_PID}
 ! grep -v -E '{_PASSED_OVER}' <<<"$wrong" | grep -q .
 """
 
