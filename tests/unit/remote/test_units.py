@@ -205,7 +205,10 @@ def test_how_far_it_is_is_passed_on_while_it_runs(clock: FakeClock) -> None:
 
 
 def test_a_command_that_is_soon_over_is_not_asked_how_far_it_is(clock: FakeClock) -> None:
-    run_long(host(ABSENT, RUNNING, ENDED), MEASURED, on_progress=lambda _: None)
+    shell, seen = host(ABSENT, RUNNING, ENDED), list[float]()
+    run_long(shell, MEASURED, on_progress=seen.append)
+    assert seen == []
+    assert shell.lines("how-far") == []
 
 
 def test_a_question_how_far_it_is_that_finds_no_answer_harms_nothing(clock: FakeClock) -> None:
