@@ -184,7 +184,7 @@ class Lab:
 
     def _start(self, host: str) -> None:
         self.machines.kill([host])
-        self.machines.boot([host], self._base())
+        self.machines.boot([host], self.base())
 
     def sql(self, host: str, statement: str) -> str:
         """Runs SQL as root through the socket in a controller's galera container; columns are parted by tabs."""
@@ -208,7 +208,12 @@ class Lab:
         state: dict[str, str | int] = json.loads(self.paths.state.read_text())
         return state
 
-    def _base(self) -> Base:
+    def base(self) -> Base:
+        """Returns what the lab that is up was made from.
+
+        Raises:
+            LabError: None is up.
+        """
         state = self._state()
         if state is None:
             raise LabError("the lab is not up")

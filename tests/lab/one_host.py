@@ -47,7 +47,7 @@ def look(disk: Path, lower: str, store: Path) -> dict[str, object]:
             "units that failed": _on_host("systemctl --failed --plain -q --no-legend"),
         }
         seen |= _paused()
-        return seen | {"left": _left_after_power_cut()}
+        return seen | {"left after the power cut": _left_after_power_cut()}
     finally:
         processes.cut_power(HOST, PREFIX)
         processes.remove_parents(PREFIX)
@@ -73,7 +73,7 @@ def _paused() -> dict[str, object]:
     for verb in ("pause", "unpause", "pause"):
         _on_host(f"podman {verb} counter")
         seen.append(_on_host(listed))
-    return {"paused": seen}
+    return {"paused after pause, unpause, pause": seen}
 
 
 def _left_after_power_cut() -> list[str]:
