@@ -1,6 +1,6 @@
 #!/bin/bash
-# pid1.sh NAME DISK LOWER STORE MOUNT_CGROUPS : runs in fresh mount, pid, uts, ipc and cgroup namespaces, builds the host's root
-# file system there and becomes its systemd.
+# pid1.sh NAME DISK LOWER STORE MOUNT_CGROUPS : runs in fresh mount, pid, uts, ipc and cgroup namespaces, builds the
+# host's root file system there and becomes its systemd.
 set -euo pipefail
 name=$1 disk=$2 lower=$3 store=$4 mount_cgroups=$5
 root=$disk/merged
