@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.lab import cache, cluster, databases, files, forming, network, processes
 from tests.lab.base import Base, build, discard, install_packages
+from tests.lab.cgroups import of_machine
 from tests.lab.machines import Machines
 from tests.lab.paths import LOCK, Paths
 from tests.lab.settings import CONTROLLERS, DEFAULT_SIZE_MB, HOSTS, PASSWORDS, UNDERCLOUD, VIP
@@ -183,7 +184,7 @@ class Lab:
 
     def _start(self, host: str) -> None:
         self.machines.kill([host])
-        self.machines.boot([host], self._base())
+        self.machines.boot([host], self.base())
 
     def sql(self, host: str, statement: str) -> str:
         """Runs SQL as root through the socket in a controller's galera container; columns are parted by tabs."""
@@ -207,7 +208,12 @@ class Lab:
         state: dict[str, str | int] = json.loads(self.paths.state.read_text())
         return state
 
-    def _base(self) -> Base:
+    def base(self) -> Base:
+        """Returns what the lab that is up was made from.
+
+        Raises:
+            LabError: None is up.
+        """
         state = self._state()
         if state is None:
             raise LabError("the lab is not up")
@@ -223,5 +229,6 @@ class Lab:
 def _require_root() -> None:
     if os.geteuid() != 0:
         raise LabError("the lab needs root: it makes namespaces, mounts and control groups")
-    if shutil.which("apt-get") is None or not (processes.CGROUPS / "systemd").is_dir():
-        raise LabError("the lab needs a Debian with cgroup v1 hierarchies mounted below /sys/fs/cgroup")
+    if shutil.which("apt-get") is None:
+        raise LabError("the lab needs a Debian: it installs packages with apt-get")
+    of_machine()

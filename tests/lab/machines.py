@@ -10,7 +10,7 @@ from shlex import quote
 from tests.lab import network, processes
 from tests.lab.base import Base
 from tests.lab.paths import Paths
-from tests.lab.settings import HOSTS, PREFIX, Host
+from tests.lab.settings import HOSTS, Host
 from tests.lab.shell import SCRIPTS, LabError, run, wait_until
 
 
@@ -35,10 +35,7 @@ class Machines:
         for name in names:
             host = HOSTS[name]
             network.connect(host)
-            disk = self.paths.disk(name)
-            pid1 = SCRIPTS / "pid1.sh"
-            boot = SCRIPTS / "boot-host.sh"
-            processes.start(["bash", boot, name, disk, base.lower, base.store, host.netns, PREFIX, pid1])
+            processes.boot(host, self.paths.disk(name), base.lower, base.store)
         for name in names:
             wait_until(f"{name} did not let heat-admin in", partial(self._login, name), timeout=60)
 

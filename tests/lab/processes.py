@@ -1,34 +1,47 @@
 """The processes of a host: found through its control groups, ended through its first process."""
 
-import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from tests.lab.cgroups import of_machine, read
 from tests.lab.settings import PREFIX
-from tests.lab.shell import LabError, wait_until
-
-CGROUPS = Path("/sys/fs/cgroup")
-# Every process of a host is in each of the hierarchies; this one is looked at.
-_RECORD = CGROUPS / "pids"
+from tests.lab.shell import SCRIPTS, LabError, wait_until
 
 
 class Host(Protocol):
-    """A host, by the name of its control groups."""
+    """A host, by the names of its control groups and of its network."""
 
     @property
     def name(self) -> str:
         """The name below the control groups that all hosts have in common."""
 
+    @property
+    def netns(self) -> str:
+        """The name of its network namespace."""
+
+
+def boot(host: Host, disk: Path, lower: str, store: Path, prefix: str = PREFIX) -> None:
+    """Starts a host and returns at once.
+
+    Args:
+        host: The host; its network namespace is there.
+        disk: The directory with what it writes.
+        lower: The read-only layers below that, as overlayfs wants them.
+        store: What it sees, read-only, as its image store.
+        prefix: The first part of its control groups' name.
+    """
+    groups, group = of_machine(), _group(host, prefix)
+    groups.make(group)
+    script = ["bash", SCRIPTS / "boot-host.sh", host.name, disk, lower, store, host.netns, groups.mount_script]
+    words = _join(groups.outside(group), [str(word) for word in (*script, *groups.inside(group))])
+    # No pipes: the host's processes would inherit them, and reading to their end would wait for the host's.
+    subprocess.run(words, stdin=subprocess.DEVNULL, check=True, timeout=60)
+
 
 def pids(host: Host, prefix: str = PREFIX) -> list[int]:
     """Returns the ids of all processes that belong to a host, with the few outside that started it."""
-    found: set[int] = set()
-    for group in _groups(_RECORD / prefix / host.name):
-        found.update(int(pid) for pid in _read(group / "cgroup.procs").split())
-    # A process that a namespace does not see is shown as 0.
-    return sorted(found - {0})
+    return of_machine().pids(_group(host, prefix))
 
 
 def init(host: Host, prefix: str = PREFIX) -> int | None:
@@ -37,7 +50,7 @@ def init(host: Host, prefix: str = PREFIX) -> int | None:
     It is the one that is number 1 one level down. A container's first process is number 1 two levels down.
     """
     for pid in pids(host, prefix):
-        for line in _read(Path(f"/proc/{pid}/status")).splitlines():
+        for line in read(Path(f"/proc/{pid}/status")).splitlines():
             if line.startswith("NSpid:") and line.split()[2:] == ["1"]:
                 return pid
     return None
@@ -45,52 +58,34 @@ def init(host: Host, prefix: str = PREFIX) -> int | None:
 
 def cut_power(host: Host, prefix: str = PREFIX) -> None:
     """Kills everything on a host at once and removes its control groups."""
-    # A frozen process does not die from SIGKILL, so what a pause has frozen is thawed first.
-    for group in _groups(CGROUPS / "freezer" / prefix / host.name):
-        if _read(group / "freezer.state").strip() != "THAWED":
-            (group / "freezer.state").write_text("THAWED")
-    first = init(host, prefix)
-    if first is not None:
-        # The kernel ends all others of the host with it.
-        _kill(first)
-    wait_until(f"{host.name} did not end", lambda: _end_rest(host, prefix), timeout=30, interval=0.05)
+    wait_until(f"{host.name} did not end", lambda: _kill(host, prefix), timeout=30, interval=0.05)
+    group = _group(host, prefix)
     wait_until(
-        f"{host.name}'s control groups did not go",
-        lambda: _remove_cgroups(f"{prefix}/{host.name}"),
-        timeout=10,
-        interval=0.05,
+        f"{host.name}'s control groups did not go", lambda: of_machine().remove(group), timeout=10, interval=0.05
     )
 
 
-def _end_rest(host: Host, prefix: str) -> str:
-    """Ends what started the host from outside, once the host itself is gone; returns what is still there."""
-    if init(host, prefix) is None:
-        for pid in pids(host, prefix):
-            _kill(pid)
+def _kill(host: Host, prefix: str) -> str:
+    """Kills a host; returns what is still there."""
+    of_machine().kill(_group(host, prefix), init(host, prefix))
     rest = pids(host, prefix)
     return f"processes {rest}" if rest else ""
 
 
 def remove_parents(prefix: str = PREFIX) -> None:
     """Removes the control groups that the hosts had in common."""
-    for path in CGROUPS.glob(f"*/{prefix}"):
-        path.rmdir()
+    of_machine().remove_parents(prefix)
 
 
 def leftovers(prefix: str = PREFIX) -> list[str]:
     """Returns the lab's control groups and the processes in them, one sentence each."""
-    found = []
-    for path in sorted(CGROUPS.glob(f"*/{prefix}")):
-        found.append(f"control group {path}")
-        for group in _groups(path):
-            found += [f"process {pid} in {group}" for pid in _read(group / "cgroup.procs").split()]
-    return found
+    return of_machine().leftovers(prefix)
 
 
 def mounts(below: Path) -> list[str]:
     """Returns the mount points of this machine below a directory, deepest first."""
     points = []
-    for line in _read(Path("/proc/self/mountinfo")).splitlines():
+    for line in read(Path("/proc/self/mountinfo")).splitlines():
         point = line.split()[4].encode().decode("unicode_escape")
         if Path(point).is_relative_to(below):
             points.append(point)
@@ -108,44 +103,16 @@ def enter(host: Host, command: list[str], prefix: str = PREFIX) -> list[str]:
     first = init(host, prefix)
     if first is None:
         raise LabError(f"{host.name} is off")
-    join = 'for group in /sys/fs/cgroup/*/"$0"; do echo $$ > "$group/cgroup.procs" || exit 125; done; exec "$@"'
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     environment = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", f"PATH={path}"]
     namespaces = ["nsenter", "--target", str(first), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"]
-    return ["sh", "-c", join, f"{prefix}/{host.name}", *namespaces, *environment, *command]
+    return _join(of_machine().outside(_group(host, prefix)), [*namespaces, *environment, *command])
 
 
-def start(arguments: list[str | Path]) -> None:
-    """Starts a script that returns at once and leaves a host behind."""
-    # No pipes: the host's processes would inherit them, and reading to their end would wait for the host's.
-    subprocess.run([str(word) for word in arguments], stdin=subprocess.DEVNULL, check=True, timeout=60)
+def _join(groups: list[Path], command: list[str]) -> list[str]:
+    """Returns the words of a command that joins control groups first."""
+    return ["sh", str(SCRIPTS / "join-cgroups.sh"), *(str(group) for group in groups), "--", *command]
 
 
-def _groups(top: Path) -> list[Path]:
-    """Returns a control group and all below it, deepest first; os.walk passes over one that ends meanwhile."""
-    return [Path(path) for path, _, _ in os.walk(top, topdown=False)]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # It ended by itself in the meantime, which is what was wanted.
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
-        return ""  # A process or its group that ended while the list was read.
-
-
-def _remove_cgroups(name: str) -> str:
-    """Removes a host's control groups; returns why one cannot be removed yet."""
-    for top in CGROUPS.glob(f"*/{name}"):
-        for group in _groups(top):
-            try:
-                group.rmdir()
-            except OSError as error:
-                return str(error)  # Still counted for a moment after its last process ended.
-    return ""
+def _group(host: Host, prefix: str) -> str:
+    return f"{prefix}/{host.name}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.lab import network, processes
 from tests.lab.base import Base
 from tests.lab.paths import Paths
-from tests.lab.shell import SCRIPTS, run, wait_until
+from tests.lab.shell import run, wait_until
 from tests.openstack.settings import ADDRESS, GATEWAY, HOST, LINK, PREFIX, PUBLIC, SUBNETS
 
 
@@ -28,11 +28,8 @@ class Machine:
     def boot(self, base: Base) -> None:
         """Switches the machine on with the disk that it has, and waits until one can log in."""
         self._connect()
-        scripts = (SCRIPTS / "boot-host.sh", SCRIPTS / "pid1.sh")
         # Where a host of the lab has its image store, this one has the file system that Nova's servers start from.
-        processes.start(
-            ["bash", scripts[0], HOST.name, self.disk, base.lower, base.rootfs, HOST.netns, PREFIX, scripts[1]]
-        )
+        processes.boot(HOST, self.disk, base.lower, base.rootfs, PREFIX)
         wait_until(f"{HOST.name} did not let heat-admin in", self._login, timeout=60)
 
     def _connect(self) -> None:

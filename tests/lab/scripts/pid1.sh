@@ -1,8 +1,8 @@
 #!/bin/bash
-# pid1.sh NAME DISK LOWER STORE : runs in fresh mount, pid, uts, ipc and cgroup namespaces, builds the host's root
-# file system there and becomes its systemd.
+# pid1.sh NAME DISK LOWER STORE MOUNT_CGROUPS : runs in fresh mount, pid, uts, ipc and cgroup namespaces, builds the
+# host's root file system there and becomes its systemd.
 set -euo pipefail
-name=$1 disk=$2 lower=$3 store=$4
+name=$1 disk=$2 lower=$3 store=$4 mount_cgroups=$5
 root=$disk/merged
 
 mount --make-rprivate /
@@ -32,19 +32,7 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t mqueue mqueue "$root/dev/mqueue"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
-for controller in cpu cpuacct cpuset memory devices freezer blkio pids; do
-  mkdir "$root/sys/fs/cgroup/$controller"
-  mount -t cgroup -o "$controller" cgroup "$root/sys/fs/cgroup/$controller"
-done
-# Not mounted on this machine, but podman warns at every start without them.
-for controller in net_cls net_prio perf_event hugetlb; do
-  mkdir "$root/sys/fs/cgroup/$controller"
-  mount -t tmpfs -o size=1m,mode=755 tmpfs "$root/sys/fs/cgroup/$controller"
-done
-mkdir "$root/sys/fs/cgroup/systemd" "$root/sys/fs/cgroup/unified"
-mount -t cgroup -o none,name=systemd cgroup "$root/sys/fs/cgroup/systemd"
-mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup/unified"
+bash "$mount_cgroups" "$root/sys/fs/cgroup"
 echo "$name" > "$root/etc/hostname"
 cd "$root"
 mkdir -p .old

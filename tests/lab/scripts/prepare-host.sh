@@ -20,11 +20,13 @@ install -m 644 "$hosts_file" "$root/etc/hosts"
 echo 'HostKey /etc/ssh/ssh_host_ed25519_key' > "$root/etc/ssh/sshd_config.d/lab.conf"
 
 # No CAP_SYS_RESOURCE may be available, so no limit can be raised above what this machine allows; crun cannot
-# handle a mixture of cgroup versions, runc can.
+# handle a mixture of cgroup versions, runc can. A container for which podman has noted a limit of processes, as it does
+# unless told not to, does not start where the controller for that is missing, and the disks have to work there too.
 install -d "$root/etc/containers"
 cat > "$root/etc/containers/containers.conf" <<'EOF'
 [containers]
 default_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]
+pids_limit = 0
 [engine]
 cgroup_manager = "cgroupfs"
 runtime = "runc"

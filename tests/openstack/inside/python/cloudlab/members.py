@@ -10,8 +10,9 @@ INSTANCES = Path("/var/lib/nova/instances")
 FAULTS = Path("/run/faults")
 # What one vCPU gets of a processor; the number comes with the disk.
 VCPU_PERCENT = int(Path("/etc/vcpu-percent").read_text())
-# Of cgroup v2, which counts without any controller; systemd leaves cpuacct of v1 alone.
-_USAGE = "/sys/fs/cgroup/unified/members.slice/member@{uuid}.service/cpu.stat"
+# The tree of cgroup v2, which counts without any controller; systemd leaves cpuacct of v1 alone. Where v1 is, it is
+# mounted as one of the trees.
+_TREES = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 
 
 def run(*words: str) -> str:
@@ -28,7 +29,8 @@ def run(*words: str) -> str:
 
 def cpu_seconds(uuid: str) -> float | None:
     """Returns how long a server's vCPUs have been busy, in vCPU seconds; None if it is off."""
-    usage = Path(_USAGE.format(uuid=uuid))
+    tree = next(path for path in _TREES if path.exists())
+    usage = tree / "members.slice" / f"member@{uuid}.service" / "cpu.stat"
     if not usage.exists():
         return None
     statistics = dict(line.split() for line in usage.read_text().splitlines())

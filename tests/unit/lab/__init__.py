@@ -1,0 +1,1 @@
+"""What the lab has that can be tested without it."""
