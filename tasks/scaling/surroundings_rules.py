@@ -130,8 +130,7 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
 
 def silence(timeline: Timeline, one: Observation) -> float | None:
     """For how many seconds no new measure has come, if that is longer than telemetry may take; else None."""
-    first = timeline.observations[0].at
-    since = max(one.measured_at, first) if one.measured_at else first
+    since = one.measured_at or timeline.observations[0].at
     seconds = (one.at - since).total_seconds()
     return seconds if seconds > timeline.timing.silent_after_s() else None
 

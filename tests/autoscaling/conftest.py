@@ -57,29 +57,57 @@ class Ended:
 
 
 @dataclass
+class Begun:
+    """A run that goes on.
+
+    Attributes:
+        process: Its process.
+        log: What it writes.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self.log.read_text(errors="replace")
+
+
+@dataclass
 class Runbooks:
     """The runbooks, on a cloud and a Prefect server.
 
     Attributes:
         cloud: The cloud.
         server: The server.
+        logs: Where the output of each run is kept.
     """
 
     cloud: Cloud
     server: PrefectServer
+    logs: Path
 
     def run(self, name: str, **parameters: Any) -> Ended:
         """Run a runbook in a process of its own."""
+        begun = self.begin(name, **parameters)
+        code = begun.process.wait(900)
+        return Ended(code, begun.output)
+
+    def begin(self, name: str, **parameters: Any) -> Begun:
+        """Begin a runbook in a process of its own."""
         wanted = {"site": "openstack", **parameters}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.autoscaling.run", name, json.dumps(wanted)],
-            cwd=PROJECT,
-            env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-        return Ended(done.returncode, done.stdout + done.stderr)
+        log = self.logs / f"{len(list(self.logs.iterdir())):02}-{name}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.autoscaling.run", name, json.dumps(wanted)],
+                cwd=PROJECT,
+                env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        return Begun(process, log)
 
     def artifact(self, key: str) -> Any:
         """The data of the latest artifact with a key."""
@@ -98,6 +126,6 @@ def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
     try:
         applied = server.run("-m", "deployments", "apply", "--site", str(cloud.site))
         assert applied.returncode == 0, applied.stdout + applied.stderr
-        yield Runbooks(cloud, server)
+        yield Runbooks(cloud, server, tmp_path_factory.mktemp("runs"))
     finally:
         server.stop()
