@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,6 @@ from tasks.scaling.findings import WEIGHT
 from tasks.scaling.members import Members
 from tasks.scaling.settings import Settings, read_settings
 from tasks.scaling.timeline import Levels, Timeline
-from tasks.scaling.traffic import Asking
 from tasks.scaling.verdict import Verdict, judge
 from tasks.scaling.watch import GroupWatch
 from tasks.telemetry.thresholds import Timing
@@ -186,11 +186,12 @@ class Check:
             key = f"{self._job.runbook}-{site}"
             picture.publish(drawn, f"{key}-picture", str(file))
             create_markdown_artifact(
-                mask(render(self.verdict, timeline, str(file), self._group.traffic)),
+                mask(render(self.verdict, timeline, str(file), self._group.told())),
                 key=f"{key}-verdict",
                 description=self.verdict.outcome,
             )
-            watch.line(str(self._group.traffic))
+            for line in self._group.told():
+                watch.line(line)
             watch.line(f"picture: {file}")
             return "done"
 
@@ -238,7 +239,7 @@ def read_subject(cloud: Cloud, job: Job, members: Members) -> Subject:
     return settings, members, vcpus, timing, job.percent, every.settle_s
 
 
-def render(verdict: Verdict, timeline: Timeline, file: str, asking: Asking) -> str:
+def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str]) -> str:
     """Write the verdict in Markdown."""
     out = [f"# {verdict.outcome}", "", verdict.why, ""]
     if verdict.took_s:
@@ -252,4 +253,5 @@ def render(verdict: Verdict, timeline: Timeline, file: str, asking: Asking) -> s
         out += [f"## {title}", "", *(f"- {change}" for change in changes), *([] if changes else ["- no change"]), ""]
     if verdict.findings:
         out += ["## Findings", "", *(f"- {WEIGHT[one.kind]}: {one}" for one in verdict.findings), ""]
-    return "\n".join([*out, f"{len(timeline.observations)} observations. {asking} The picture: `{file}`.", ""])
+    out += [*(f"- {line}" for line in told), ""]
+    return "\n".join([*out, f"{len(timeline.observations)} observations. The picture: `{file}`.", ""])

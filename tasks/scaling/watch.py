@@ -221,6 +221,10 @@ class GroupWatch:
         """What was seen besides the timeline."""
         return list(self._before)
 
+    def told(self) -> list[str]:
+        """What the operator should know besides, whatever the verdict."""
+        return [str(self.traffic)]
+
     def _ours(self, reason: str, direction: Direction) -> bool:
         """Whether a signal came from this check itself."""
         return False

@@ -94,6 +94,14 @@ class WebWatch(GroupWatch):
         """A signal without an alarm's words is what our call to the webhook leaves."""
         return not reason.startswith("alarm state changed") and any(call.direction == direction for call in self.calls)
 
+    def told(self) -> list[str]:
+        """What went well is worth a word, too: it was looked at."""
+        lines = super().told()
+        if self.visitor is not None and not self.visitor.losses:
+            lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
+        well = sum(leave.left_first for leave in leaves(self._heat, self._types))
+        return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
+
     def findings(self) -> list[Finding]:
         """What the visitor saw."""
         found = super().findings()

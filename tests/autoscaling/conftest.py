@@ -109,6 +109,14 @@ class Runbooks:
             )
         return Begun(process, log)
 
+    def crashed(self, name: str) -> None:
+        """Tell the server that the latest run of a runbook has crashed, as a worker does when a run's process is killed."""
+        body = {"flows": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC", "limit": 1}
+        found = httpx.post(f"{self.server.url}/flow_runs/filter", json=body, timeout=30)
+        (run,) = found.raise_for_status().json()
+        state = {"state": {"type": "CRASHED", "message": "its process was killed"}, "force": True}
+        httpx.post(f"{self.server.url}/flow_runs/{run['id']}/set_state", json=state, timeout=30).raise_for_status()
+
     def artifact(self, key: str) -> Any:
         """The data of the latest artifact with a key."""
         body = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}

@@ -30,7 +30,7 @@ JOB = Job(
 
 def test_a_verdict_tells_each_transition_with_its_time() -> None:
     timeline = good()
-    text = render(judge(timeline), timeline, "/pictures/x.png", Asking(240, 300, 70))
+    text = render(judge(timeline), timeline, "/pictures/x.png", [str(Asking(240, 300, 70))])
     assert text.startswith("# passed")
     for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
         assert f"- {step} after" in text
@@ -41,7 +41,7 @@ def test_a_verdict_tells_each_transition_with_its_time() -> None:
 
 def test_a_verdict_on_nothing_says_that_nothing_changed() -> None:
     timeline = replace(good(), observations=())
-    text = render(judge(timeline), timeline, "x.png", Asking())
+    text = render(judge(timeline), timeline, "x.png", [])
     assert not text.startswith("# passed")
     assert text.count("- no change") == 2
 

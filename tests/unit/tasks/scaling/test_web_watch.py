@@ -47,6 +47,20 @@ def test_a_farm_that_serves_everybody_in_turn_is_well() -> None:
     assert watch.findings() == []
 
 
+def test_what_was_looked_at_and_went_well_is_told() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor.asked = 400
+    watch = watching(visitor)
+    stack = "webfarm-1/7"
+    watch._types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
+    for name, status in (("member", "DELETE_COMPLETE"), ("server", "DELETE_IN_PROGRESS")):
+        watch._heat.append(Event(name, AT, "webfarm-1", "7", name, status, ""))
+    assert watch.told()[1:] == [
+        "400 requests of a visitor, none was lost.",
+        "Members that left the pool before their servers went: 1.",
+    ]
+
+
 def test_a_lost_request_fails_the_check_with_its_reason() -> None:
     visitor = Visitor("http://192.0.2.80/")
     visitor.asked, visitor.losses = 400, [Loss(AT, "ReadTimeout: 10 s")]

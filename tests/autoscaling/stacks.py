@@ -1,0 +1,109 @@
+"""A stack that stands while several checks look at it: rested before each, and touched as an operator might."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.autoscaling.conftest import Runbooks
+from tests.lab.shell import wait_until
+from tests.openstack.servers import cpu
+
+_NESTED = 5
+_REST_S = 150
+
+
+@dataclass
+class Standing:
+    """A stack with a group.
+
+    Attributes:
+        project: A connection as the project's user.
+        name: The stack's name.
+        granularity_s: That of its alarms.
+    """
+
+    project: Any
+    name: str
+    granularity_s: int
+
+    @classmethod
+    @contextmanager
+    def made(
+        cls, runbooks: Runbooks, name: str, template: str, percent: dict[str, int], **parameters: Any
+    ) -> Iterator[Standing]:
+        """Make it with deploy-stack, and remove it in the end."""
+        project = runbooks.cloud.connect()
+        wanted = {"stack_name": name, "template": template, "stack_parameters": parameters, **percent}
+        done = runbooks.run("deploy-stack", **wanted)
+        try:
+            assert done.code == 0, done.output[-3000:]
+            yield cls(project, name, int(parameters["granularity"]))
+        finally:
+            project.delete_stack(name, wait=True)
+
+    def _resources(self) -> list[Any]:
+        stack = self.project.orchestration.find_stack(self.name)
+        return list(self.project.orchestration.resources(stack, nested_depth=_NESTED))
+
+    def servers(self) -> list[str]:
+        """The ids of its servers."""
+        return [one.physical_resource_id for one in self._resources() if one.resource_type == "OS::Nova::Server"]
+
+    def rest(self) -> None:
+        """Wait until it is at its minimum of one member, with fresh measures and nothing under way."""
+        wait_until(f"{self.name} did not come to rest", self._unrest, _REST_S, interval=1)
+
+    def _unrest(self) -> str:
+        busy = [one.name for one in self._resources() if not str(one.status).endswith("_COMPLETE")]
+        servers = self.servers()
+        if busy or len(servers) != 1:
+            return f"{len(servers)} servers, under way: {', '.join(busy) or 'nothing'}"
+        seen = cpu(self.project, servers[0], self.granularity_s)
+        if not seen:
+            return "no measure"
+        age = datetime.now(UTC) - datetime.fromisoformat(seen[-1][0])
+        if age > timedelta(seconds=2 * self.granularity_s + 5):
+            return f"the newest measure is {age.total_seconds():.0f} s old"
+        return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
+
+    def _alarm(self, name: str) -> dict[str, Any]:
+        (alarm,) = [one.physical_resource_id for one in self._resources() if one.name == f"cpu_alarm_{name}"]
+        answer = self.project.session.get(f"{self._aodh}/v2/alarms/{alarm}")
+        body: dict[str, Any] = answer.json()
+        return body
+
+    @property
+    def _aodh(self) -> str:
+        return str(self.project.session.get_endpoint(service_type="alarming"))
+
+    @contextmanager
+    def threshold_times(self, factor: float) -> Iterator[None]:
+        """Change the high alarm's threshold where Aodh has it, as `openstack alarm update` does, and change it back."""
+        right = self._alarm("high")
+        kind = f"{right['type']}_rule"
+        wrong = {**right, kind: {**right[kind], "threshold": right[kind]["threshold"] * factor}}
+        self._put(wrong)
+        try:
+            yield
+        finally:
+            self._put(right)
+
+    def _put(self, alarm: dict[str, Any]) -> None:
+        self.project.session.put(f"{self._aodh}/v2/alarms/{alarm['alarm_id']}", json=alarm)
+
+    def add_member(self) -> None:
+        """Scale up by the webhook, and wait until the member is there."""
+        stack = self.project.orchestration.get_stack(self.project.orchestration.find_stack(self.name).id)
+        (url,) = [one["output_value"] for one in stack.outputs if one["output_key"] == "scale_up_url"]
+        before = len(self.servers())
+        self.project.session.post(url, authenticated=False)
+        wait_until(f"{self.name} did not grow", lambda: self._lacks(before + 1), 60, interval=1)
+
+    def _lacks(self, servers: int) -> str:
+        busy = [one.name for one in self._resources() if not str(one.status).endswith("_COMPLETE")]
+        there = len(self.servers())
+        return "" if there == servers and not busy else f"{there} servers, under way: {', '.join(busy) or 'nothing'}"
