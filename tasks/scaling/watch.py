@@ -15,8 +15,9 @@ from tasks.change import Watch
 from tasks.heat.events import Event, newest_event, read_events
 from tasks.heat.stack import read_resources
 from tasks.scaling import timeline as seen
+from tasks.scaling.delay import delay
 from tasks.scaling.findings import WEIGHT, Finding, Kind, Weight
-from tasks.scaling.group import Group, Server, read_group, scaling_events
+from tasks.scaling.group import Group, ScalingEvent, Server, read_group, scaling_events
 from tasks.scaling.group_rules import not_at_minimum
 from tasks.scaling.load import Load
 from tasks.scaling.loads import Loads
@@ -71,6 +72,8 @@ class GroupWatch:
     _types: dict[tuple[str, str], str] = field(default_factory=dict)
     _servers: dict[str, Server] = field(default_factory=dict)
     _before: list[Finding] = field(default_factory=list)
+    _group: Group = field(default_factory=lambda: Group("", "", ()))
+    _made: list[ScalingEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._meter = Meter(self.cloud, self.timing)
@@ -223,7 +226,8 @@ class GroupWatch:
 
     def told(self) -> list[str]:
         """What the operator should know besides, whatever the verdict."""
-        return [str(self.traffic)]
+        own = delay(self.timeline, self._made)
+        return [str(self.traffic), *([str(own)] if own else [])]
 
     def _ours(self, reason: str, direction: Direction) -> bool:
         """Whether a signal came from this check itself."""
@@ -241,6 +245,7 @@ class GroupWatch:
         resources = read_resources(self.cloud, self.settings.stack)
         self._types |= types_of(resources)
         group = read_group(self.cloud, self.settings.stack, self.settings.group, resources)
+        self._group = group
         alarms = self._alarm_states()
         servers = {one.server.id: one.server for one in group.members if one.server is not None}
         self._servers = servers
@@ -274,12 +279,13 @@ class GroupWatch:
 
     def _read_events(self) -> None:
         """What the policies did since the last look."""
-        group = Group(self.settings.group, "", ())
         directions = self.settings.policy_directions
         new = read_events(self.cloud, self.settings.stack, self._after)
         self._heat += new
         self._after = new[-1].id if new else self._after
-        for event in scaling_events(new, group):
+        for event in scaling_events(new, self._group):
+            if event.kind in {"added", "removed"}:
+                self._made.append(event)
             if event.kind == "signal" and event.name in directions:
                 direction = directions[event.name]
                 known = seen.Event(event.at, direction, event.reason, self._ours(event.reason, direction))

@@ -96,7 +96,7 @@ class WebWatch(GroupWatch):
 
     def told(self) -> list[str]:
         """What went well is worth a word, too: it was looked at."""
-        lines = super().told()
+        lines = [str(self.traffic)]  # a member counts once it serves, which is later than Heat's word
         if self.visitor is not None and not self.visitor.losses:
             lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
         well = sum(leave.left_first for leave in leaves(self._heat, self._types))
