@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Any
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import NotFound
+from blocks.remote.cloud_errors import NotFound, RequestRejected
 from tasks.heat.stack import parse_time
 from tasks.telemetry.thresholds import ArchivePolicy, parse_archive_policy
 
 # The metric behind every CPU alarm since Stein: nanoseconds of CPU since the server began.
 CPU = "cpu"
 RATE = "rate:mean"
+# Gnocchi's words, with a 400, where none of the resources has such a metric yet.
+_NO_METRIC = "Metrics not found"
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,10 @@ def read_newest(
         body = cloud.tell(what, "metric", "POST", "/v1/aggregates", query, **span)
     except NotFound:
         return {}
+    except RequestRejected as error:
+        if _NO_METRIC in error.said:
+            return {}
+        raise
     return parse_newest(body, metric)
 
 

@@ -35,6 +35,11 @@ NO_GRANULARITY = {
     "title": "Bad Request",
     "description": {"cause": "Metrics can't being aggregated", "reason": "Granularities are missing", "detail": []},
 }
+# The same behind Pecan: HTML, entities and all.
+NO_METRIC = (
+    "<html><head><title>400 Bad Request</title></head><body><h1>400 Bad Request</h1>The server could not comply.<br />"
+    "{&#x27;cause&#x27;: &#x27;Metrics not found&#x27;, &#x27;detail&#x27;: {&#x27;cpu&#x27;}}</body></html>"
+)
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def test_the_policy_of_a_servers_metric_is_read(api: FakeApi) -> None:
 
 def test_a_server_that_was_never_polled_has_neither_policy_nor_measures(api: FakeApi) -> None:
     gone = (404, "<html><body>Resource s1 does not exist</body></html>")
-    unknown = (404, {"description": {"cause": "Metrics not found", "detail": ["cpu"]}, "code": 404})
+    unknown = (400, NO_METRIC)
     api.on("GET", "metric", CPU, say=gone).on("POST", "metric", "/v1/aggregates", say=unknown)
     assert read_metric_policy(overcloud(), "s1") is None
     assert read_newest(overcloud(), {"s1"}, 10, since=SINCE) == {}
