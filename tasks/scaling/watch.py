@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,7 +13,7 @@ from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.heat.events import Event, newest_event, read_events
-from tasks.heat.stack import read_resources
+from tasks.heat.stack import Resource, read_resources
 from tasks.scaling import timeline as seen
 from tasks.scaling.delay import delay
 from tasks.scaling.findings import WEIGHT, Finding, Kind, Weight
@@ -25,6 +25,7 @@ from tasks.scaling.members import Members
 from tasks.scaling.meter import Meter
 from tasks.scaling.pool import types_of
 from tasks.scaling.settings import Settings
+from tasks.scaling.sparing import Sparing
 from tasks.scaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
 from tasks.scaling.traffic import Asking
 from tasks.scaling.verdict import RULES
@@ -34,6 +35,7 @@ from tasks.telemetry.thresholds import Timing, percent_of, threshold_ns
 
 # Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.
 _EVERY_S, SOON_S, _SELDOM_S = 4.0, 2.0, 10.0
+_SERVERS_S = 15.0
 # What only explains a failure, but can't become better by waiting: an alarm that is blind or mute.
 _DECIDING = frozenset({Kind.ALARM_SILENT, Kind.NO_DATA})
 # So many members that end in ERROR, and none that is ready, are no accident any more.
@@ -73,11 +75,18 @@ class GroupWatch:
     _servers: dict[str, Server] = field(default_factory=dict)
     _before: list[Finding] = field(default_factory=list)
     _group: Group = field(default_factory=lambda: Group("", "", ()))
+    _resources: list[Resource] = field(default_factory=list)
+    _moved: bool = True
+    _told_by: Mapping[str, str] = field(default_factory=dict)
     _made: list[ScalingEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._meter = Meter(self.cloud, self.timing)
         self._loads = Loads(self.members, self.vcpus)
+        # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
+        self._groups = Sparing[Group](_SERVERS_S)
+        self._alarms = Sparing[dict[str, str]](self.timing.evaluation_s / 2)
+        self._measures = Sparing[dict[str, Measure]](self.timing.polling_s)
 
     @property
     def timeline(self) -> Timeline:
@@ -168,7 +177,9 @@ class GroupWatch:
                 return "under way"
             now = self._look("load" if direction == "up" else "leave")
             self.observations.append(now)
-            self._read_events()
+            if self._moved or not now.steady or now.alarms != self._told_by or done(now):
+                self._read_events()
+            self._told_by = now.alarms
             if (text := _line(now)) != said:
                 watch.line(text)
                 said = text
@@ -244,13 +255,18 @@ class GroupWatch:
         """
         resources = read_resources(self.cloud, self.settings.stack)
         self._types |= types_of(resources)
-        group = read_group(self.cloud, self.settings.stack, self.settings.group, resources)
+        moved = self._moved = resources != self._resources or not all(one.ready for one in self._group.members)
+        self._resources = resources
+        group = self._groups.get(
+            lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources), anew=moved
+        )
         self._group = group
-        alarms = self._alarm_states()
+        alarms = self._alarms.get(self._alarm_states)
         servers = {one.server.id: one.server for one in group.members if one.server is not None}
         self._servers = servers
         active = [one for one in servers.values() if one.status == "ACTIVE"]
-        measures = self._meter.newest({one.id for one in active}, _now())
+        ids = {one.id for one in active}
+        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=moved)
         lasts_s = self._within_s("up") + 2 * self.settle_s if members == "load" else 0
         loads = self._loads.ask(active, lasts_s) if members != "leave" else {}
         measured_at = max((one.at for one in measures.values()), default=None)

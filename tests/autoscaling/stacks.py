@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tasks.heat.stack import DEPTH, Resource, parse_resource
 from tests.autoscaling.conftest import Runbooks
 from tests.lab.shell import wait_until
 from tests.openstack.servers import cpu
 
-_NESTED = 5
 _REST_S = 150
 
 
@@ -45,20 +45,22 @@ class Standing:
         finally:
             project.delete_stack(name, wait=True)
 
-    def _resources(self) -> list[Any]:
-        stack = self.project.orchestration.find_stack(self.name)
-        return list(self.project.orchestration.resources(stack, nested_depth=_NESTED))
+    def _resources(self) -> list[Resource]:
+        # The SDK leaves nested_depth away.
+        heat = self.project.orchestration
+        path = f"/stacks/{self.name}/{heat.find_stack(self.name).id}/resources"
+        return [parse_resource(one) for one in heat.get(f"{path}?nested_depth={DEPTH}").json()["resources"]]
 
     def servers(self) -> list[str]:
         """The ids of its servers."""
-        return [one.physical_resource_id for one in self._resources() if one.resource_type == "OS::Nova::Server"]
+        return [one.physical_id for one in self._resources() if one.type == "OS::Nova::Server" and one.physical_id]
 
     def rest(self) -> None:
         """Wait until it is at its minimum of one member, with fresh measures and nothing under way."""
         wait_until(f"{self.name} did not come to rest", self._unrest, _REST_S, interval=1)
 
     def _unrest(self) -> str:
-        busy = [one.name for one in self._resources() if not str(one.status).endswith("_COMPLETE")]
+        busy = [one.name for one in self._resources() if not one.status.endswith("_COMPLETE")]
         servers = self.servers()
         if busy or len(servers) != 1:
             return f"{len(servers)} servers, under way: {', '.join(busy) or 'nothing'}"
@@ -71,7 +73,7 @@ class Standing:
         return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
 
     def _alarm(self, name: str) -> dict[str, Any]:
-        (alarm,) = [one.physical_resource_id for one in self._resources() if one.name == f"cpu_alarm_{name}"]
+        (alarm,) = [one.physical_id for one in self._resources() if one.name == f"cpu_alarm_{name}"]
         answer = self.project.session.get(f"{self._aodh}/v2/alarms/{alarm}")
         body: dict[str, Any] = answer.json()
         return body
@@ -104,6 +106,6 @@ class Standing:
         wait_until(f"{self.name} did not grow", lambda: self._lacks(before + 1), 60, interval=1)
 
     def _lacks(self, servers: int) -> str:
-        busy = [one.name for one in self._resources() if not str(one.status).endswith("_COMPLETE")]
+        busy = [one.name for one in self._resources() if not one.status.endswith("_COMPLETE")]
         there = len(self.servers())
         return "" if there == servers and not busy else f"{there} servers, under way: {', '.join(busy) or 'nothing'}"

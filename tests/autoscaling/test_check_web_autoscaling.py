@@ -37,6 +37,8 @@ def test_a_web_farm_that_scales_passes(runbooks: Runbooks, farm: Standing) -> No
     assert "POST to the webhook to scale up: 200" in ended.output
     (asked,) = re.findall(r"(\d+) requests of a visitor, none was lost", verdict)
     assert int(asked) > 200
+    (calls,) = re.findall(r"(\d+) calls a minute", verdict)
+    assert int(calls) <= 60
     assert "Members that left the pool before their servers went: 2" in verdict
 
 

@@ -17,7 +17,7 @@ from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
 from tasks.change import Watch
-from tasks.heat.stack import Stack
+from tasks.heat.stack import Resource, Stack
 from tasks.scaling.check import Check, Intervals, Job
 from tasks.scaling.findings import Finding, Kind
 from tasks.scaling.group import Group, Member, Server
@@ -61,10 +61,13 @@ class Farm:
     def now(self) -> datetime:
         return BEGIN + timedelta(seconds=self.clock.now - 1000.0)
 
-    def group(self, *_: object) -> Group:
+    def resources(self, *_: object) -> list[Resource]:
         self.looks += 1
         if self.looks % 3 == 0:
             self.size = min(self.most, self.size + 1) if self.loaded else max(1, self.size - 1)
+        return [Resource(f"m{number}", "", "CREATE_COMPLETE", "", "", "group/1", "") for number in range(self.size)]
+
+    def group(self, *_: object) -> Group:
         names = [f"m{number}" for number in range(self.size)]
         for name in set(self.ran) - set(names):
             del self.ran[name]
@@ -120,7 +123,7 @@ def alarm(name: str, state: str) -> Alarm:
 def farm(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Farm:
     farm = Farm(clock)
     for name, stand_in in {
-        "read_resources": lambda *_: [],
+        "read_resources": farm.resources,
         "read_group": farm.group,
         "read_alarms": farm.alarms,
         "read_events": lambda *_: [],
@@ -251,7 +254,6 @@ def test_a_boot_that_fails_twice_is_not_waited_for(
 ) -> None:
     def group(*_: object) -> Group:
         broken = [Server(f"e{number}", "", "ERROR", (), ()) for number in range(min(2, farm.looks // 3))]
-        farm.looks += 1
         servers = [Server("m0", "m0", "ACTIVE", ("10.0.0.1",), ()), *broken[-1:]]
         return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
 
