@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Forbidden, NotFound
-from tasks.telemetry.measures import Measure, read_metric_policy, read_newest
+from tasks.telemetry.measures import Measure, read_metric_policy, read_newest, read_waiting
 from tasks.telemetry.thresholds import Timing
 
 
@@ -25,7 +25,6 @@ class Meter:
     cloud: Cloud
     timing: Timing
     granularities: tuple[int, ...] | None = ()
-    _sees_backlog: bool = True
 
     def newest(self, servers: Collection[str], now: datetime) -> dict[str, Measure]:
         """The newest measure of each server that has one."""
@@ -37,16 +36,19 @@ class Meter:
         since = now - timedelta(seconds=3 * self.timing.silent_after_s())
         return read_newest(self.cloud, servers, self.timing.granularity_s, since=since)
 
-    def backlog(self, measured_at: datetime | None, now: datetime) -> int | None:
-        """How many measures wait for metricd; None where that is not ours to ask, or measures come as they should."""
-        due_s = 2 * max(self.timing.granularity_s, self.timing.polling_s) + self.timing.processing_s
-        overdue = measured_at is None or (now - measured_at).total_seconds() > due_s
-        if not (self._sees_backlog and overdue):
+    def backlog(self, servers: Collection[str], since: datetime, now: datetime) -> int | None:
+        """How many measures wait for metricd; None while they come as they should.
+
+        Args:
+            servers: The members' ids.
+            since: When the newest measure was taken; where there is none, when the first was looked for.
+            now: The time.
+        """
+        if (now - since).total_seconds() <= self.timing.silent_after_s():
             return None
         try:
             status = self.cloud.ask("read Gnocchi's status", "metric", "/v1/status", details="false")
-        except (Forbidden, NotFound):
-            self._sees_backlog = False
-            return None
+        except (Forbidden, NotFound):  # it is the administrator's
+            return sum(read_waiting(self.cloud, one, self.timing.granularity_s, since) for one in servers)
         summary = (status.get("storage") or {}).get("summary") or {}
         return int(summary.get("measures", 0))

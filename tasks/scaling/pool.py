@@ -36,6 +36,11 @@ def types_of(resources: Sequence[Resource]) -> dict[tuple[str, str], str]:
     return {(one.stack, one.name): one.type for one in resources}
 
 
+def is_server(event: Event, types: Types) -> bool:
+    """Whether an event is a server's."""
+    return types.get((f"{event.stack}/{event.stack_id}", event.resource)) == _SERVER
+
+
 def leaves(events: Sequence[Event], types: Types) -> list[Leave]:
     """Every member of a pool whose server went.
 
@@ -48,9 +53,8 @@ def leaves(events: Sequence[Event], types: Types) -> list[Leave]:
     pools = {stack for (stack, _), type_ in types.items() if type_ in _IN_POOL}
     for event in events:
         stack = f"{event.stack}/{event.stack_id}"
-        type_ = types.get((stack, event.resource))
-        if type_ in _IN_POOL and event.status == "DELETE_COMPLETE":
+        if types.get((stack, event.resource)) in _IN_POOL and event.status == "DELETE_COMPLETE":
             out.add(stack)
-        elif type_ == _SERVER and event.status == "DELETE_IN_PROGRESS" and stack in pools:
+        elif is_server(event, types) and event.status == "DELETE_IN_PROGRESS" and stack in pools:
             found.append(Leave(event.stack, event, stack in out))
     return found

@@ -14,7 +14,10 @@ from tasks.scaling.timeline import ALARM, NO_DATA, Member, Observation, Timeline
 
 
 def error(timeline: Timeline) -> Iterator[Finding]:
-    """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there."""
+    """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there.
+
+    One that nobody saw, since Heat took it away again at once, is found by Heat's own event.
+    """
     told: set[str] = set()
     for number, one in enumerate(timeline.observations):
         for member in one.members:
@@ -30,6 +33,10 @@ def error(timeline: Timeline) -> Iterator[Finding]:
                 f"server {member.id} went to ERROR{after} (see `openstack server show`, fault)",
                 one.at,
             )
+    for failed in timeline.failed:
+        if failed.id not in told:
+            told.add(failed.id)
+            yield Finding(Kind.MEMBER_ERROR, f"server {failed.id} could not be made: {failed.reason}", failed.at)
 
 
 def unreachable(timeline: Timeline) -> Iterator[Finding]:

@@ -92,6 +92,21 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """Heat could not make a server, which it takes away and tries again, without a word but this event's.
+
+    Attributes:
+        at: When.
+        id: The server's.
+        reason: Heat's words.
+    """
+
+    at: datetime
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Call:
     """The runbook posted to a webhook.
 
@@ -138,6 +153,7 @@ class Timeline:
         observations: In their order.
         events: In their order.
         calls: In their order.
+        failed: In their order.
     """
 
     min_size: int
@@ -154,6 +170,7 @@ class Timeline:
     load_off: datetime | None = None
     events: tuple[Event, ...] = ()
     calls: tuple[Call, ...] = ()
+    failed: tuple[Failed, ...] = ()
 
     def phase(self, direction: Direction) -> tuple[Observation, ...]:
         """The observations under load (up), or after it (down)."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import WaitExpired
+from blocks.remote.secrets import mask
 from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.heat.events import Event, newest_event, read_events
@@ -23,7 +24,7 @@ from tasks.scaling.load import Load
 from tasks.scaling.loads import Loads
 from tasks.scaling.members import Members
 from tasks.scaling.meter import Meter
-from tasks.scaling.pool import types_of
+from tasks.scaling.pool import is_server, types_of
 from tasks.scaling.settings import Settings
 from tasks.scaling.sparing import Sparing
 from tasks.scaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
@@ -78,6 +79,7 @@ class GroupWatch:
     _resources: list[Resource] = field(default_factory=list)
     _moved: bool = True
     _told_by: Mapping[str, str] = field(default_factory=dict)
+    _failed: list[seen.Failed] = field(default_factory=list)
     _made: list[ScalingEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,7 @@ class GroupWatch:
             load_off=self.load_off,
             events=tuple(self.events),
             calls=tuple(self.calls),
+            failed=tuple(self._failed),
         )
 
     def begin(self) -> None:
@@ -270,9 +273,11 @@ class GroupWatch:
         lasts_s = self._within_s("up") + 2 * self.settle_s if members == "load" else 0
         loads = self._loads.ask(active, lasts_s) if members != "leave" else {}
         measured_at = max((one.at for one in measures.values()), default=None)
-        backlog = self._meter.backlog(measured_at, _now())
+        at = _now()
+        looked_for = self.observations[0].at if self.observations else at
+        backlog = self._meter.backlog(ids, measured_at or looked_for, at)
         return Observation(
-            at=_now(),
+            at=at,
             members=tuple(self._member(server, measures.get(id_), loads.get(id_)) for id_, server in servers.items()),
             alarms=alarms,
             measured_at=measured_at,
@@ -299,6 +304,9 @@ class GroupWatch:
         new = read_events(self.cloud, self.settings.stack, self._after)
         self._heat += new
         self._after = new[-1].id if new else self._after
+        for one in new:
+            if one.status == "CREATE_FAILED" and is_server(one, self._types):
+                self._failed.append(seen.Failed(one.at, one.physical_id, mask(one.reason)))
         for event in scaling_events(new, self._group):
             if event.kind in {"added", "removed"}:
                 self._made.append(event)

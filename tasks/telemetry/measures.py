@@ -149,6 +149,30 @@ def read_newest(
     return parse_newest(body, metric)
 
 
+def read_waiting(cloud: Cloud, server: str, granularity_s: float, since: datetime, metric: str = CPU) -> int:
+    """Say how many values of a server's metric Gnocchi had not worked off: its API does so when it is asked to refresh.
+
+    That is metricd's own work, done once: whoever only watches must not ask for it again and again.
+
+    Args:
+        cloud: Where.
+        server: The server's id.
+        granularity_s: Seconds that one value covers.
+        since: Only what is newer.
+        metric: Its name.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    path = f"/v1/resource/instance/{server}/metric/{metric}/measures"
+    query: dict[str, str | float] = {"aggregation": "mean", "granularity": granularity_s, "refresh": "true"}
+    try:
+        found = cloud.ask(f"refresh the measures of {metric}", "metric", path, **query)
+    except NotFound:
+        return 0
+    return sum(measure.at > since for measure in parse_measures(found))
+
+
 def parse_newest(body: Mapping[str, Any], metric: str = CPU) -> dict[str, Measure]:
     """Read the newest measure of each resource from what `/v1/aggregates` answers."""
     found = {server: parse_measures(of[metric][RATE]) for server, of in body["measures"].items() if metric in of}

@@ -56,6 +56,7 @@ def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"), 75)
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
+    assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
 
 
 def test_a_load_that_dies_early_is_named(runbooks: Runbooks, group: Standing) -> None:

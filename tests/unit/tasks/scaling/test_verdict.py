@@ -13,6 +13,7 @@ from tasks.scaling.timeline import (
     OK,
     Call,
     Event,
+    Failed,
     Levels,
     Member,
     Observation,
@@ -183,6 +184,15 @@ def test_every_kind_has_a_case_and_a_weight() -> None:
 def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
     told = {name: kinds(change(good())) - {kind} for name, change, kind, _ in WRONG}
     assert {name: more for name, more in told.items() if more} == {}
+
+
+def test_a_boot_that_failed_between_two_looks_is_found_by_heats_event() -> None:
+    reason = 'ResourceInError: resources.server: Went to status ERROR due to "No valid host was found."'
+    failed = (Failed(at(43), "x", reason), Failed(at(45), "b", reason))
+    timeline = replace(seen(good(TWO), member("b", 40, status="ERROR")), failed=failed)
+    found = [one for one in judge(timeline).findings if one.kind is Kind.MEMBER_ERROR]
+    assert [one.at for one in found] == [at(40), at(43)]
+    assert "server x could not be made: ResourceInError" in found[1].sentence
 
 
 def test_the_group_that_heat_repaired_passes_and_the_repair_is_told() -> None:
