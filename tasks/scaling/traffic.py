@@ -14,12 +14,10 @@ class Asking:
     Attributes:
         total: How many.
         seconds: In how long.
-        busiest_minute: The most within any 60 s since the cloud was opened.
     """
 
     total: int = 0
     seconds: float = 0.0
-    busiest_minute: int = 0
 
     @property
     def per_minute(self) -> float:
@@ -31,7 +29,6 @@ class Asking:
         return Asking(
             self.total + after.total - before.total,
             self.seconds + after.seconds - before.seconds,
-            max(self.busiest_minute, after.busiest_minute),
         )
 
     def __str__(self) -> str:
@@ -39,5 +36,5 @@ class Asking:
             return "The cloud was not asked."
         return (
             f"While the group was watched the cloud was asked {self.total} times in {self.seconds:.0f} s: "
-            f"{self.per_minute:.0f} calls a minute, {self.busiest_minute} in the busiest one."
+            f"{self.per_minute:.0f} calls a minute."
         )
