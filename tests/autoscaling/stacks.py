@@ -60,10 +60,9 @@ class Standing:
         wait_until(f"{self.name} did not come to rest", self._unrest, _REST_S, interval=1)
 
     def _unrest(self) -> str:
-        busy = [one.name for one in self._resources() if not one.status.endswith("_COMPLETE")]
-        servers = self.servers()
-        if busy or len(servers) != 1:
-            return f"{len(servers)} servers, under way: {', '.join(busy) or 'nothing'}"
+        unfinished, servers = self._unfinished(), self.servers()
+        if unfinished or len(servers) != 1:
+            return f"{len(servers)} servers, unfinished: {unfinished}"
         seen = cpu(self.project, servers[0], self.granularity_s)
         if not seen:
             return "no measure"
@@ -97,15 +96,20 @@ class Standing:
     def _put(self, alarm: dict[str, Any]) -> None:
         self.project.session.put(f"{self._aodh}/v2/alarms/{alarm['alarm_id']}", json=alarm)
 
-    def add_member(self) -> None:
-        """Scale up by the webhook, and wait until the member is there."""
+    def fill(self, size: int) -> None:
+        """Call the webhook to scale up, again and again where the group is busy or cools down, until it is of a size."""
         stack = self.project.orchestration.get_stack(self.project.orchestration.find_stack(self.name).id)
         (url,) = [one["output_value"] for one in stack.outputs if one["output_key"] == "scale_up_url"]
-        before = len(self.servers())
-        self.project.session.post(url, authenticated=False)
-        wait_until(f"{self.name} did not grow", lambda: self._lacks(before + 1), 60, interval=1)
 
-    def _lacks(self, servers: int) -> str:
-        busy = [one.name for one in self._resources() if not one.status.endswith("_COMPLETE")]
-        there = len(self.servers())
-        return "" if there == servers and not busy else f"{there} servers, under way: {', '.join(busy) or 'nothing'}"
+        def look() -> str:
+            there, unfinished = len(self.servers()), self._unfinished()
+            if there == size and not unfinished:
+                return ""
+            if not any(status.endswith("_IN_PROGRESS") for status in unfinished.values()):
+                self.project.session.post(url, authenticated=False)
+            return f"{there} servers, unfinished: {unfinished}"
+
+        wait_until(f"{self.name} did not grow", look, 60, interval=1)
+
+    def _unfinished(self) -> dict[str, str]:
+        return {one.name: one.status for one in self._resources() if not one.status.endswith("_COMPLETE")}
