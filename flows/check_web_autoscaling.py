@@ -6,24 +6,18 @@ Where a step departs from it, `check_web_autoscaling.departures.toml` says so an
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
-from pydantic import Field
 
 from tasks.change import Steps
 from tasks.deploy.job import Request
-from tasks.heat.calls import deploy, remove
 from tasks.hooks import Closing
-from tasks.plan import Plan
-from tasks.runbook import runbook
-from tasks.scaling.check import Intervals, Job, preflight
-from tasks.scaling.members import Members, access
+from tasks.scaling.check import Intervals, Job
+from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, begin, conclude, run_check
 from tasks.scaling.web_check import WebCheck
 
 NAME = "check-web-autoscaling"
-_TIMEOUT_MIN, _REMOVE_S = 30, 900
 _closing = Closing(None)
 
 
@@ -35,17 +29,17 @@ _closing = Closing(None)
     timeout_seconds=6 * 3600,
 )
 def check_web_autoscaling(
-    site: Annotated[str, Field(min_length=1)],
-    stack_name: Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.-]{0,254}$")] = "check-web-autoscaling",
+    site: Word,
+    stack_name: StackName = "check-web-autoscaling",
     stack_parameters: dict[str, Any] | None = None,
-    high_percent: Annotated[float, Field(gt=0, lt=100)] = 95,
-    low_percent: Annotated[float, Field(gt=0, lt=100)] = 15,
-    member_user: Annotated[str, Field(min_length=1)] = "cirros",
+    high_percent: Percent = 95,
+    low_percent: Percent = 15,
+    member_user: Word = "cirros",
     member_key: str | None = None,
-    polling_interval_s: Annotated[int, Field(ge=1, le=86400)] = 60,
-    evaluation_interval_s: Annotated[int, Field(ge=1, le=86400)] = 60,
-    processing_s: Annotated[int, Field(ge=1, le=3600)] = 60,
-    settle_s: Annotated[int, Field(ge=10, le=3600)] = 300,
+    polling_interval_s: Interval = 60,
+    evaluation_interval_s: Interval = 60,
+    processing_s: Delay = 60,
+    settle_s: Settling = 300,
     cleanup: bool = True,
     dry_run: bool = False,
 ) -> None:
@@ -68,43 +62,21 @@ def check_web_autoscaling(
     """
     request = Request("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    with runbook(NAME, site, None, dry_run) as book:
-        job = preflight(book, request, intervals)
-        assert book.cloud is not None, "preflight refuses a site without a cloud"
-        key = Path(member_key).expanduser() if member_key else book.site.ssh.key
-        with Members(book.cloud, access(member_user, key)) as members, WebCheck(job, members) as check:
-            plan = Plan()
-            procedure(plan, job, check, site, cleanup)
-            book.show_plan(plan)
-            if dry_run:
-                return
-            if job.made is not None:
-                book.journal.kept["stack"] = job.stack_name
-            book.go_on(book.journal, ())
-            procedure(book, job, check, site, cleanup)
-        book.finish()
-        check.raise_if_not_passed()
+    asked = Asked(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
+    run_check(asked, WebCheck, procedure)
 
 
-def procedure(steps: Steps, job: Job, check: WebCheck, site: str, cleanup: bool) -> None:
+def procedure(steps: Steps, job: Job, check: WebCheck, asked: Asked) -> None:
     """All steps.
 
     Args:
         steps: Who walks through them: the plan, or the run.
         job: What is checked.
         check: The check itself.
-        site: The site's name.
-        cleanup: Whether a stack that this runbook made is removed afterwards.
+        asked: What the operator asks for.
     """
-    cloud = [job.cloud]
-    if job.left:
-        steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S))
-    if job.made is not None:
-        make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
-        steps.step("1.3 5", "Run the Orchestration scripts", cloud, make)
-    steps.step("1.3.1a", "See that the page is served and the group at its minimum", cloud, check.read())
-    steps.step("1.3.1b", "Scale up by the webhook and by load in every member", cloud, check.grow())
-    steps.step("1.3.2", "End the load, and watch the group shrink", cloud, check.shrink())
-    steps.step("V", "Judge what was seen", cloud, check.judge(site))
-    if job.made is not None and cleanup:
-        steps.step("C", "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S))
+    begin(steps, job, "1.3 5", "Run the Orchestration scripts")
+    steps.step("1.3.1a", "See that the page is served and the group at its minimum", [job.cloud], check.read())
+    steps.step("1.3.1b", "Scale up by the webhook and by load in every member", [job.cloud], check.grow())
+    steps.step("1.3.2", "End the load, and watch the group shrink", [job.cloud], check.shrink())
+    conclude(steps, job, check, asked)

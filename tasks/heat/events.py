@@ -24,6 +24,7 @@ class Event:
         resource: Name of the resource; the stack's own name for the stack itself.
         status: Action and state.
         reason: Heat's words.
+        physical_id: What the resource is in the cloud; empty until it is made.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Event:
     resource: str
     status: str
     reason: str
+    physical_id: str = ""
 
     def line(self, places: Mapping[str, str]) -> str:
         """The event for a log, secrets masked.
@@ -57,6 +59,7 @@ def parse_event(body: Mapping[str, Any]) -> Event:
         resource=body["resource_name"],
         status=body["resource_status"],
         reason=body.get("resource_status_reason") or "",
+        physical_id=body.get("physical_resource_id") or "",
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
 
 from prefect.artifacts import create_markdown_artifact
 
@@ -119,7 +123,16 @@ class Check:
     def __init__(self, job: Job, members: Members) -> None:
         self._job, self._members = job, members
         self._watch: GroupWatch | None = None
+        self._open = ExitStack()
         self.verdict: Verdict | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
 
     @property
     def _group(self) -> GroupWatch:
@@ -173,8 +186,12 @@ class Check:
             key = f"{self._job.runbook}-{site}"
             picture.publish(drawn, f"{key}-picture", str(file))
             create_markdown_artifact(
-                mask(render(self.verdict, timeline, str(file))), key=f"{key}-verdict", description=self.verdict.outcome
+                mask(render(self.verdict, timeline, str(file), self._group.told())),
+                key=f"{key}-verdict",
+                description=self.verdict.outcome,
             )
+            for line in self._group.told():
+                watch.line(line)
             watch.line(f"picture: {file}")
             return "done"
 
@@ -222,7 +239,7 @@ def read_subject(cloud: Cloud, job: Job, members: Members) -> Subject:
     return settings, members, vcpus, timing, job.percent, every.settle_s
 
 
-def render(verdict: Verdict, timeline: Timeline, file: str) -> str:
+def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str]) -> str:
     """Write the verdict in Markdown."""
     out = [f"# {verdict.outcome}", "", verdict.why, ""]
     if verdict.took_s:
@@ -236,4 +253,5 @@ def render(verdict: Verdict, timeline: Timeline, file: str) -> str:
         out += [f"## {title}", "", *(f"- {change}" for change in changes), *([] if changes else ["- no change"]), ""]
     if verdict.findings:
         out += ["## Findings", "", *(f"- {WEIGHT[one.kind]}: {one}" for one in verdict.findings), ""]
+    out += [*(f"- {line}" for line in told), ""]
     return "\n".join([*out, f"{len(timeline.observations)} observations. The picture: `{file}`.", ""])

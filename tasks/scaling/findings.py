@@ -31,6 +31,7 @@ class Kind(StrEnum):
     MEMBER_ERROR = "member in ERROR"
     LATE = "later than the intervals allow"
     ALREADY_FULL = "max_size reached before"
+    NOT_AT_MINIMUM = "group that does not come to its minimum"
     LOAD_DIED = "load that died early"
     NOT_BUSY = "load that does not reach the threshold"
     UNREACHABLE = "member out of reach"
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     NO_GRANULARITY = "no archive policy for the alarm"
     REQUESTS_LOST = "requests lost"
     NOT_IN_TURN = "balancer that leaves a member out"
+    LEFT_IN_POOL = "member that goes before the balancer knows"
 
 
 WEIGHT = {
@@ -54,6 +56,7 @@ WEIGHT = {
     Kind.FLAPPING: Weight.EXPLAINS_FAILURE,
     Kind.LATE: Weight.TOLD,
     Kind.ALREADY_FULL: Weight.SPOILS,
+    Kind.NOT_AT_MINIMUM: Weight.SPOILS,
     Kind.LOAD_DIED: Weight.SPOILS,
     Kind.NOT_BUSY: Weight.SPOILS,
     Kind.UNREACHABLE: Weight.SPOILS,
@@ -62,6 +65,7 @@ WEIGHT = {
     Kind.NO_GRANULARITY: Weight.SPOILS,
     Kind.REQUESTS_LOST: Weight.FAILS,
     Kind.NOT_IN_TURN: Weight.FAILS,
+    Kind.LEFT_IN_POOL: Weight.FAILS,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound
-from tasks.heat.events import Event, read_events
+from tasks.heat.events import Event
 from tasks.heat.stack import Resource, Stack, parse_time, read_resources
 from tasks.telemetry.alarms import Alarm, read_alarms
 
@@ -214,21 +214,6 @@ def read_group_alarms(cloud: Cloud, stack: Stack, resources: Sequence[Resource] 
     listed = read_resources(cloud, stack) if resources is None else resources
     names = {one.physical_id: one.name for one in listed if one.type.startswith(_ALARMS) and one.physical_id}
     return {names[alarm.id]: alarm for alarm in read_alarms(cloud, names)}
-
-
-def read_scaling(cloud: Cloud, stack: Stack, group: Group, after: str = "") -> list[ScalingEvent]:
-    """Read what a group did and was told to do, the oldest first.
-
-    Args:
-        cloud: Where.
-        stack: The stack that has the group.
-        group: The group.
-        after: Id of the last event of Heat that is known.
-
-    Raises:
-        CloudError, Stopped: As `Cloud.asking`.
-    """
-    return list(scaling_events(read_events(cloud, stack, after), group))
 
 
 def scaling_events(events: Iterable[Event], group: Group) -> Iterator[ScalingEvent]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.scaling.findings import Finding, Kind
-from tasks.scaling.timeline import ALARM, ALARM_OF, DIRECTIONS, Observation, Timeline, transitions
+from tasks.scaling.timeline import ALARM, ALARM_OF, DIRECTIONS, Direction, Observation, Timeline, transitions
 
 
 def size(timeline: Timeline) -> Iterator[Finding]:
@@ -83,31 +83,40 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
 
     That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
-    longer than cooldown, two evaluations and what a step may take.
+    longer than cooldown, two evaluations and what a step may take. A step is granted no time where Heat had none under way:
+    there the signal has only to reach it, and that is as quick as a measure.
     """
     timing = timeline.timing
-    patience = timing.cooldown_s + 2 * timing.evaluation_s + timeline.settle_s
+    waits = timing.cooldown_s + 2 * timing.evaluation_s
     for direction in DIRECTIONS:
-        since: Observation | None = None
+        since: Observation | None = None  # when it began
+        still: Observation | None = None  # from when on Heat had nothing under way, too
         for one in timeline.phase(direction):
             room = one.size < timeline.max_size if direction == "up" else one.size > timeline.min_size
-            up = one.alarms.get(ALARM_OF[direction]) == ALARM
-            if not (up and room) or (since and one.size != since.size):
-                since = None
-            if since is None and up and room:
-                since = one
-            if since is None:
+            asked = one.alarms.get(ALARM_OF[direction]) == ALARM and room
+            since = (since if since and one.size == since.size else one) if asked else None
+            still = (still if still and still.size == one.size else one) if asked and one.steady else None
+            if since is None or _acted(timeline, direction, since, one):
                 continue
-            acted = any(event.direction == direction and since.at <= event.at <= one.at for event in timeline.events)
-            if not acted and (one.at - since.at).total_seconds() > patience:
+            if _span_s(since, one) > waits + timeline.settle_s or (
+                still is not None and _span_s(still, one) > waits + timing.processing_s
+            ):
                 yield Finding(
                     Kind.SIGNAL_LOST,
-                    f"the {ALARM_OF[direction]} alarm was up for {(one.at - since.at).total_seconds():.0f} s and the group "
+                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, one):.0f} s and the group "
                     "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
                     "aodh-notifier's for the answer that it got)",
                     since.at,
                 )
                 break
+
+
+def _acted(timeline: Timeline, direction: Direction, since: Observation, until: Observation) -> bool:
+    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.events)
+
+
+def _span_s(since: Observation, until: Observation) -> float:
+    return (until.at - since.at).total_seconds()
 
 
 def flapping(timeline: Timeline) -> Iterator[Finding]:
@@ -144,3 +153,16 @@ def full(timeline: Timeline) -> Iterator[Finding]:
     first = next(iter(timeline.phase("up")), None)
     if first is not None and first.size >= timeline.max_size:
         yield Finding(Kind.ALREADY_FULL, f"the group had {first.size} members before there was any load", first.at)
+
+
+def not_at_minimum(timeline: Timeline) -> Iterator[Finding]:
+    """Found where a group did not come to its minimum before there was any load: as it was seen last, why it can't be tried."""
+    last = timeline.observations[-1]
+    lost = [member for member in last.members if member.unreachable]
+    for member in lost:
+        yield Finding(Kind.UNREACHABLE, f"member {member.id}: {member.unreachable}", last.at)
+    if last.size >= timeline.max_size:
+        yield Finding(Kind.ALREADY_FULL, f"the group had {last.size} members before there was any load", last.at)
+    elif not lost:
+        ready = f"{len(last.ready)} of {len(last.members)} members were ready"
+        yield Finding(Kind.NOT_AT_MINIMUM, f"{ready} before there was any load, and not {timeline.min_size}", last.at)

@@ -1,56 +1,60 @@
-"""The pool behind a load balancer: which members serve."""
+"""The pool behind a load balancer: whether a member leaves it before its server goes, by Heat's events (AS 1.3.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from blocks.remote.cloud import Cloud
+from tasks.heat.events import Event
+from tasks.heat.stack import Resource
+
+# Types of the two in today's template and in OSP 8's.
+_IN_POOL = frozenset({"OS::Octavia::PoolMember", "OS::Neutron::LBaaS::PoolMember", "OS::Neutron::PoolMember"})
+_SERVER = "OS::Nova::Server"
+
+# `name/id` of a stack and the name of a resource in it → the resource's type.
+Types = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True)
-class PoolMember:
-    """A member of an Octavia pool.
+class Leave:
+    """A server that went.
 
     Attributes:
-        id: Its UUID.
-        address: Where the balancer sends requests.
-        port: Its TCP port.
-        provisioning: `ACTIVE` once the balancer is set up for it; `PENDING_…`, `ERROR`.
-        operating: `ONLINE` once the health monitor reaches it; `OFFLINE`, `ERROR`, `DRAINING`; `NO_MONITOR` where nobody
-            looks.
+        member: Name of the member's stack.
+        event: The beginning of its end.
+        left_first: Whether it had left the pool by then.
     """
 
-    id: str
-    address: str
-    port: int
-    provisioning: str
-    operating: str
-
-    @property
-    def serves(self) -> bool:
-        """Whether it is known to answer; without a monitor nobody knows."""
-        return self.operating == "ONLINE"
+    member: str
+    event: Event
+    left_first: bool
 
 
-def parse_pool_member(body: Mapping[str, Any]) -> PoolMember:
-    """Read a member as Octavia lists it."""
-    return PoolMember(
-        body["id"], body["address"], int(body["protocol_port"]), body["provisioning_status"], body["operating_status"]
-    )
+def types_of(resources: Sequence[Resource]) -> dict[tuple[str, str], str]:
+    """What the resources of a listing are: an event has a name, and no type."""
+    return {(one.stack, one.name): one.type for one in resources}
 
 
-def read_pool(cloud: Cloud, pool: str) -> list[PoolMember]:
-    """Read the members of a pool.
+def is_server(event: Event, types: Types) -> bool:
+    """Whether an event is a server's."""
+    return types.get((f"{event.stack}/{event.stack_id}", event.resource)) == _SERVER
+
+
+def leaves(events: Sequence[Event], types: Types) -> list[Leave]:
+    """Every member of a pool whose server went.
 
     Args:
-        cloud: Where.
-        pool: The pool's id: the physical id of Heat's `OS::Octavia::Pool`.
-
-    Raises:
-        NotFound: There is no such pool.
-        CloudError, Stopped: As `Cloud.asking`.
+        events: Of the stack and its nested stacks, in Heat's order.
+        types: What their resources are.
     """
-    listed = cloud.ask("list the pool's members", "load-balancer", f"/lbaas/pools/{pool}/members")["members"]
-    return [parse_pool_member(one) for one in listed]
+    out: set[str] = set()
+    found = []
+    pools = {stack for (stack, _), type_ in types.items() if type_ in _IN_POOL}
+    for event in events:
+        stack = f"{event.stack}/{event.stack_id}"
+        if types.get((stack, event.resource)) in _IN_POOL and event.status == "DELETE_COMPLETE":
+            out.add(stack)
+        elif is_server(event, types) and event.status == "DELETE_IN_PROGRESS" and stack in pools:
+            found.append(Leave(event.stack, event, stack in out))
+    return found

@@ -14,7 +14,10 @@ from tasks.scaling.timeline import ALARM, NO_DATA, Member, Observation, Timeline
 
 
 def error(timeline: Timeline) -> Iterator[Finding]:
-    """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there."""
+    """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there.
+
+    One that nobody saw, since Heat took it away again at once, is found by Heat's own event.
+    """
     told: set[str] = set()
     for number, one in enumerate(timeline.observations):
         for member in one.members:
@@ -30,6 +33,10 @@ def error(timeline: Timeline) -> Iterator[Finding]:
                 f"server {member.id} went to ERROR{after} (see `openstack server show`, fault)",
                 one.at,
             )
+    for failed in timeline.failed:
+        if failed.id not in told:
+            told.add(failed.id)
+            yield Finding(Kind.MEMBER_ERROR, f"server {failed.id} could not be made: {failed.reason}", failed.at)
 
 
 def unreachable(timeline: Timeline) -> Iterator[Finding]:
@@ -130,8 +137,7 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
 
 def silence(timeline: Timeline, one: Observation) -> float | None:
     """For how many seconds no new measure has come, if that is longer than telemetry may take; else None."""
-    first = timeline.observations[0].at
-    since = max(one.measured_at, first) if one.measured_at else first
+    since = one.measured_at or timeline.observations[0].at
     seconds = (one.at - since).total_seconds()
     return seconds if seconds > timeline.timing.silent_after_s() else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.telemetry.thresholds import Bound, Timing
@@ -47,6 +47,7 @@ class Observation:
         alarms: "high" and "low" → Aodh's state.
         measured_at: The beginning of the newest granularity that Gnocchi has of any member; None where it has none.
         backlog: Measures that wait for metricd; None where it was not asked.
+        steady: Whether Heat has nothing under way: no member is being made or removed, and each has its server.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Observation:
     alarms: Mapping[str, str] = field(default_factory=dict)
     measured_at: datetime | None = None
     backlog: int | None = None
+    steady: bool = False
 
     @property
     def size(self) -> int:
@@ -87,6 +89,21 @@ class Event:
     direction: Direction
     reason: str = ""
     ours: bool = False
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Heat could not make a server, which it takes away and tries again, without a word but this event's.
+
+    Attributes:
+        at: When.
+        id: The server's.
+        reason: Heat's words.
+    """
+
+    at: datetime
+    id: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,7 @@ class Timeline:
         observations: In their order.
         events: In their order.
         calls: In their order.
+        failed: In their order.
     """
 
     min_size: int
@@ -152,6 +170,7 @@ class Timeline:
     load_off: datetime | None = None
     events: tuple[Event, ...] = ()
     calls: tuple[Call, ...] = ()
+    failed: tuple[Failed, ...] = ()
 
     def phase(self, direction: Direction) -> tuple[Observation, ...]:
         """The observations under load (up), or after it (down)."""
@@ -229,6 +248,15 @@ def _step(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
         # Load may end while the cooldown of the last member to join still runs.
         bound = alarm if direction == "up" else Bound(alarm.soonest_s, following.latest_s)
     return bound + Bound(0, timeline.settle_s)
+
+
+def soonest_next(timeline: Timeline, direction: Direction) -> datetime:
+    """Before when the next step of a phase that has begun can't come, if everything takes its time."""
+    begun = timeline.load_on if direction == "up" else timeline.load_off
+    assert begun is not None, "the phase has begun"
+    changes = transitions(timeline, direction)
+    step = _step(timeline, direction, first=not changes)
+    return (changes[-1].at if changes else begun) + timedelta(seconds=step.soonest_s)
 
 
 def allowed(timeline: Timeline) -> Bound:

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import CloudError, Forbidden, NotFound
-from blocks.remote.command import Command
-from blocks.remote.errors import RunbookError, Stopped, WaitExpired
-from blocks.remote.shell import Shell
+from blocks.remote.errors import WaitExpired
+from blocks.remote.secrets import mask
 from blocks.remote.waiting import wait_until
 from tasks.change import Watch
-from tasks.heat.events import newest_event
+from tasks.heat.events import Event, newest_event, read_events
+from tasks.heat.stack import Resource, read_resources
 from tasks.scaling import timeline as seen
+from tasks.scaling.delay import delay
 from tasks.scaling.findings import WEIGHT, Finding, Kind, Weight
-from tasks.scaling.group import Group, Server, read_group, read_scaling
-from tasks.scaling.load import Load, end_load, look_at_load, parse_load, start_load
+from tasks.scaling.group import Group, ScalingEvent, Server, read_group, scaling_events
+from tasks.scaling.group_rules import not_at_minimum
+from tasks.scaling.load import Load
+from tasks.scaling.loads import Loads
 from tasks.scaling.members import Members
+from tasks.scaling.meter import Meter
+from tasks.scaling.pool import is_server, types_of
 from tasks.scaling.settings import Settings
-from tasks.scaling.timeline import Direction, Levels, Observation, Timeline
+from tasks.scaling.sparing import Sparing
+from tasks.scaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
+from tasks.scaling.traffic import Asking
 from tasks.scaling.verdict import RULES
 from tasks.telemetry.alarms import read_alarms
-from tasks.telemetry.measures import Measure, read_measures, read_metric_policy
+from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, percent_of, threshold_ns
 
-# Between two looks; each takes some six calls, which are paced to one a second beyond a burst.
-_EVERY_S = 5.0
+# Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.
+_EVERY_S, SOON_S, _SELDOM_S = 4.0, 2.0, 10.0
+_SERVERS_S = 15.0
 # What only explains a failure, but can't become better by waiting: an alarm that is blind or mute.
 _DECIDING = frozenset({Kind.ALARM_SILENT, Kind.NO_DATA})
+# So many members that end in ERROR, and none that is ready, are no accident any more.
+_ERRORS = 2
 
 
 @dataclass
@@ -60,11 +69,26 @@ class GroupWatch:
     calls: list[seen.Call] = field(default_factory=list)
     load_on: datetime | None = None
     load_off: datetime | None = None
-    granularities: tuple[int, ...] | None = ()
+    traffic: Asking = field(default_factory=Asking)
     _after: str = ""
+    _heat: list[Event] = field(default_factory=list)
+    _types: dict[tuple[str, str], str] = field(default_factory=dict)
     _servers: dict[str, Server] = field(default_factory=dict)
-    _loaded: set[str] = field(default_factory=set)
-    _sees_backlog: bool = True
+    _before: list[Finding] = field(default_factory=list)
+    _group: Group = field(default_factory=lambda: Group("", "", ()))
+    _resources: list[Resource] = field(default_factory=list)
+    _moved: bool = True
+    _told_by: Mapping[str, str] = field(default_factory=dict)
+    _failed: list[seen.Failed] = field(default_factory=list)
+    _made: list[ScalingEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._meter = Meter(self.cloud, self.timing)
+        self._loads = Loads(self.members, self.vcpus)
+        # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
+        self._groups = Sparing[Group](_SERVERS_S)
+        self._alarms = Sparing[dict[str, str]](self.timing.evaluation_s / 2)
+        self._measures = Sparing[dict[str, Measure]](self.timing.polling_s)
 
     @property
     def timeline(self) -> Timeline:
@@ -81,7 +105,7 @@ class GroupWatch:
                 threshold_ns(self.percent.low, self.vcpus, granularity),
             ),
             found=Levels(high.threshold, low.threshold),
-            granularities_s=self.granularities,
+            granularities_s=self._meter.granularities,
             loads=self.vcpus,
             settle_s=self.settle_s,
             observations=tuple(self.observations),
@@ -89,6 +113,7 @@ class GroupWatch:
             load_off=self.load_off,
             events=tuple(self.events),
             calls=tuple(self.calls),
+            failed=tuple(self._failed),
         )
 
     def begin(self) -> None:
@@ -98,8 +123,7 @@ class GroupWatch:
     def wait_at_minimum(self, watch: Watch) -> None:
         """Wait until the group has no more than its fewest members, and all of them are ready and reached.
 
-        Raises:
-            WaitExpired: It has more, or one that nobody reaches.
+        A group that does not come there is not tried: the verdict says what it was.
         """
 
         def look() -> str:
@@ -109,52 +133,64 @@ class GroupWatch:
             whole = len(now.ready) == len(now.members) == self.settings.min_size
             return "ready" if whole and not any(one.unreachable for one in now.members) else _line(now)
 
-        wait_until(
-            self.cloud.name,
-            f"group {self.settings.group} at its minimum of {self.settings.min_size}",
-            "ready",
-            look,
-            self.settle_s,
-            every_s=_EVERY_S,
-            steady=True,
-            hint="bring the group to its minimum and see that its members can be reached with SSH, then start again",
-        )
+        try:
+            wait_until(
+                self.cloud.name,
+                f"group {self.settings.group} at its minimum of {self.settings.min_size}",
+                "ready",
+                look,
+                self.settle_s,
+                every_s=_EVERY_S,
+                steady=True,
+            )
+        except WaitExpired as expired:
+            watch.line(expired.message)
+            self._before = list(not_at_minimum(self.timeline))
 
     def grow(self, watch: Watch) -> None:
         """Load every member, and watch until the group is full and all its members are ready, or it can't be any more."""
+        if not self.decided:
+            self._load_up(watch)
+
+    def _load_up(self, watch: Watch) -> None:
         self.load_on = _now()
         self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
 
     def shrink(self, watch: Watch) -> None:
         """End the loads, and watch until the group is at its minimum."""
+        if self.load_on is None:
+            watch.line("nothing was loaded: the verdict is certain already")
+            return
         self.end_loads(watch)
-        self._watch("down", lambda now: len(now.members) <= self.settings.min_size, watch)
+        if not self.decided:
+            self._watch("down", lambda now: len(now.members) <= self.settings.min_size, watch)
 
     def end_loads(self, watch: Watch) -> None:
         """End the loads on all members that are there; one that can't be reached ends by its own time limit."""
         self.load_off = self.load_off or _now()
-        for server in self._servers.values():
-            answer = self._on(server, end_load())
-            if isinstance(answer, str):
-                watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
-        self._loaded.clear()
+        self._loads.end(self._servers.values(), watch)
 
     def _watch(self, direction: Direction, done: Callable[[Observation], bool], watch: Watch) -> None:
-        said = ""
+        said, due = "", 0.0
+        before = self.cloud.calls
 
         def look() -> str:
-            nonlocal said
+            nonlocal said, due
+            if time.monotonic() < due:
+                return "under way"
             now = self._look("load" if direction == "up" else "leave")
             self.observations.append(now)
-            self._read_events()
-            text = _line(now)
-            if text != said:
+            if self._moved or not now.steady or now.alarms != self._told_by or done(now):
+                self._read_events()
+            self._told_by = now.alarms
+            if (text := _line(now)) != said:
                 watch.line(text)
                 said = text
             watch.progress(100 * len(now.ready) / self.settings.max_size)
             if done(now):
                 return "done"
-            return "hopeless" if self._hopeless() else "under way"
+            due = time.monotonic() + self._pause_s(direction)
+            return "decided" if self.decided else "under way"
 
         try:
             wait_until(
@@ -163,12 +199,23 @@ class GroupWatch:
                 "done",
                 look,
                 self._within_s(direction),
-                every_s=_EVERY_S,
+                every_s=0.25,
                 satisfied=lambda word: word != "under way",
                 steady=True,
             )
         except WaitExpired as expired:
             watch.line(expired.message)  # the verdict says what that means
+        finally:
+            self.traffic = self.traffic.more(before, self.cloud.calls)
+
+    def _pause_s(self, direction: Direction) -> float:
+        """How long until the next look: whoever waits for a minute need not ask every second."""
+        now = self.observations[-1]
+        if not now.steady:
+            return SOON_S
+        timeline = self.timeline
+        early = (soonest_next(timeline, direction) - now.at).total_seconds()
+        return min(_SELDOM_S, early) if early > _EVERY_S else _EVERY_S
 
     def _within_s(self, direction: Direction) -> float:
         """What all steps of one phase may take at most, each with what a member needs."""
@@ -177,15 +224,24 @@ class GroupWatch:
         each = max(self.timing.alarm(passing).latest_s, self.timing.next(passing).latest_s) + self.settle_s
         return steps * each + self.timing.silent_after_s()
 
-    def _hopeless(self) -> bool:
+    @property
+    def decided(self) -> bool:
         """Whether something was found that decides the verdict, so that waiting any longer is for nothing."""
         timeline = self.timeline
-        found = {finding.kind for rule in RULES for finding in rule(timeline)}
-        return any(kind in _DECIDING or WEIGHT[kind] in (Weight.FAILS, Weight.SPOILS) for kind in found)
+        found = [*self._before, *(finding for rule in RULES for finding in rule(timeline))]
+        errors = sum(finding.kind is Kind.MEMBER_ERROR for finding in found)
+        if errors >= _ERRORS and not transitions(timeline, "up"):
+            return True
+        return any(one.kind in _DECIDING or WEIGHT[one.kind] in (Weight.FAILS, Weight.SPOILS) for one in found)
 
     def findings(self) -> list[Finding]:
         """What was seen besides the timeline."""
-        return []
+        return list(self._before)
+
+    def told(self) -> list[str]:
+        """What the operator should know besides, whatever the verdict."""
+        own = delay(self.timeline, self._made)
+        return [str(self.traffic), *([str(own)] if own else [])]
 
     def _ours(self, reason: str, direction: Direction) -> bool:
         """Whether a signal came from this check itself."""
@@ -200,20 +256,33 @@ class GroupWatch:
             members: Whether the members are asked for their load, get theirs first, or are left in peace: those that are
                 being removed do not answer any more.
         """
-        group = read_group(self.cloud, self.settings.stack, self.settings.group)
-        alarms = self._alarm_states()
+        resources = read_resources(self.cloud, self.settings.stack)
+        self._types |= types_of(resources)
+        moved = self._moved = resources != self._resources or not all(one.ready for one in self._group.members)
+        self._resources = resources
+        group = self._groups.get(
+            lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources), anew=moved
+        )
+        self._group = group
+        alarms = self._alarms.get(self._alarm_states)
         servers = {one.server.id: one.server for one in group.members if one.server is not None}
         self._servers = servers
-        measures = {id_: self._newest(id_) for id_, server in servers.items() if server.status == "ACTIVE"}
-        active = [one for one in servers.values() if one.status == "ACTIVE" and members != "leave"]
-        loads = self._loads(active, loading=members == "load")
-        newest = [one.at for one in measures.values() if one is not None]
+        active = [one for one in servers.values() if one.status == "ACTIVE"]
+        ids = {one.id for one in active}
+        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=moved)
+        lasts_s = self._within_s("up") + 2 * self.settle_s if members == "load" else 0
+        loads = self._loads.ask(active, lasts_s) if members != "leave" else {}
+        measured_at = max((one.at for one in measures.values()), default=None)
+        at = _now()
+        looked_for = self.observations[0].at if self.observations else at
+        backlog = self._meter.backlog(ids, measured_at or looked_for, at)
         return Observation(
-            at=_now(),
+            at=at,
             members=tuple(self._member(server, measures.get(id_), loads.get(id_)) for id_, server in servers.items()),
             alarms=alarms,
-            measured_at=max(newest, default=None),
-            backlog=self._backlog(),
+            measured_at=measured_at,
+            backlog=backlog,
+            steady=all(one.ready for one in group.members),
         )
 
     def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.Member:
@@ -229,61 +298,18 @@ class GroupWatch:
         names = {alarm.id: name for name, alarm in self.settings.alarms.items()}
         return {names[alarm.id]: alarm.state for alarm in read_alarms(self.cloud, names)}
 
-    def _newest(self, server: str) -> Measure | None:
-        if not self.granularities:
-            policy = read_metric_policy(self.cloud, server)
-            self.granularities = tuple(sorted(policy.timespans_s)) if policy else None
-        since = _now() - timedelta(seconds=3 * self.timing.silent_after_s())
-        try:
-            measures = read_measures(self.cloud, server, self.timing.granularity_s, since=since)
-        except NotFound:  # the policy has no such granularity: a rule tells
-            return None
-        return measures[-1] if measures else None
-
-    def _backlog(self) -> int | None:
-        """How many measures wait for metricd; None where that is not ours to ask."""
-        if not self._sees_backlog:
-            return None
-        try:
-            status = self.cloud.ask("read Gnocchi's status", "metric", "/v1/status", details="false")
-        except (Forbidden, NotFound):
-            self._sees_backlog = False
-            return None
-        summary = (status.get("storage") or {}).get("summary") or {}
-        return int(summary.get("measures", 0))
-
-    # -- load
-
-    def _loads(self, servers: list[Server], loading: bool) -> dict[str, Load | str]:
-        """What each member carries, or why it is out of reach; members that are new get their load first."""
-        if not servers:
-            return {}
-
-        def ask(server: Server) -> Load | str:
-            new = loading and server.id not in self._loaded
-            lasts_s = self._within_s("up") + 2 * self.settle_s
-            answer = self._on(server, start_load(self.vcpus, lasts_s) if new else look_at_load())
-            if new and isinstance(answer, Load) and answer.running >= self.vcpus:
-                self._loaded.add(server.id)
-            return answer
-
-        with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            return dict(zip([one.id for one in servers], pool.map(ask, servers), strict=True))
-
-    def _on(self, server: Server, command: Command) -> Load | str:
-        try:
-            shell: Shell = self.members.shell(server)
-            return parse_load(server.name, shell.run(command).stdout)
-        except (Stopped, CloudError):
-            raise
-        except RunbookError as error:
-            return error.message
-
     def _read_events(self) -> None:
         """What the policies did since the last look."""
-        group = Group(self.settings.group, "", ())
         directions = self.settings.policy_directions
-        for event in read_scaling(self.cloud, self.settings.stack, group, self._after):
+        new = read_events(self.cloud, self.settings.stack, self._after)
+        self._heat += new
+        self._after = new[-1].id if new else self._after
+        for one in new:
+            if one.status == "CREATE_FAILED" and is_server(one, self._types):
+                self._failed.append(seen.Failed(one.at, one.physical_id, mask(one.reason)))
+        for event in scaling_events(new, self._group):
+            if event.kind in {"added", "removed"}:
+                self._made.append(event)
             if event.kind == "signal" and event.name in directions:
                 direction = directions[event.name]
                 known = seen.Event(event.at, direction, event.reason, self._ours(event.reason, direction))

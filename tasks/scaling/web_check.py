@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from types import TracebackType
-
 import requests
 
 from blocks.remote.cloud import Cloud
@@ -13,8 +10,7 @@ from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.heat.outputs import read_outputs
 from tasks.heat.stack import find_stack
-from tasks.scaling.check import Check, Job, read_subject
-from tasks.scaling.members import Members
+from tasks.scaling.check import Check, read_subject
 from tasks.scaling.watch import GroupWatch
 from tasks.scaling.web_watch import WebWatch
 from tasks.scaling.website import Visitor
@@ -30,18 +26,6 @@ class WebCheck(Check):
         job: What is checked.
         members: Shells on the members.
     """
-
-    def __init__(self, job: Job, members: Members) -> None:
-        super().__init__(job, members)
-        self._stack = ExitStack()
-
-    def __enter__(self) -> WebCheck:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
         stack = find_stack(cloud, self._job.stack_name)
@@ -61,7 +45,7 @@ class WebCheck(Check):
             hint="see whether the members' web server runs, and what the pool says of them",
         )
         watch.line(f"{found.value} is served")
-        self._stack.enter_context(visitor)
+        self._open.enter_context(visitor)
         visitor.count()
         return WebWatch(cloud, *read_subject(cloud, self._job, self._members), visitor=visitor)
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.scaling import timeline as seen
 from tasks.scaling.findings import Finding, Kind
 from tasks.scaling.group import Server, read_activity
 from tasks.scaling.load import Load
-from tasks.scaling.timeline import Direction
-from tasks.scaling.watch import GroupWatch
+from tasks.scaling.pool import leaves
+from tasks.scaling.timeline import Direction, transitions
+from tasks.scaling.watch import SOON_S, GroupWatch
 from tasks.scaling.webhook import WebhookRefused, post_webhook
 from tasks.scaling.website import Visitor
 from tasks.telemetry.measures import Measure
+
+# The visitor asks four times a second, so that each of some members comes by well within this.
+_TURNS_S = 15.0
 
 
 @dataclass
@@ -29,7 +34,7 @@ class WebWatch(GroupWatch):
     visitor: Visitor | None = None
     _uneven: str = ""
 
-    def grow(self, watch: Watch) -> None:
+    def _load_up(self, watch: Watch) -> None:
         """Load every member, add one by the webhook, and watch the alarm add the others."""
         self._wait_idle()
         self.load_on = datetime.now(UTC)
@@ -60,15 +65,26 @@ class WebWatch(GroupWatch):
         within_s = self.settings.cooldown_s + self.settle_s
         wait_until(self.cloud.name, f"group {self.settings.group}", "idle", look, within_s, every_s=2, steady=True)
 
+    def _pause_s(self, direction: Direction) -> float:
+        """The member that the webhook adds comes at once."""
+        usual = super()._pause_s(direction)
+        return min(usual, SOON_S) if direction == "up" and not transitions(self.timeline, "up") else usual
+
     def _see_turns(self) -> None:
         """Note it where the balancer does not send visitors to every member in its turn."""
         names = [server.name for server in self._servers.values()]
         if self.visitor is None or len(self.observations[-1].ready) < len(names):
             return
-        turns = self.visitor.turns(names, 4 * len(names))
-        if not all(turns.values()):
-            told = ", ".join(f"{name} {count} times" for name, count in turns.items())
-            self._uneven = f"of the last {4 * len(names)} pages came: {told}"
+        visitor, last = self.visitor, 4 * len(names)
+
+        def look() -> str:
+            turns = visitor.turns(names, last)
+            return "in turn" if all(turns.values()) else ", ".join(f"{name} {n} times" for name, n in turns.items())
+
+        try:
+            wait_until(self.cloud.name, f"of the last {last} pages each member's", "in turn", look, _TURNS_S)
+        except WaitExpired as expired:
+            self._uneven = expired.message
 
     def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.Member:
         member = super()._member(server, measure, load)
@@ -78,13 +94,25 @@ class WebWatch(GroupWatch):
         """A signal without an alarm's words is what our call to the webhook leaves."""
         return not reason.startswith("alarm state changed") and any(call.direction == direction for call in self.calls)
 
+    def told(self) -> list[str]:
+        """What went well is worth a word, too: it was looked at."""
+        lines = [str(self.traffic)]  # a member counts once it serves, which is later than Heat's word
+        if self.visitor is not None and not self.visitor.losses:
+            lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
+        well = sum(leave.left_first for leave in leaves(self._heat, self._types))
+        return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
+
     def findings(self) -> list[Finding]:
         """What the visitor saw."""
-        found = []
+        found = super().findings()
         if self.visitor is not None and self.visitor.losses:
             first = self.visitor.losses[0]
             said = f"{len(self.visitor.losses)} of {self.visitor.asked} requests were lost; the first: {first.why}"
             found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
         if self._uneven:
             found.append(Finding(Kind.NOT_IN_TURN, self._uneven))
+        for leave in leaves(self._heat, self._types):
+            if not leave.left_first:
+                said = f"the server of {leave.member} was deleted while the pool still had it"
+                found.append(Finding(Kind.LEFT_IN_POOL, said, leave.event.at))
         return found

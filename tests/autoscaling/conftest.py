@@ -57,29 +57,65 @@ class Ended:
 
 
 @dataclass
+class Begun:
+    """A run that goes on.
+
+    Attributes:
+        process: Its process.
+        log: What it writes.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self.log.read_text(errors="replace")
+
+
+@dataclass
 class Runbooks:
     """The runbooks, on a cloud and a Prefect server.
 
     Attributes:
         cloud: The cloud.
         server: The server.
+        logs: Where the output of each run is kept.
     """
 
     cloud: Cloud
     server: PrefectServer
+    logs: Path
 
     def run(self, name: str, **parameters: Any) -> Ended:
         """Run a runbook in a process of its own."""
+        begun = self.begin(name, **parameters)
+        code = begun.process.wait(900)
+        return Ended(code, begun.output)
+
+    def begin(self, name: str, **parameters: Any) -> Begun:
+        """Begin a runbook in a process of its own."""
         wanted = {"site": "openstack", **parameters}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.autoscaling.run", name, json.dumps(wanted)],
-            cwd=PROJECT,
-            env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-        return Ended(done.returncode, done.stdout + done.stderr)
+        log = self.logs / f"{len(list(self.logs.iterdir())):02}-{name}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.autoscaling.run", name, json.dumps(wanted)],
+                cwd=PROJECT,
+                env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        return Begun(process, log)
+
+    def crashed(self, name: str) -> None:
+        """Tell the server that the latest run of a runbook has crashed, as a worker does when a run's process is killed."""
+        body = {"flows": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC", "limit": 1}
+        found = httpx.post(f"{self.server.url}/flow_runs/filter", json=body, timeout=30)
+        (run,) = found.raise_for_status().json()
+        state = {"state": {"type": "CRASHED", "message": "its process was killed"}, "force": True}
+        httpx.post(f"{self.server.url}/flow_runs/{run['id']}/set_state", json=state, timeout=30).raise_for_status()
 
     def artifact(self, key: str) -> Any:
         """The data of the latest artifact with a key."""
@@ -98,6 +134,6 @@ def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
     try:
         applied = server.run("-m", "deployments", "apply", "--site", str(cloud.site))
         assert applied.returncode == 0, applied.stdout + applied.stderr
-        yield Runbooks(cloud, server)
+        yield Runbooks(cloud, server, tmp_path_factory.mktemp("runs"))
     finally:
         server.stop()

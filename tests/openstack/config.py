@@ -239,6 +239,8 @@ def _heat() -> Ini:
             "reauthentication_auth_method": "",
             "region_name_for_services": REGION,
             "max_resources_per_stack": -1,
+            # Of 5 times: each is as silent as the one before, and takes a server that can't boot a quarter of a minute.
+            "action_retry_limit": 1,
         },
         "database": _database("heat"),
         "trustee": {

@@ -28,6 +28,7 @@ _SSH_ON = f"touch /run/faults/ssh; {_EACH_MEMBER} ip netns exec $id iptables --c
 _SSH_ON += f"ip netns exec $id iptables --insert {_DROP}; done"
 _SSH_OFF = f"rm -f /run/faults/ssh; {_EACH_MEMBER} while ip netns exec $id iptables --check {_DROP} 2> /dev/null; do "
 _SSH_OFF += f"ip netns exec $id iptables --delete {_DROP}; done; done"
+_KILLER = "fault-load"
 
 FAULTS: dict[str, tuple[str, str, str]] = {
     "ceilometer": (
@@ -64,6 +65,13 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "rm -f /run/faults/boot",
     ),
     "ssh": ("no server's sshd can be reached", _SSH_ON, _SSH_OFF),
+    # Servers' processes are in namespaces below the controller's, which sees them all.
+    "load": (
+        "whatever keeps a server's CPU busy is killed every few seconds",
+        f"systemctl --quiet is-active {_KILLER} || systemd-run --quiet --collect --unit={_KILLER} "
+        "bash -c 'while sleep 5; do pkill --exact dd; done'",
+        f"! systemctl --quiet is-active {_KILLER} || systemctl stop {_KILLER}",
+    ),
 }
 
 

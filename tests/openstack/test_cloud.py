@@ -1,5 +1,6 @@
 """The cloud is what the runbooks' tests take it for."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from blocks.site_file import read_site
+from tasks.scaling.load import parse_load, start_load
 from tests.lab.shell import LabError, exclusive, wait_until
 from tests.openstack import Cloud
 from tests.openstack.cloud import LOCK
@@ -82,6 +84,16 @@ def test_ceilometer_sees_one_busy_vcpu_as_all_of_it(web: Server, project: Any, t
 
     wait_until("no full load was seen", look, timeout=60, interval=1)
     web.ssh("pkill dd", tmp_path)
+
+
+def test_a_load_that_nobody_ends_ends_by_itself(web: Server, tmp_path: Path) -> None:
+    started = web.ssh(shlex.join(start_load(1, 4).words), tmp_path)
+    assert parse_load("web", started.stdout).running == 1
+
+    def left() -> str:
+        return web.ssh("pgrep --exact dd", tmp_path).stdout
+
+    wait_until("the load went on", left, timeout=15)
 
 
 def test_a_server_that_cannot_be_reached(cloud: Cloud, web: Server, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from blocks.cloud import CloudAccess
 from tasks.scaling.check import Check, CheckNotPassed, Intervals, Job, render
 from tasks.scaling.members import Members, access
 from tasks.scaling.timeline import Levels
+from tasks.scaling.traffic import Asking
 from tasks.scaling.verdict import judge
 from tests.unit.cloud_api import overcloud
 from tests.unit.tasks.timelines import good
@@ -29,17 +30,18 @@ JOB = Job(
 
 def test_a_verdict_tells_each_transition_with_its_time() -> None:
     timeline = good()
-    text = render(judge(timeline), timeline, "/pictures/x.png")
+    text = render(judge(timeline), timeline, "/pictures/x.png", [str(Asking(240, 300))])
     assert text.startswith("# passed")
     for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
         assert f"- {step} after" in text
     assert "/pictures/x.png" in text
+    assert "asked 240 times in 300 s: 48 calls a minute" in text
     assert "polling, evaluation and cooldown allow" in text
 
 
 def test_a_verdict_on_nothing_says_that_nothing_changed() -> None:
     timeline = replace(good(), observations=())
-    text = render(judge(timeline), timeline, "x.png")
+    text = render(judge(timeline), timeline, "x.png", [])
     assert not text.startswith("# passed")
     assert text.count("- no change") == 2
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from blocks.remote.cloud_errors import NotFound
+from tasks.heat.events import read_events
 from tasks.heat.stack import Stack, parse_resource
 from tasks.scaling.group import (
     Activity,
@@ -20,8 +21,8 @@ from tasks.scaling.group import (
     read_activity,
     read_group,
     read_group_alarms,
-    read_scaling,
     read_servers,
+    scaling_events,
 )
 from tests.unit.cloud_api import FakeApi, install, overcloud
 from tests.unit.tasks.heat_api import ID, FakeHeat, event, resource
@@ -162,7 +163,8 @@ def test_what_moved_the_group_is_told_from_what_happened_beside_it(heat: FakeHea
         event(8, "two", "CREATE_FAILED", "no host", stack=GROUP),
         event(9, "example-group-a", "UPDATE_FAILED", stack=GROUP),
     ]
-    moved = read_scaling(overcloud(), STACK, Group("group", GROUP, ()))
+    group = Group("group", GROUP, ())
+    moved = list(scaling_events(read_events(overcloud(), STACK), group))
     assert [(one.at.second, one.kind, one.name, one.by_alarm) for one in moved] == [
         (1, "signal", "up", True),
         (5, "added", "two", False),
@@ -170,7 +172,7 @@ def test_what_moved_the_group_is_told_from_what_happened_beside_it(heat: FakeHea
         (7, "removed", "one", False),
         (8, "failed", "two", False),
     ]
-    assert [one.name for one in read_scaling(overcloud(), STACK, Group("group", GROUP, ()), after="event-6")] == [
+    assert [one.name for one in scaling_events(read_events(overcloud(), STACK, "event-6"), group)] == [
         "one",
         "two",
     ]

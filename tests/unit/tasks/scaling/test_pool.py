@@ -1,45 +1,46 @@
-"""The members of a pool are read; only one that the balancer reaches serves."""
+"""Whether a member leaves the pool before its server goes, as Heat's events say it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from tasks.heat.events import Event, parse_event
+from tasks.heat.stack import parse_resource
+from tasks.scaling.pool import leaves, types_of
+from tests.unit.tasks.heat_api import event, resource
 
-import pytest
-
-from blocks.remote.cloud_errors import NotFound
-from tasks.scaling.pool import PoolMember, read_pool
-from tests.unit.cloud_api import FakeApi, install, overcloud
-
-MEMBER = {
-    "id": "m1",
-    "name": "",
-    "address": "10.0.0.1",
-    "protocol_port": 80,
-    "provisioning_status": "ACTIVE",
-    "operating_status": "ONLINE",
-    "weight": 1,
-}
+MEMBER = "webfarm-webserver-x4k2/1"
+OTHER = "example/2"
+TYPES = types_of(
+    [
+        parse_resource(resource("server", stack=MEMBER)),
+        parse_resource(resource("member", stack=MEMBER, kind="OS::Octavia::PoolMember")),
+        parse_resource(resource("server", stack=OTHER)),
+    ]
+)
 
 
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeApi:
-    return install(monkeypatch, tmp_path)
+def said(*what: tuple[str, str], stack: str = MEMBER) -> list[Event]:
+    return [parse_event(event(number, name, status, stack=stack)) for number, (name, status) in enumerate(what)]
 
 
-def test_members_are_read(api: FakeApi) -> None:
-    api.on("GET", "load-balancer", "/v2.0/lbaas/pools/p1/members", say={"members": [MEMBER]})
-    assert read_pool(overcloud(), "p1") == [PoolMember("m1", "10.0.0.1", 80, "ACTIVE", "ONLINE")]
+def test_a_member_that_left_the_pool_before_its_server_went_is_well() -> None:
+    (leave,) = leaves(
+        said(
+            ("member", "DELETE_IN_PROGRESS"),
+            ("member", "DELETE_COMPLETE"),
+            ("server", "DELETE_IN_PROGRESS"),
+            ("server", "DELETE_COMPLETE"),
+        ),
+        TYPES,
+    )
+    assert (leave.member, leave.left_first) == ("webfarm-webserver-x4k2", True)
 
 
-@pytest.mark.parametrize("status", ["OFFLINE", "ERROR", "DRAINING", "NO_MONITOR"])
-def test_only_one_that_is_online_serves(status: str) -> None:
-    member = PoolMember("m1", "10.0.0.1", 80, "ACTIVE", status)
-    assert not member.serves
-    assert PoolMember("m1", "10.0.0.1", 80, "ACTIVE", "ONLINE").serves
+def test_a_server_that_goes_while_the_pool_still_has_it_is_seen() -> None:
+    (leave,) = leaves(
+        said(("member", "DELETE_IN_PROGRESS"), ("server", "DELETE_IN_PROGRESS"), ("member", "DELETE_COMPLETE")), TYPES
+    )
+    assert not leave.left_first
 
 
-def test_a_pool_that_is_not_there_is_not_found(api: FakeApi) -> None:
-    said = {"faultcode": "Client", "faultstring": "Pool p1 not found.", "debuginfo": None}
-    api.on("GET", "load-balancer", "/v2.0/lbaas/pools/p1/members", say=(404, said))
-    with pytest.raises(NotFound, match="Pool p1 not found"):
-        read_pool(overcloud(), "p1")
+def test_a_server_without_a_pool_is_nobodys_member() -> None:
+    assert leaves(said(("server", "DELETE_IN_PROGRESS"), stack=OTHER), TYPES) == []

@@ -13,6 +13,7 @@ from tasks.scaling.timeline import (
     OK,
     Call,
     Event,
+    Failed,
     Levels,
     Member,
     Observation,
@@ -175,13 +176,23 @@ def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: K
 
 
 def test_every_kind_has_a_case_and_a_weight() -> None:
-    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN}  # test_web_watch.py
-    assert {case[2] for case in WRONG} | of_a_visitor == set(Kind) == set(WEIGHT)
+    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN, Kind.LEFT_IN_POOL}  # test_web_watch.py
+    before = {Kind.NOT_AT_MINIMUM}  # test_watch.py
+    assert {case[2] for case in WRONG} | of_a_visitor | before == set(Kind) == set(WEIGHT)
 
 
 def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
     told = {name: kinds(change(good())) - {kind} for name, change, kind, _ in WRONG}
     assert {name: more for name, more in told.items() if more} == {}
+
+
+def test_a_boot_that_failed_between_two_looks_is_found_by_heats_event() -> None:
+    reason = 'ResourceInError: resources.server: Went to status ERROR due to "No valid host was found."'
+    failed = (Failed(at(43), "x", reason), Failed(at(45), "b", reason))
+    timeline = replace(seen(good(TWO), member("b", 40, status="ERROR")), failed=failed)
+    found = [one for one in judge(timeline).findings if one.kind is Kind.MEMBER_ERROR]
+    assert [one.at for one in found] == [at(40), at(43)]
+    assert "server x could not be made: ResourceInError" in found[1].sentence
 
 
 def test_the_group_that_heat_repaired_passes_and_the_repair_is_told() -> None:
@@ -226,6 +237,16 @@ def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
     assert "ec2authtoken" in finding.sentence
     server_error = replace(good(), calls=(Call(at(15), "up", 500),))
     assert "ec2authtoken" not in judge(server_error).why
+
+
+def test_a_signal_that_was_lost_is_seen_sooner_where_heat_has_nothing_under_way() -> None:
+    """The alarm is up from second 20, cooldown and two evaluations are 20 s, a measure takes 1 s, a step 6 s."""
+    idle = seen(good(ONE), from_second(0, steady=True))
+    for second, found in ((41, False), (42, True)):
+        so_far = replace(idle, observations=idle.observations[: second + 1], load_off=None)
+        assert (Kind.SIGNAL_LOST in kinds(so_far)) is found
+    busy = replace(good(ONE), observations=good(ONE).observations[:46], load_off=None)
+    assert Kind.SIGNAL_LOST not in kinds(busy)
 
 
 def test_what_the_runbook_itself_asked_for_is_no_wrong_reason() -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import cast
 
 import pytest
 
+import tasks.scaling.meter
 import tasks.scaling.watch
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
-from blocks.remote.errors import Unreachable, WaitExpired
+from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
 from tasks.change import Watch
-from tasks.heat.stack import Stack
+from tasks.heat.stack import Resource, Stack
 from tasks.scaling.check import Check, Intervals, Job
-from tasks.scaling.group import Group, Member, ScalingEvent, Server
+from tasks.scaling.findings import Finding, Kind
+from tasks.scaling.group import Group, Member, Server
 from tasks.scaling.load import end_load, look_at_load
 from tasks.scaling.members import Members
 from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Levels
+from tasks.scaling.verdict import judge
 from tasks.scaling.watch import GroupWatch
 from tasks.scaling.webhook import Policy
 from tasks.telemetry.alarms import Alarm, Rule
@@ -57,10 +61,13 @@ class Farm:
     def now(self) -> datetime:
         return BEGIN + timedelta(seconds=self.clock.now - 1000.0)
 
-    def group(self, *_: object) -> Group:
+    def resources(self, *_: object) -> list[Resource]:
         self.looks += 1
         if self.looks % 3 == 0:
             self.size = min(self.most, self.size + 1) if self.loaded else max(1, self.size - 1)
+        return [Resource(f"m{number}", "", "CREATE_COMPLETE", "", "", "group/1", "") for number in range(self.size)]
+
+    def group(self, *_: object) -> Group:
         names = [f"m{number}" for number in range(self.size)]
         for name in set(self.ran) - set(names):
             del self.ran[name]
@@ -70,12 +77,9 @@ class Farm:
     def alarms(self, *_: object) -> list[Alarm]:
         return [alarm("high", "alarm" if self.loaded else "ok"), alarm("low", "ok" if self.loaded else "alarm")]
 
-    def measures(self, *_: object, **__: object) -> list[Measure]:
+    def measures(self, _: Cloud, servers: set[str], *__: object, **___: object) -> dict[str, Measure]:
         at = self.now() - timedelta(seconds=10)
-        return [Measure(at, 10, 10e9 if self.loaded else 0.1e9)]
-
-    def events(self, *_: object) -> list[ScalingEvent]:
-        return []
+        return dict.fromkeys(servers, Measure(at, 10, 10e9 if self.loaded else 0.1e9))
 
     def on(self, name: str, command: Command) -> Result:
         if name in self.unreachable:
@@ -119,16 +123,17 @@ def alarm(name: str, state: str) -> Alarm:
 def farm(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Farm:
     farm = Farm(clock)
     for name, stand_in in {
+        "read_resources": farm.resources,
         "read_group": farm.group,
         "read_alarms": farm.alarms,
-        "read_measures": farm.measures,
-        "read_scaling": farm.events,
-        "read_metric_policy": lambda *_: ArchivePolicy("a", {10: 3600.0}, frozenset({"mean", "rate:mean"})),
+        "read_events": lambda *_: [],
         "newest_event": lambda *_: "",
         "_now": farm.now,
     }.items():
         monkeypatch.setattr(tasks.scaling.watch, name, stand_in)
-    monkeypatch.setattr(GroupWatch, "_backlog", lambda _: None)
+    policy = ArchivePolicy("a", {10: 3600.0}, frozenset({"mean", "rate:mean"}))
+    monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
+    monkeypatch.setattr(tasks.scaling.meter, "read_newest", farm.measures)
     return farm
 
 
@@ -198,11 +203,79 @@ def test_a_group_that_does_not_grow_is_given_up_in_time(farm: Farm, watch: Watch
     assert clock.now - 1000 <= group._within_s("up") + 10
 
 
-def test_a_group_above_its_minimum_is_not_begun_with(farm: Farm, watch: Watch) -> None:
+def not_begun(group: GroupWatch, watch: Watch) -> Finding:
+    """Goes through all steps of a check, which must not load anything, and returns the finding that says why."""
+    for step in (group.wait_at_minimum, group.grow, group.shrink):
+        step(watch)
+    assert group.load_on is None
+    (finding,) = group.findings()
+    assert judge(group.timeline, [finding]).outcome == "inconclusive"
+    return finding
+
+
+def test_a_group_that_is_full_already_is_not_begun_with(farm: Farm, watch: Watch) -> None:
     farm.size = 2
+    farm.ran["m0"] = ["load"]  # somebody else's
+    finding = not_begun(watching(farm), watch)
+    assert str(finding) == "max_size reached before: the group had 3 members before there was any load"
+    assert farm.ran["m0"] == ["load"]
+
+
+def test_a_group_above_its_minimum_is_not_begun_with(farm: Farm, watch: Watch) -> None:
+    farm.size = farm.most = 2
     farm.ran["m0"] = ["load"]
-    with pytest.raises(WaitExpired, match="group group at its minimum of 1"):
-        watching(farm).wait_at_minimum(watch)
+    finding = not_begun(watching(farm), watch)
+    assert finding.kind is Kind.NOT_AT_MINIMUM
+    assert "2 of 2 members were ready before there was any load, and not 1" in str(finding)
+
+
+def test_a_group_whose_members_nobody_reaches_is_not_begun_with(farm: Farm, watch: Watch) -> None:
+    farm.unreachable = {"m0"}
+    assert str(not_begun(watching(farm), watch)) == "member out of reach: member m0: m0: no SSH session"
+
+
+def test_a_verdict_that_is_certain_already_is_not_waited_for(farm: Farm, watch: Watch, clock: FakeClock) -> None:
+    group = watching(farm)
+    doubled = {
+        name: replace(one, rule=replace(one.rule, threshold=10e9))
+        for name, one in group.settings.alarms.items()
+        if one.rule
+    }
+    group.settings = replace(group.settings, alarms=doubled)
+    for step in (group.wait_at_minimum, group.grow, group.shrink):
+        step(watch)
+    assert group.load_on is None
+    assert judge(group.timeline).why.startswith("alarm with another threshold")
+    assert clock.now - 1000 < 10
+
+
+def test_a_boot_that_fails_twice_is_not_waited_for(
+    farm: Farm, watch: Watch, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def group(*_: object) -> Group:
+        broken = [Server(f"e{number}", "", "ERROR", (), ()) for number in range(min(2, farm.looks // 3))]
+        servers = [Server("m0", "m0", "ACTIVE", ("10.0.0.1",), ()), *broken[-1:]]
+        return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+
+    monkeypatch.setattr(tasks.scaling.watch, "read_group", group)
+    watched = watching(farm)
+    watched.grow(watch)
+    watched.shrink(watch)
+    assert [one.kind for one in judge(watched.timeline).findings] == [Kind.MEMBER_ERROR] * 2
+    assert clock.now - 1000 < 60
+
+
+def test_whoever_waits_asks_less_often_while_nothing_can_have_changed(
+    farm: Farm, watch: Watch, clock: FakeClock
+) -> None:
+    farm.most = 1
+    group = watching(farm)
+    group.grow(watch)
+    assert group.load_on is not None
+    times = [(one.at - group.load_on).total_seconds() for one in group.observations]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert gaps[0] == pytest.approx(10, abs=0.5)  # the alarm can't come up within its first interval and a half
+    assert gaps[2] == pytest.approx(4, abs=0.5)
 
 
 def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, watch: Watch, said: list[str]) -> None:
@@ -221,7 +294,7 @@ def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monk
     check = Check(job, cast("Members", FarmMembers(farm)))
     check._watch = watching(farm)
     check._watch._look("load")
-    monkeypatch.setattr(GroupWatch, "_hopeless", lambda _: 1 / 0)
+    monkeypatch.setattr(GroupWatch, "_pause_s", lambda *_: 1 / 0)
     (call,) = check.grow().commands
     with pytest.raises(ZeroDivisionError):
         call.do(Cloud("overcloud"), watch)  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import pytest
 
 import tasks.scaling.web_watch
 from blocks.remote.cloud import Cloud
+from tasks.heat.events import Event
 from tasks.scaling import timeline as seen
 from tasks.scaling.findings import Kind
 from tasks.scaling.group import Server
@@ -20,7 +22,7 @@ from tasks.scaling.web_watch import WebWatch
 from tasks.scaling.webhook import Policy, WebhookRefused
 from tasks.scaling.website import Loss, Visitor
 from tasks.telemetry.thresholds import Timing
-from tests.unit.fakes import silent
+from tests.unit.fakes import FakeClock, silent
 from tests.unit.tasks.timelines import good
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -45,6 +47,20 @@ def test_a_farm_that_serves_everybody_in_turn_is_well() -> None:
     assert watch.findings() == []
 
 
+def test_what_was_looked_at_and_went_well_is_told() -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor.asked = 400
+    watch = watching(visitor)
+    stack = "webfarm-1/7"
+    watch._types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
+    for name, status in (("member", "DELETE_COMPLETE"), ("server", "DELETE_IN_PROGRESS")):
+        watch._heat.append(Event(name, AT, "webfarm-1", "7", name, status, ""))
+    assert watch.told()[1:] == [
+        "400 requests of a visitor, none was lost.",
+        "Members that left the pool before their servers went: 1.",
+    ]
+
+
 def test_a_lost_request_fails_the_check_with_its_reason() -> None:
     visitor = Visitor("http://192.0.2.80/")
     visitor.asked, visitor.losses = 400, [Loss(AT, "ReadTimeout: 10 s")]
@@ -54,7 +70,7 @@ def test_a_lost_request_fails_the_check_with_its_reason() -> None:
     assert judge(good(), [finding]).outcome == "failed"
 
 
-def test_a_member_that_the_balancer_leaves_out_fails_the_check() -> None:
+def test_a_member_that_the_balancer_leaves_out_fails_the_check(clock: FakeClock) -> None:
     visitor = Visitor("http://192.0.2.80/")
     visitor._pages.extend(["we-2", *["we-1"] * 8])
     watch = watching(visitor)
@@ -62,6 +78,27 @@ def test_a_member_that_the_balancer_leaves_out_fails_the_check() -> None:
     (finding,) = watch.findings()
     assert finding.kind is Kind.NOT_IN_TURN
     assert "we-2 0 times" in str(finding)
+    assert judge(good(), [finding]).outcome == "failed"
+
+
+def test_a_member_that_the_balancer_has_only_just_taken_up_gets_its_turn(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = Visitor("http://192.0.2.80/")
+    visitor._pages.extend(["we-2", *["we-1"] * 8])
+    watch = watching(visitor)
+    monkeypatch.setattr(time, "sleep", lambda _: visitor._pages.append("we-2"))
+    watch._see_turns()
+    assert watch.findings() == []
+
+
+def test_a_server_that_goes_while_the_pool_has_it_fails_the_check() -> None:
+    watch = watching(Visitor("http://192.0.2.80/"))
+    stack = "webfarm-1/7"
+    watch._types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
+    watch._heat = [Event("e", AT, "webfarm-1", "7", "server", "DELETE_IN_PROGRESS", "")]
+    (finding,) = watch.findings()
+    assert finding.kind is Kind.LEFT_IN_POOL
     assert judge(good(), [finding]).outcome == "failed"
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from blocks.remote.cloud_errors import NotFound
+from blocks.remote.cloud_errors import RequestRejected
 from tasks.telemetry.measures import (
     Measure,
     parse_metered,
     read_archive_policies,
-    read_measures,
     read_metered,
     read_metric_policy,
+    read_newest,
+    read_waiting,
 )
 from tests.unit.cloud_api import FakeApi, install, overcloud
 
@@ -28,10 +29,17 @@ POLICY = {
     "aggregation_methods": ["rate:mean", "mean"],
 }
 CPU = "/v1/resource/instance/s1/metric/cpu"
-# Gnocchi 4.4 behind Pecan: HTML, entities and all.
-NO_AGGREGATION = (
-    "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1>The resource could not be found.<br />"
-    "Aggregation method &#x27;rate:mean&#x27; at granularity &#x27;7.0&#x27; for metric 3c1b does not exist</body></html>"
+SINCE = datetime(2026, 11, 21, 16, 25, tzinfo=UTC)
+# Gnocchi 4.4 behind Pecan.
+NO_GRANULARITY = {
+    "code": 400,
+    "title": "Bad Request",
+    "description": {"cause": "Metrics can't being aggregated", "reason": "Granularities are missing", "detail": []},
+}
+# The same behind Pecan: HTML, entities and all.
+NO_METRIC = (
+    "<html><head><title>400 Bad Request</title></head><body><h1>400 Bad Request</h1>The server could not comply.<br />"
+    "{&#x27;cause&#x27;: &#x27;Metrics not found&#x27;, &#x27;detail&#x27;: {&#x27;cpu&#x27;}}</body></html>"
 )
 
 
@@ -56,39 +64,44 @@ def test_the_policy_of_a_servers_metric_is_read(api: FakeApi) -> None:
 
 def test_a_server_that_was_never_polled_has_neither_policy_nor_measures(api: FakeApi) -> None:
     gone = (404, "<html><body>Resource s1 does not exist</body></html>")
-    api.on("GET", "metric", CPU, say=gone).on("GET", "metric", f"{CPU}/measures", say=gone)
+    unknown = (400, NO_METRIC)
+    api.on("GET", "metric", CPU, say=gone).on("POST", "metric", "/v1/aggregates", say=unknown)
     assert read_metric_policy(overcloud(), "s1") is None
-    assert read_measures(overcloud(), "s1", 10) == []
+    assert read_newest(overcloud(), {"s1"}, 10, since=SINCE) == {}
 
 
-def test_measures_are_the_rate_at_a_granularity_since_a_time(api: FakeApi) -> None:
-    values = [["2026-11-21T16:25:50+00:00", 10.0, 9.8e9], ["2026-11-21T16:26:00+00:00", 10.0, 0]]
-    api.on("GET", "metric", f"{CPU}/measures", say=(200, values))
-    since = datetime(2026, 11, 21, 16, 25, tzinfo=UTC)
-    assert read_measures(overcloud(), "s1", 10, since=since) == [
-        Measure(datetime(2026, 11, 21, 16, 25, 50, tzinfo=UTC), 10.0, 9.8e9),
-        Measure(datetime(2026, 11, 21, 16, 26, tzinfo=UTC), 10.0, 0.0),
-    ]
-    assert api.asked[-1].query == {
-        "aggregation": "rate:mean",
-        "granularity": "10",
-        "start": "2026-11-21T16:25:00+00:00",
+def test_the_newest_rate_of_all_servers_is_read_in_one_call(api: FakeApi) -> None:
+    early, late = ["2026-11-21T16:25:50+00:00", 10.0, 9.8e9], ["2026-11-21T16:26:00+00:00", 10.0, 0]
+    measures = {"s1": {"cpu": {"rate:mean": [early, late]}}, "s2": {"cpu": {"rate:mean": [early]}}, "s3": {}}
+    api.on("POST", "metric", "/v1/aggregates", say=(200, {"measures": measures}))
+    assert read_newest(overcloud(), {"s1", "s2", "s3"}, 10, since=SINCE) == {
+        "s1": Measure(datetime(2026, 11, 21, 16, 26, tzinfo=UTC), 10.0, 0.0),
+        "s2": Measure(datetime(2026, 11, 21, 16, 25, 50, tzinfo=UTC), 10.0, 9.8e9),
     }
+    asked = api.asked[-1]
+    assert asked.query == {"granularity": "10", "start": "2026-11-21T16:25:00+00:00", "fill": "dropna"}
+    assert asked.body["operations"] == ["metric", "cpu", "rate:mean"]
+    assert asked.body["search"] == {"or": [{"=": {"id": one}} for one in ("s1", "s2", "s3")]}
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        NO_AGGREGATION,
-        {"description": {"cause": "Aggregation method does not exist for this metric", "detail": {}}, "code": 404},
-    ],
-)
-def test_a_granularity_or_rate_that_is_not_kept_is_an_error(api: FakeApi, answer: object) -> None:
-    api.on("GET", "metric", f"{CPU}/measures", say=(404, answer))
-    with pytest.raises(NotFound, match=r"Aggregation method .*does not exist") as raised:
-        read_measures(overcloud(), "s1", 7)
-    assert "&#x27;" not in str(raised.value)
-    assert "404 Not Found 404" not in str(raised.value)
+def test_what_waits_for_metricd_is_what_a_refresh_brings(api: FakeApi) -> None:
+    values = [["2026-11-21T16:25:00+00:00", 10.0, 1], ["2026-11-21T16:25:10+00:00", 10.0, 2]]
+    api.on("GET", "metric", f"{CPU}/measures", say=(200, values))
+    assert read_waiting(overcloud(), "s1", 10, SINCE) == 1
+    assert api.asked[-1].query["refresh"] == "true"
+    api.on("GET", "metric", f"{CPU}/measures", say=(404, "<html><body>Resource s1 does not exist</body></html>"))
+    assert read_waiting(overcloud(), "s1", 10, SINCE) == 0
+
+
+def test_of_no_server_nobody_is_asked(api: FakeApi) -> None:
+    assert read_newest(overcloud(), set(), 10, since=SINCE) == {}
+    assert api.asked == []
+
+
+def test_a_granularity_that_is_not_kept_is_an_error(api: FakeApi) -> None:
+    api.on("POST", "metric", "/v1/aggregates", say=(400, NO_GRANULARITY))
+    with pytest.raises(RequestRejected, match="can't being aggregated"):
+        read_newest(overcloud(), {"s1"}, 7, since=SINCE)
 
 
 def test_the_instances_of_a_group_are_looked_for_by_what_the_template_wrote(api: FakeApi) -> None:

@@ -1,0 +1,40 @@
+"""How often the cloud was asked while a check waited: counted where the calls go out, logins and repetitions included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blocks.remote.cloud_session import Calls
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The calls of the time in which a group was watched.
+
+    Attributes:
+        total: How many.
+        seconds: In how long.
+    """
+
+    total: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_minute(self) -> float:
+        """The mean rate."""
+        return self.total * 60 / self.seconds if self.seconds else 0.0
+
+    def more(self, before: Calls, after: Calls) -> Asking:
+        """These and those between two counts."""
+        return Asking(
+            self.total + after.total - before.total,
+            self.seconds + after.seconds - before.seconds,
+        )
+
+    def __str__(self) -> str:
+        if not self.seconds:
+            return "The cloud was not asked."
+        return (
+            f"While the group was watched the cloud was asked {self.total} times in {self.seconds:.0f} s: "
+            f"{self.per_minute:.0f} calls a minute."
+        )

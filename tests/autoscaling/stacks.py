@@ -1,0 +1,115 @@
+"""A stack that stands while several checks look at it: rested before each, and touched as an operator might."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks.heat.stack import DEPTH, Resource, parse_resource
+from tests.autoscaling.conftest import Runbooks
+from tests.lab.shell import wait_until
+from tests.openstack.servers import cpu
+
+_REST_S = 150
+
+
+@dataclass
+class Standing:
+    """A stack with a group.
+
+    Attributes:
+        project: A connection as the project's user.
+        name: The stack's name.
+        granularity_s: That of its alarms.
+    """
+
+    project: Any
+    name: str
+    granularity_s: int
+
+    @classmethod
+    @contextmanager
+    def made(
+        cls, runbooks: Runbooks, name: str, template: str, percent: dict[str, int], **parameters: Any
+    ) -> Iterator[Standing]:
+        """Make it with deploy-stack, and remove it in the end."""
+        project = runbooks.cloud.connect()
+        wanted = {"stack_name": name, "template": template, "stack_parameters": parameters, **percent}
+        done = runbooks.run("deploy-stack", **wanted)
+        try:
+            assert done.code == 0, done.output[-3000:]
+            yield cls(project, name, int(parameters["granularity"]))
+        finally:
+            project.delete_stack(name, wait=True)
+
+    def _resources(self) -> list[Resource]:
+        # The SDK leaves nested_depth away.
+        heat = self.project.orchestration
+        path = f"/stacks/{self.name}/{heat.find_stack(self.name).id}/resources"
+        return [parse_resource(one) for one in heat.get(f"{path}?nested_depth={DEPTH}").json()["resources"]]
+
+    def servers(self) -> list[str]:
+        """The ids of its servers."""
+        return [one.physical_id for one in self._resources() if one.type == "OS::Nova::Server" and one.physical_id]
+
+    def rest(self) -> None:
+        """Wait until it is at its minimum of one member, with fresh measures and nothing under way."""
+        wait_until(f"{self.name} did not come to rest", self._unrest, _REST_S, interval=1)
+
+    def _unrest(self) -> str:
+        unfinished, servers = self._unfinished(), self.servers()
+        if unfinished or len(servers) != 1:
+            return f"{len(servers)} servers, unfinished: {unfinished}"
+        seen = cpu(self.project, servers[0], self.granularity_s)
+        if not seen:
+            return "no measure"
+        age = datetime.now(UTC) - datetime.fromisoformat(seen[-1][0])
+        if age > timedelta(seconds=2 * self.granularity_s + 5):
+            return f"the newest measure is {age.total_seconds():.0f} s old"
+        return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
+
+    def _alarm(self, name: str) -> dict[str, Any]:
+        (alarm,) = [one.physical_id for one in self._resources() if one.name == f"cpu_alarm_{name}"]
+        answer = self.project.session.get(f"{self._aodh}/v2/alarms/{alarm}")
+        body: dict[str, Any] = answer.json()
+        return body
+
+    @property
+    def _aodh(self) -> str:
+        return str(self.project.session.get_endpoint(service_type="alarming"))
+
+    @contextmanager
+    def threshold_times(self, factor: float) -> Iterator[None]:
+        """Change the high alarm's threshold where Aodh has it, as `openstack alarm update` does, and change it back."""
+        right = self._alarm("high")
+        kind = f"{right['type']}_rule"
+        wrong = {**right, kind: {**right[kind], "threshold": right[kind]["threshold"] * factor}}
+        self._put(wrong)
+        try:
+            yield
+        finally:
+            self._put(right)
+
+    def _put(self, alarm: dict[str, Any]) -> None:
+        self.project.session.put(f"{self._aodh}/v2/alarms/{alarm['alarm_id']}", json=alarm)
+
+    def fill(self, size: int) -> None:
+        """Call the webhook to scale up, again and again where the group is busy or cools down, until it is of a size."""
+        stack = self.project.orchestration.get_stack(self.project.orchestration.find_stack(self.name).id)
+        (url,) = [one["output_value"] for one in stack.outputs if one["output_key"] == "scale_up_url"]
+
+        def look() -> str:
+            there, unfinished = len(self.servers()), self._unfinished()
+            if there == size and not unfinished:
+                return ""
+            if not any(status.endswith("_IN_PROGRESS") for status in unfinished.values()):
+                self.project.session.post(url, authenticated=False)
+            return f"{there} servers, unfinished: {unfinished}"
+
+        wait_until(f"{self.name} did not grow", look, 60, interval=1)
+
+    def _unfinished(self) -> dict[str, str]:
+        return {one.name: one.status for one in self._resources() if not one.status.endswith("_COMPLETE")}
