@@ -24,7 +24,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check test-server test-lab ## Run every test: check, test-server and test-lab
+test: check test-server test-lab test-openstack ## Run every test: check, test-server, test-lab and test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests
@@ -46,6 +46,7 @@ test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 
 .PHONY: test-openstack
 test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on this machine (as root)
+	$(RUN) tests.openstack down  # for the same reason
 	$(RUN) pytest -m openstack tests/openstack tests/autoscaling
 	$(RUN) pytest -m openstack_teardown tests/openstack
 
