@@ -6,7 +6,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from blocks.remote.cloud_errors import CloudError, NotFound
+from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
 from blocks.remote.command import Command
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.shell import Shell
@@ -61,7 +61,7 @@ class Loads:
         try:
             shell: Shell = self.members.shell(server)
             return parse_load(server.name, shell.run(command).stdout)
-        except NotFound as error:  # the server went while it was asked for its console
+        except (NotFound, Conflict) as error:  # the server went while it was asked for its console, or is not there yet
             return error.message
         except (Stopped, CloudError):
             raise

@@ -78,6 +78,7 @@ class GroupWatch:
     _group: Group = field(default_factory=lambda: Group("", "", ()))
     _resources: list[Resource] = field(default_factory=list)
     _moved: bool = True
+    _measured: set[str] = field(default_factory=set)
     _told_by: Mapping[str, str] = field(default_factory=dict)
     _failed: list[seen.Failed] = field(default_factory=list)
     _made: list[ScalingEvent] = field(default_factory=list)
@@ -168,7 +169,7 @@ class GroupWatch:
     def end_loads(self, watch: Watch) -> None:
         """End the loads on all members that are there; one that can't be reached ends by its own time limit."""
         self.load_off = self.load_off or _now()
-        self._loads.end(self._servers.values(), watch)
+        self._loads.end([one for one in self._servers.values() if one.status == "ACTIVE"], watch)
 
     def _watch(self, direction: Direction, done: Callable[[Observation], bool], watch: Watch) -> None:
         said, due = "", 0.0
@@ -180,7 +181,7 @@ class GroupWatch:
                 return "under way"
             now = self._look("load" if direction == "up" else "leave")
             self.observations.append(now)
-            if self._moved or not now.steady or now.alarms != self._told_by or done(now):
+            if self._moved or now.alarms != self._told_by or done(now):
                 self._read_events()
             self._told_by = now.alarms
             if (text := _line(now)) != said:
@@ -258,7 +259,8 @@ class GroupWatch:
         """
         resources = read_resources(self.cloud, self.settings.stack)
         self._types |= types_of(resources)
-        moved = self._moved = resources != self._resources or not all(one.ready for one in self._group.members)
+        self._moved = resources != self._resources
+        moved = self._moved or not all(one.ready for one in self._group.members)
         self._resources = resources
         group = self._groups.get(
             lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources), anew=moved
@@ -269,7 +271,8 @@ class GroupWatch:
         self._servers = servers
         active = [one for one in servers.values() if one.status == "ACTIVE"]
         ids = {one.id for one in active}
-        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=moved)
+        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=ids != self._measured)
+        self._measured = ids
         lasts_s = self._within_s("up") + 2 * self.settle_s if members == "load" else 0
         loads = self._loads.ask(active, lasts_s) if members != "leave" else {}
         measured_at = max((one.at for one in measures.values()), default=None)

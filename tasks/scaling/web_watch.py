@@ -13,7 +13,7 @@ from tasks.scaling.findings import Finding, Kind
 from tasks.scaling.group import Server, read_activity
 from tasks.scaling.load import Load
 from tasks.scaling.pool import leaves
-from tasks.scaling.timeline import Direction, transitions
+from tasks.scaling.timeline import Direction
 from tasks.scaling.watch import SOON_S, GroupWatch
 from tasks.scaling.webhook import WebhookRefused, post_webhook
 from tasks.scaling.website import Visitor
@@ -66,9 +66,9 @@ class WebWatch(GroupWatch):
         wait_until(self.cloud.name, f"group {self.settings.group}", "idle", look, within_s, every_s=2, steady=True)
 
     def _pause_s(self, direction: Direction) -> float:
-        """The member that the webhook adds comes at once."""
-        usual = super()._pause_s(direction)
-        return min(usual, SOON_S) if direction == "up" and not transitions(self.timeline, "up") else usual
+        """The member that the webhook adds comes at once; until it serves, it is the visitor who asks."""
+        awaited = direction == "up" and len(self._servers) <= self.settings.min_size
+        return SOON_S if awaited else super()._pause_s(direction)
 
     def _see_turns(self) -> None:
         """Note it where the balancer does not send visitors to every member in its turn."""

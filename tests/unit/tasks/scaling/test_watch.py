@@ -13,6 +13,7 @@ import tasks.scaling.meter
 import tasks.scaling.watch
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
@@ -285,6 +286,27 @@ def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, w
     group.end_loads(watch)
     assert "m0: no SSH session" in group.observations[0].members[0].unreachable
     assert any(line.startswith("m0: the load could not be ended, it ends by itself") for line in said)
+
+
+@pytest.mark.parametrize("error", [NotFound("x", "no such server"), Conflict("x", "instance is not ready")])
+def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
+    farm: Farm, watch: Watch, error: CloudError
+) -> None:
+    group = watching(farm)
+    group._look("load")
+    coming = Server("m9", "m9", "BUILD", (), ())
+    group._servers = {"gone": Server("gone", "gone", "ACTIVE", (), ()), "m9": coming, **group._servers}
+    shell = FarmMembers(farm).shell
+
+    def without_console(server: Server) -> FarmShell:
+        assert server is not coming, "it has no console yet, and no load"
+        if server.id == "gone":
+            raise error
+        return shell(server)
+
+    group.members.shell = without_console  # type: ignore[method-assign,assignment]
+    group.end_loads(watch)
+    assert farm.ran["m0"] == ["load", "end"]
 
 
 def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
