@@ -35,7 +35,7 @@ from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, percent_of, threshold_ns
 
 # Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.
-_EVERY_S, SOON_S, _SELDOM_S = 4.0, 2.0, 10.0
+_EVERY_S, SOON_S, _SELDOM_S = 5.0, 2.0, 10.0
 _SERVERS_S = 15.0
 # What only explains a failure, but can't become better by waiting: an alarm that is blind or mute.
 _DECIDING = frozenset({Kind.ALARM_SILENT, Kind.NO_DATA})

@@ -1,10 +1,9 @@
-"""Each fault is real, is named in the verdict, and ends the check as soon as it is certain."""
+"""Each fault is real, and is named in the verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from time import monotonic
 
 import pytest
 
@@ -29,59 +28,56 @@ def group(standing: Standing) -> Standing:
     return standing
 
 
-def verdict(runbooks: Runbooks, fault: AbstractContextManager[None], within_s: float) -> tuple[str, str]:
-    """The outcome of a check during a fault, and why; it must not take longer than so many seconds."""
+def verdict(runbooks: Runbooks, fault: AbstractContextManager[None]) -> tuple[str, str]:
+    """The outcome of a check during a fault, and why."""
     with fault:
-        begun = monotonic()
         ended = runbooks.run("check-autoscaling", stack_name=NAME, **{**INTERVALS, **BRIEF})
-        took_s = monotonic() - begun
     assert ended.code == 1, ended.output[-5000:]
     outcome, _, why = str(runbooks.artifact("check-autoscaling-openstack-verdict")).partition("\n\n")
-    assert took_s < within_s, f"{took_s:.0f} s; {ended.output[-5000:]}"
     return outcome.removeprefix("# "), why.partition("\n")[0]
 
 
 def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, group.threshold_times(2), 40)
+    outcome, why = verdict(runbooks, group.threshold_times(2))
     assert outcome == "failed"
     assert why.startswith("alarm with another threshold: the high alarm compares with 1e+10 instead of 5e+09, 2 times")
 
 
 def test_ceilometer_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ceilometer"), 75)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ceilometer"))
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
     assert "nothing waits for metricd: see whether Ceilometer's polling" in why
 
 
 def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"), 75)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"))
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
     assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
 
 
 def test_a_load_that_dies_early_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("load"), 60)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("load"))
     assert outcome == "inconclusive"
     assert why.startswith("load that died early: ")
 
 
 def test_a_member_out_of_reach_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"), 60)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
     assert outcome == "inconclusive"
     assert why.startswith("member out of reach: ")
 
 
 def test_heat_that_does_not_act_on_a_signal_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("heat-signal"), 110)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("heat-signal"))
     assert outcome == "failed"
     assert why.startswith("alarm without effect: the high alarm was up")
     assert "AuthorizationFailure" in why
 
 
 def test_a_member_that_cannot_boot_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("boot"), 120)
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("boot"))
     assert outcome == "failed"
     assert why.startswith("member in ERROR: server ")
 
@@ -93,6 +89,6 @@ def test_a_group_that_is_full_before_is_named(runbooks: Runbooks, standing: Stan
             standing.fill(2)
             yield
 
-    outcome, why = verdict(runbooks, full(), 60)
+    outcome, why = verdict(runbooks, full())
     assert outcome == "inconclusive"
     assert why.startswith("max_size reached before: the group had 2 members before there was any load")

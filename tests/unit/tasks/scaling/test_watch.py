@@ -276,7 +276,7 @@ def test_whoever_waits_asks_less_often_while_nothing_can_have_changed(
     times = [(one.at - group.load_on).total_seconds() for one in group.observations]
     gaps = [after - before for before, after in pairwise(times)]
     assert gaps[0] == pytest.approx(10, abs=0.5)  # the alarm can't come up within its first interval and a half
-    assert gaps[2] == pytest.approx(4, abs=0.5)
+    assert gaps[2] == pytest.approx(5, abs=0.5)
 
 
 def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, watch: Watch, said: list[str]) -> None:
