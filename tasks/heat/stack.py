@@ -156,7 +156,7 @@ def find_stack(cloud: Cloud, name: str) -> Stack | None:
 
 
 def find_left(cloud: Cloud, tag: str = TAG) -> list[Stack]:
-    """Find the stacks that bear a tag: those of a run that crashed.
+    """Find the stacks that bear a tag: those that a run was told to keep, or that one which crashed has left.
 
     Raises:
         CloudError, Stopped: As `Cloud.asking`.

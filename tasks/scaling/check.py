@@ -18,7 +18,7 @@ from blocks.remote.secrets import mask
 from blocks.state import state_directory
 from tasks.change import Call, Change, Watch
 from tasks.deploy import job as stack_job
-from tasks.heat.stack import TAG, Stack, find_stack
+from tasks.heat.stack import TAG, Stack, find_left, find_stack
 from tasks.journal import Outcome
 from tasks.perform import preflight_task
 from tasks.runbook import Runbook
@@ -97,17 +97,24 @@ def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -
 
 def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
     access, cloud = stack_job.the_cloud(book)
+    others: list[str] = []
     try:
         stack = find_stack(cloud, request.stack_name)
         left = stack is not None and book.name in stack.tags
         made = None if stack is not None and not left else stack_job.prepare(book, access, cloud, request)
         if stack is not None and not left:
             read_settings(cloud, stack, book.name)
+        others = [one.name for one in find_left(cloud, book.name) if one.name != request.stack_name]
     except Refused as refusal:
         book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
     except RunbookError as error:
         book.reasons.append(str(error))
     book.refuse_if_any()
+    for name in others:
+        book.find(
+            f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
+            f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
+        )
     high, low = stack_job.percents(request)
     return Job(access, book.name, stack, left, made, request.stack_name, Levels(high, low), intervals)
 

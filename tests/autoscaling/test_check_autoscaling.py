@@ -45,6 +45,14 @@ def test_the_stack_of_a_killed_check_bears_the_names_to_find_it_by(runbooks: Run
     assert "Remove what an earlier run left" in planned.output
 
 
+def test_a_check_under_another_name_tells_of_it_and_leaves_it(runbooks: Runbooks, killed: Begun) -> None:
+    planned = runbooks.run(NAME, stack_name="another", stack_parameters=PARAMETERS, **INTERVALS, dry_run=True)
+    assert planned.code == 0, planned.output[-3000:]
+    assert f"stack {NAME} bears this runbook's tag" in planned.output
+    assert "Remove what an earlier run left" not in planned.output
+    assert runbooks.cloud.connect().get_stack(NAME) is not None
+
+
 def test_the_next_check_removes_it_and_a_group_that_scales_passes(runbooks: Runbooks, killed: Begun) -> None:
     left = runbooks.cloud.connect().get_stack(NAME).id
     ended = runbooks.run(NAME, stack_parameters=PARAMETERS, **INTERVALS)
