@@ -7,7 +7,7 @@ from tasks.heat.stack import parse_resource
 from tasks.scaling.pool import leaves, types_of
 from tests.unit.tasks.heat_api import event, resource
 
-MEMBER = "webfarm-webserver-x4k2/1"
+MEMBER = "website-webserver-x4k2/1"
 OTHER = "example/2"
 TYPES = types_of(
     [
@@ -32,7 +32,7 @@ def test_a_member_that_left_the_pool_before_its_server_went_is_well() -> None:
         ),
         TYPES,
     )
-    assert (leave.member, leave.left_first) == ("webfarm-webserver-x4k2", True)
+    assert (leave.member, leave.left_first) == ("website-webserver-x4k2", True)
 
 
 def test_a_server_that_goes_while_the_pool_still_has_it_is_seen() -> None:
