@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,8 @@ from tasks.runbook import Runbook
 from tasks.scaling import picture
 from tasks.scaling.findings import WEIGHT
 from tasks.scaling.members import Members
-from tasks.scaling.settings import Settings, read_settings
+from tasks.scaling.observer import Observer
+from tasks.scaling.settings import read_settings
 from tasks.scaling.timeline import Levels, Timeline
 from tasks.scaling.verdict import Verdict, judge
 from tasks.scaling.watch import GroupWatch
@@ -205,7 +206,8 @@ class Check:
         return Change((Call("(the verdict)", do),))
 
     def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
-        return GroupWatch(cloud, *read_subject(cloud, self._job, self._members))
+        observer = observer_of(cloud, self._job, self._members)
+        return GroupWatch(observer, self._job.percent, self._job.intervals.settle_s)
 
     def raise_if_not_passed(self) -> None:
         """End the run as failed where the group did not pass.
@@ -217,11 +219,8 @@ class Check:
             raise CheckNotPassed(f"{self.verdict.outcome}: {self.verdict.why}", "see the artifacts of this run")
 
 
-Subject = tuple[Settings, Members, int, Timing, Levels, float]
-
-
-def read_subject(cloud: Cloud, job: Job, members: Members) -> Subject:
-    """Read what is watched: the arguments of a `GroupWatch` after the cloud.
+def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str], bool] | None = None) -> Observer:
+    """Read what is watched.
 
     Raises:
         Refused: The stack is gone, or has no group that can be checked.
@@ -243,7 +242,7 @@ def read_subject(cloud: Cloud, job: Job, members: Members) -> Subject:
         processing_s=every.processing_s,
         cooldown_s=settings.cooldown_s,
     )
-    return settings, members, vcpus, timing, job.percent, every.settle_s
+    return Observer(cloud, settings, members, vcpus, timing, serves)
 
 
 def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str]) -> str:

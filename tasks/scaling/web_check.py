@@ -10,7 +10,7 @@ from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.heat.outputs import read_outputs
 from tasks.heat.stack import find_stack
-from tasks.scaling.check import Check, read_subject
+from tasks.scaling.check import Check, observer_of
 from tasks.scaling.watch import GroupWatch
 from tasks.scaling.web_watch import WebWatch
 from tasks.scaling.website import Visitor
@@ -47,7 +47,8 @@ class WebCheck(Check):
         watch.line(f"{found.value} is served")
         self._open.enter_context(visitor)
         visitor.count()
-        return WebWatch(cloud, *read_subject(cloud, self._job, self._members), visitor=visitor)
+        observer = observer_of(cloud, self._job, self._members, visitor.has_seen)
+        return WebWatch(observer, self._job.percent, self._job.intervals.settle_s, visitor=visitor)
 
 
 def _served(visitor: Visitor) -> str:

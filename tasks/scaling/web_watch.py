@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from blocks.remote.errors import WaitExpired
@@ -10,14 +10,12 @@ from blocks.remote.waiting import wait_until
 from tasks.change import Watch
 from tasks.scaling import timeline as seen
 from tasks.scaling.findings import Finding, Kind
-from tasks.scaling.group import Server, read_activity
-from tasks.scaling.load import Load
+from tasks.scaling.group import read_activity
 from tasks.scaling.pool import leaves
 from tasks.scaling.timeline import Direction
 from tasks.scaling.watch import SOON_S, GroupWatch
 from tasks.scaling.webhook import WebhookRefused, post_webhook
 from tasks.scaling.website import Visitor
-from tasks.telemetry.measures import Measure
 
 # The visitor asks four times a second, so that each of some members comes by well within this.
 _TURNS_S = 15.0
@@ -67,12 +65,12 @@ class WebWatch(GroupWatch):
 
     def _pause_s(self, direction: Direction) -> float:
         """The member that the webhook adds comes at once; until it serves, it is the visitor who asks."""
-        awaited = direction == "up" and len(self._servers) <= self.settings.min_size
+        awaited = direction == "up" and len(self.observer.servers) <= self.settings.min_size
         return SOON_S if awaited else super()._pause_s(direction)
 
     def _see_turns(self) -> None:
         """Note it where the balancer does not send visitors to every member in its turn."""
-        names = [server.name for server in self._servers.values()]
+        names = [server.name for server in self.observer.servers.values()]
         if self.visitor is None or len(self.observations[-1].ready) < len(names):
             return
         visitor, last = self.visitor, 4 * len(names)
@@ -86,10 +84,6 @@ class WebWatch(GroupWatch):
         except WaitExpired as expired:
             self._uneven = expired.message
 
-    def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.Member:
-        member = super()._member(server, measure, load)
-        return replace(member, serves=self.visitor.has_seen(server.name)) if self.visitor else member
-
     def _ours(self, reason: str, direction: Direction) -> bool:
         """A signal without an alarm's words is what our call to the webhook leaves."""
         return not reason.startswith("alarm state changed") and any(call.direction == direction for call in self.calls)
@@ -99,7 +93,7 @@ class WebWatch(GroupWatch):
         lines = [str(self.traffic)]  # a member counts once it serves, which is later than Heat's word
         if self.visitor is not None and not self.visitor.losses:
             lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
-        well = sum(leave.left_first for leave in leaves(self._heat, self._types))
+        well = sum(leave.left_first for leave in leaves(self.happenings.heat, self.observer.types))
         return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
 
     def findings(self) -> list[Finding]:
@@ -111,7 +105,7 @@ class WebWatch(GroupWatch):
             found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
         if self._uneven:
             found.append(Finding(Kind.NOT_IN_TURN, self._uneven))
-        for leave in leaves(self._heat, self._types):
+        for leave in leaves(self.happenings.heat, self.observer.types):
             if not leave.left_first:
                 said = f"the server of {leave.member} was deleted while the pool still had it"
                 found.append(Finding(Kind.LEFT_IN_POOL, said, leave.event.at))

@@ -9,7 +9,9 @@ from typing import cast
 
 import pytest
 
+import tasks.scaling.happenings
 import tasks.scaling.meter
+import tasks.scaling.observer
 import tasks.scaling.watch
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
@@ -24,6 +26,7 @@ from tasks.scaling.findings import Finding, Kind
 from tasks.scaling.group import Group, Member, Server
 from tasks.scaling.load import end_load, look_at_load
 from tasks.scaling.members import Members
+from tasks.scaling.observer import Observer
 from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Levels
 from tasks.scaling.verdict import judge
@@ -123,15 +126,16 @@ def alarm(name: str, state: str) -> Alarm:
 @pytest.fixture
 def farm(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Farm:
     farm = Farm(clock)
-    for name, stand_in in {
-        "read_resources": farm.resources,
-        "read_group": farm.group,
-        "read_alarms": farm.alarms,
-        "read_events": lambda *_: [],
-        "newest_event": lambda *_: "",
-        "_now": farm.now,
-    }.items():
-        monkeypatch.setattr(tasks.scaling.watch, name, stand_in)
+    for module, name, stand_in in (
+        (tasks.scaling.observer, "read_resources", farm.resources),
+        (tasks.scaling.observer, "read_group", farm.group),
+        (tasks.scaling.observer, "read_alarms", farm.alarms),
+        (tasks.scaling.observer, "_now", farm.now),
+        (tasks.scaling.happenings, "read_events", lambda *_: []),
+        (tasks.scaling.happenings, "newest_event", lambda *_: ""),
+        (tasks.scaling.watch, "_now", farm.now),
+    ):
+        monkeypatch.setattr(module, name, stand_in)
     policy = ArchivePolicy("a", {10: 3600.0}, frozenset({"mean", "rate:mean"}))
     monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
     monkeypatch.setattr(tasks.scaling.meter, "read_newest", farm.measures)
@@ -150,7 +154,7 @@ def watching(farm: Farm) -> GroupWatch:
         flavor="m1.nano",
     )
     members = cast("Members", FarmMembers(farm))
-    return GroupWatch(Cloud("overcloud"), settings, members, 1, TIMING, Levels(50, 10), 60)
+    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Levels(50, 10), 60)
 
 
 @pytest.fixture
@@ -242,7 +246,7 @@ def test_a_verdict_that_is_certain_already_is_not_waited_for(farm: Farm, watch: 
         for name, one in group.settings.alarms.items()
         if one.rule
     }
-    group.settings = replace(group.settings, alarms=doubled)
+    group.observer.settings = replace(group.settings, alarms=doubled)
     for step in (group.wait_at_minimum, group.grow, group.shrink):
         step(watch)
     assert group.load_on is None
@@ -258,7 +262,7 @@ def test_a_boot_that_fails_twice_is_not_waited_for(
         servers = [Server("m0", "m0", "ACTIVE", ("10.0.0.1",), ()), *broken[-1:]]
         return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
 
-    monkeypatch.setattr(tasks.scaling.watch, "read_group", group)
+    monkeypatch.setattr(tasks.scaling.observer, "read_group", group)
     watched = watching(farm)
     watched.grow(watch)
     watched.shrink(watch)
@@ -295,7 +299,9 @@ def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
     group = watching(farm)
     group._look("load")
     coming = Server("m9", "m9", "BUILD", (), ())
-    group._servers = {"gone": Server("gone", "gone", "ACTIVE", (), ()), "m9": coming, **group._servers}
+    gone = Server("gone", "gone", "ACTIVE", (), ())
+    changing = (Member("gone", "CREATE_COMPLETE", gone), Member("m9", "CREATE_IN_PROGRESS", coming))
+    group.observer.group = replace(group.observer.group, members=(*changing, *group.observer.group.members))
     shell = FarmMembers(farm).shell
 
     def without_console(server: Server) -> FarmShell:
@@ -304,7 +310,7 @@ def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
             raise error
         return shell(server)
 
-    group.members.shell = without_console  # type: ignore[method-assign,assignment]
+    group.observer.members.shell = without_console  # type: ignore[method-assign,assignment]
     group.end_loads(watch)
     assert farm.ran["m0"] == ["load", "end"]
 

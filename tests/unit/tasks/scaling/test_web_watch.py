@@ -13,8 +13,9 @@ from blocks.remote.cloud import Cloud
 from tasks.heat.events import Event
 from tasks.scaling import timeline as seen
 from tasks.scaling.findings import Kind
-from tasks.scaling.group import Server
+from tasks.scaling.group import Group, Member, Server
 from tasks.scaling.members import Members
+from tasks.scaling.observer import Observer
 from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Levels
 from tasks.scaling.verdict import judge
@@ -33,8 +34,10 @@ def watching(visitor: Visitor) -> WebWatch:
     policies = {"up": Policy("up", "", ""), "down": Policy("down", "", "")}
     settings = cast("Settings", cast("Any", Settings)(None, "webserver", 1, 3, 60.0, policies, {}, ""))
     timing = Timing(60, 60, 2, 60, 60, 60)
-    watch = WebWatch(Cloud("x"), settings, cast("Members", None), 1, timing, Levels(95, 15), 300, visitor=visitor)
-    watch._servers = {name: Server(name, name, "ACTIVE", (), ()) for name in NAMES}
+    observer = Observer(Cloud("x"), settings, cast("Members", None), 1, timing, visitor.has_seen)
+    servers = [Server(name, name, "ACTIVE", (), ()) for name in NAMES]
+    observer.group = Group("webserver", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+    watch = WebWatch(observer, Levels(95, 15), 300, visitor=visitor)
     watch.observations = [seen.Observation(AT, tuple(seen.Member(name, "ACTIVE", serves=True) for name in NAMES))]
     return watch
 
@@ -52,9 +55,9 @@ def test_what_was_looked_at_and_went_well_is_told() -> None:
     visitor.asked = 400
     watch = watching(visitor)
     stack = "webfarm-1/7"
-    watch._types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
+    watch.observer.types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
     for name, status in (("member", "DELETE_COMPLETE"), ("server", "DELETE_IN_PROGRESS")):
-        watch._heat.append(Event(name, AT, "webfarm-1", "7", name, status, ""))
+        watch.happenings.heat.append(Event(name, AT, "webfarm-1", "7", name, status, ""))
     assert watch.told()[1:] == [
         "400 requests of a visitor, none was lost.",
         "Members that left the pool before their servers went: 1.",
@@ -95,8 +98,8 @@ def test_a_member_that_the_balancer_has_only_just_taken_up_gets_its_turn(
 def test_a_server_that_goes_while_the_pool_has_it_fails_the_check() -> None:
     watch = watching(Visitor("http://192.0.2.80/"))
     stack = "webfarm-1/7"
-    watch._types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
-    watch._heat = [Event("e", AT, "webfarm-1", "7", "server", "DELETE_IN_PROGRESS", "")]
+    watch.observer.types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
+    watch.happenings.heat = [Event("e", AT, "webfarm-1", "7", "server", "DELETE_IN_PROGRESS", "")]
     (finding,) = watch.findings()
     assert finding.kind is Kind.LEFT_IN_POOL
     assert judge(good(), [finding]).outcome == "failed"
@@ -106,7 +109,8 @@ def test_a_member_counts_once_the_page_has_come_from_it() -> None:
     visitor = Visitor("http://192.0.2.80/")
     visitor._pages.append("Hello, My name is we-1")
     watch = watching(visitor)
-    assert [watch._member(one, None, None).serves for one in watch._servers.values()] == [True, False]
+    observer = watch.observer
+    assert [observer._member(one, None, None).serves for one in observer.servers.values()] == [True, False]
 
 
 def test_a_signal_without_an_alarms_words_is_ours_once_we_have_called(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,68 @@
+"""What Heat did with a group while it was watched, by its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.secrets import mask
+from tasks.heat.events import Event, newest_event, read_events
+from tasks.scaling import timeline as seen
+from tasks.scaling.group import Group, ScalingEvent, scaling_events
+from tasks.scaling.pool import is_server
+from tasks.scaling.settings import Settings
+from tasks.scaling.timeline import Direction
+
+
+@dataclass
+class Happenings:
+    """Heat's events since the check began.
+
+    Attributes:
+        cloud: Where.
+        settings: How the group is meant to scale.
+        ours: Whether a signal, by its reason and direction, came from this check itself.
+        heat: All events, as Heat tells them.
+        signals: The signals to the group's policies.
+        failed: Servers that could not be made, also where Heat has made another one since.
+        made: What became of the members.
+    """
+
+    cloud: Cloud
+    settings: Settings
+    ours: Callable[[str, Direction], bool]
+    heat: list[Event] = field(default_factory=list)
+    signals: list[seen.Event] = field(default_factory=list)
+    failed: list[seen.Failed] = field(default_factory=list)
+    made: list[ScalingEvent] = field(default_factory=list)
+    _after: str = ""
+
+    def begin(self) -> None:
+        """Remember where Heat's events are now: what happened before is not judged."""
+        self._after = newest_event(self.cloud, self.settings.stack)
+
+    def read(self, group: Group, types: Mapping[tuple[str, str], str]) -> None:
+        """Read what is new.
+
+        Args:
+            group: As it was seen last.
+            types: The types of all resources, by their stack and name.
+        """
+        new = read_events(self.cloud, self.settings.stack, self._after)
+        self.heat += new
+        self._after = new[-1].id if new else self._after
+        for one in new:
+            if one.status == "CREATE_FAILED" and is_server(one, types):
+                self.failed.append(seen.Failed(one.at, one.physical_id, mask(one.reason)))
+        for event in scaling_events(new, group):
+            self._note(event)
+
+    def _note(self, event: ScalingEvent) -> None:
+        if event.kind in {"added", "removed"}:
+            self.made.append(event)
+        direction = self.settings.policy_directions.get(event.name) if event.kind == "signal" else None
+        if direction is not None:
+            known = seen.Event(event.at, direction, event.reason, self.ours(event.reason, direction))
+            if known not in self.signals:
+                self.signals.append(known)
