@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import configparser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from blocks.remote.command import Command, command, question, script
@@ -20,6 +20,10 @@ _STATUS = (
 FOUND = "gcomm://"
 _SAFE = '[ ! -e "$f" ] || sed -i "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/" "$f"'
 _SYNCED = "Synced in a Primary component"
+# The same as a pattern for the rows of the status, which come in the order of their names.
+_SYNCED_ROWS = "*wsrep_cluster_status\tPrimary\n*\tSynced\n*"
+# So long one look at a node waits within its container.
+_LOOK_S = 5
 # What the image's clustercheck prints (BR 4.4, steps 18 and 20.2).
 _CHECKED = "Galera cluster node is synced"
 
@@ -63,8 +67,11 @@ def parse_member(text: str) -> Member:
 
 def read_member(shell: Shell, server: Server) -> Member:
     """Ask the node; one that does not answer is a member without a state."""
-    ask = server.statement(_STATUS, timeout_s=20)
-    answer = shell.run(Command(ask.words, ask.stdin, ask.stdin_is, timeout_s=20, ok=tuple(range(124)), quiet=True))
+    return _read(shell, server.statement(_STATUS, timeout_s=20))
+
+
+def _read(shell: Shell, ask: Command) -> Member:
+    answer = shell.run(replace(ask, ok=tuple(range(124))))
     return parse_member(answer.stdout if answer.exit_code == 0 else "")
 
 
@@ -124,7 +131,7 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
         until=Wait(
             "Galera",
             _SYNCED,
-            lambda shell: str(read_member(shell, server)),
+            lambda shell: str(_read(shell, server.statement_until(_STATUS, _SYNCED_ROWS, _LOOK_S))),
             within_s,
             "see /var/log/mysql/mysql_cluster.log in the container, on this node and on the donor",
         ),

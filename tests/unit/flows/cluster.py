@@ -151,7 +151,7 @@ class Controller(FakeShell):
             return 1
         if asked.stdin == "SELECT 1":
             return 0 if self.password else 1
-        if "wsrep" not in (asked.stdin or ""):
+        if "wsrep" not in (asked.stdin or asked.words[-1]):
             return "nova\t%\nroot\tlocalhost\n"
         state, status = ("Synced", "Primary") if self.server == "member" else ("Initialized", "Disconnected")
         return (
