@@ -20,10 +20,9 @@ _STATUS = (
 FOUND = "gcomm://"
 _SAFE = '[ ! -e "$f" ] || sed -i "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/" "$f"'
 _SYNCED = "Synced in a Primary component"
-# The same as a pattern for the rows of the status, which come in the order of their names.
-_SYNCED_ROWS = "*wsrep_cluster_status\tPrimary\n*\tSynced\n*"
+_SYNCED_ROWS = ("wsrep_local_state_comment\tSynced", "wsrep_cluster_status\tPrimary")
 # So long one look at a node waits within its container.
-_LOOK_S = 5
+_LOOK_S = 20
 # What the image's clustercheck prints (BR 4.4, steps 18 and 20.2).
 _CHECKED = "Galera cluster node is synced"
 

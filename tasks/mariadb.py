@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blocks.remote.command import Command, command, question, script
@@ -15,10 +16,11 @@ from tasks.containers import inside, inside_reading
 _PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
 _RUNNING, _STOPPED = "running", "stopped"
 
-# Says the last answer, whether it matches the pattern or not. A failing client is one that must be asked again.
+# Says the last answer, whether all lines are in it or not. A failing client is one that must be asked again.
 _AGAIN = """
-pattern=$1 left=$(($2 * 4)); shift 2
-while said=$("$@" 2>/dev/null); [[ $said != $pattern ]] && ((left-- > 0)); do sleep 0.25; done
+left=$(($1 * 4)) lines=$2; shift 2
+wanting() { while IFS= read -r line; do grep -qxF -- "$line" <<<"$said" || return 0; done <<<"$lines"; return 1; }
+while said=$("$@" 2>/dev/null); wanting && ((left-- > 0)); do sleep 0.25; done
 printf '%s\\n' "$said"
 """
 
@@ -91,7 +93,7 @@ class Server:
         words = self.client("--batch", "--skip-column-names", options=options)
         return Command(words, stdin=sql, stdin_is="SQL", quiet=True, timeout_s=timeout_s)
 
-    def statement_until(self, sql: str, pattern: str, seconds: int) -> Command:
+    def statement_until(self, sql: str, lines: Sequence[str], seconds: int) -> Command:
         """The same question, asked four times a second within the container until the answer will do.
 
         Entering a container costs some twenty times what the question does, and what is waited for on that host (a copy of
@@ -99,12 +101,12 @@ class Server:
 
         Args:
             sql: The question; shown to everybody on the host.
-            pattern: What the answer must match, as bash's `[[` matches.
+            lines: What must be among the answer's lines.
             seconds: After so many the answer is what it is.
         """
         client = ("mysql", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
         ask = (*client, "--batch", "--skip-column-names", "--connect-timeout=5", f"--execute={sql}")
-        words = inside(self.container, "bash", "-c", _AGAIN, "again", pattern, str(seconds), *ask)
+        words = inside(self.container, "bash", "-c", _AGAIN, "again", str(seconds), "\n".join(lines), *ask)
         return Command(words, timeout_s=seconds + 20, quiet=True)
 
     # -- looks

@@ -32,12 +32,10 @@ class Standing:
 
     @classmethod
     @contextmanager
-    def made(
-        cls, runbooks: Runbooks, name: str, template: str, percent: dict[str, int], **parameters: Any
-    ) -> Iterator[Standing]:
+    def made(cls, runbooks: Runbooks, name: str, template: str, **parameters: Any) -> Iterator[Standing]:
         """Make it with deploy-stack, and remove it in the end."""
         project = runbooks.cloud.connect()
-        wanted = {"stack_name": name, "template": template, "stack_parameters": parameters, **percent}
+        wanted = {"stack_name": name, "template": template, "stack_parameters": parameters}
         done = runbooks.run("deploy-stack", **wanted)
         try:
             assert done.code == 0, done.output[-3000:]
@@ -55,15 +53,22 @@ class Standing:
         """The ids of its servers."""
         return [one.physical_id for one in self._resources() if one.type == "OS::Nova::Server" and one.physical_id]
 
-    def rest(self) -> None:
-        """Wait until it is at its minimum of one member, with fresh measures and nothing under way."""
-        wait_until(f"{self.name} did not come to rest", self._unrest, _REST_S, interval=1)
+    def rest(self, measured: bool = True) -> None:
+        """Wait until it is at its minimum of one member, with nothing under way.
 
-    def _unrest(self) -> str:
+        Args:
+            measured: Whether its measures must be fresh, too.
+        """
+        wait_until(f"{self.name} did not come to rest", lambda: self._unrest(measured), _REST_S, interval=1)
+
+    def _unrest(self, measured: bool) -> str:
         unfinished, servers = self._unfinished(), self.servers()
         if unfinished or len(servers) != 1:
             return f"{len(servers)} servers, unfinished: {unfinished}"
-        seen = cpu(self.project, servers[0], self.granularity_s)
+        return self._restless(servers[0]) if measured else ""
+
+    def _restless(self, server: str) -> str:
+        seen = cpu(self.project, server, self.granularity_s)
         if not seen:
             return "no measure"
         age = datetime.now(UTC) - datetime.fromisoformat(seen[-1][0])

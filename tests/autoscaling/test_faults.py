@@ -18,13 +18,20 @@ BRIEF = {"settle_s": 15, "processing_s": 5}
 @pytest.fixture(scope="module")
 def standing(runbooks: Runbooks) -> Iterator[Standing]:
     """A group of one or two, which no check makes or removes."""
-    with Standing.made(runbooks, NAME, "cpu-group", {}, **PARAMETERS, max_size=2) as standing:
+    with Standing.made(runbooks, NAME, "cpu-group", **PARAMETERS, max_size=2) as standing:
         yield standing
 
 
 @pytest.fixture
 def group(standing: Standing) -> Standing:
     standing.rest()
+    return standing
+
+
+@pytest.fixture
+def unmeasured(standing: Standing) -> Standing:
+    """A group whose telemetry may still be finding its feet: what is wrong with it is seen without."""
+    standing.rest(measured=False)
     return standing
 
 
@@ -37,17 +44,17 @@ def verdict(runbooks: Runbooks, fault: AbstractContextManager[None]) -> tuple[st
     return outcome.removeprefix("# "), why.partition("\n")[0]
 
 
-def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, group.threshold_times(2))
-    assert outcome == "failed"
-    assert why.startswith("alarm with another threshold: the high alarm compares with 1e+10 instead of 5e+09, 2 times")
-
-
 def test_ceilometer_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ceilometer"))
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
     assert "nothing waits for metricd: see whether Ceilometer's polling" in why
+
+
+def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, unmeasured: Standing) -> None:
+    outcome, why = verdict(runbooks, unmeasured.threshold_times(2))
+    assert outcome == "failed"
+    assert why.startswith("alarm with another threshold: the high alarm compares with 5e+09 instead of 2.5e+09, 2 times")
 
 
 def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
@@ -57,16 +64,16 @@ def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -
     assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
 
 
+def test_a_member_out_of_reach_is_named(runbooks: Runbooks, unmeasured: Standing) -> None:
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
+    assert outcome == "inconclusive"
+    assert why.startswith("member out of reach: ")
+
+
 def test_a_load_that_dies_early_is_named(runbooks: Runbooks, group: Standing) -> None:
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("load"))
     assert outcome == "inconclusive"
     assert why.startswith("load that died early: ")
-
-
-def test_a_member_out_of_reach_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
-    assert outcome == "inconclusive"
-    assert why.startswith("member out of reach: ")
 
 
 def test_heat_that_does_not_act_on_a_signal_is_named(runbooks: Runbooks, group: Standing) -> None:

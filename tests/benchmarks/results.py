@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from deployments.project import PROJECT
@@ -38,9 +39,10 @@ class Result:
         return (self.ours_s if self.ratio is None else self.ratio) <= self.aim
 
 
-def compare(name: str, ours_s: float, other_s: float, aim: float) -> Result:
-    """Make a comparison."""
-    return Result(name, round(ours_s, 2), round(other_s, 2), round(ours_s / other_s, 3), aim)
+def compare(name: str, ours_s: Sequence[float], other_s: Sequence[float], aim: float) -> Result:
+    """Make a comparison of medians."""
+    ours, other = median(ours_s), median(other_s)
+    return Result(name, round(ours, 2), round(other, 2), round(ours / other, 3), aim)
 
 
 def write(results: Iterable[Result]) -> None:
@@ -50,16 +52,24 @@ def write(results: Iterable[Result]) -> None:
     _write(_FILE, list(joined.values()))
 
 
-def times(size_mb: int) -> dict[str, float]:
-    """The seconds that each contender took at this size, when it ran last."""
-    found: dict[str, float] = _read(_TIMES, {}).get(str(size_mb), {})
+def times(size_mb: int) -> dict[str, list[float]]:
+    """The seconds that each contender took at this size, in every round of its last runs."""
+    found: dict[str, list[float]] = _read(_TIMES, {}).get(str(size_mb), {})
     return found
 
 
-def note_time(size_mb: int, contender: str, seconds: float) -> None:
-    """Note a contender's seconds, so that the others can be run on another day."""
+def note_time(size_mb: int, contender: str, seconds: float, first: bool) -> None:
+    """Note a contender's seconds, so that the others can be run on another day.
+
+    Args:
+        size_mb: Of the databases.
+        contender: Its name.
+        seconds: What it took.
+        first: Whether this is its first round: those of earlier days count no more.
+    """
     known = _read(_TIMES, {})
-    known.setdefault(str(size_mb), {})[contender] = round(seconds, 2)
+    noted = known.setdefault(str(size_mb), {})
+    noted[contender] = [*([] if first else noted.get(contender, [])), round(seconds, 2)]
     _write(_TIMES, known)
 
 

@@ -20,9 +20,9 @@ def row(name: str, value: str) -> str:
 
 
 def rows(state: str, status: str) -> str:
-    return "\n".join(
-        (row("cluster_size", "3"), row("cluster_status", status), row("local_state_comment", state), row("ready", "ON"))
-    )
+    """As MariaDB answers, which is not in the order of the names."""
+    told = {"local_state_comment": state, "cluster_size": "3", "cluster_status": status, "ready": "ON"}
+    return "\n".join(row(name, value) for name, value in told.items())
 
 
 class Container:
@@ -60,6 +60,12 @@ def test_it_asks_until_the_node_is_synced(tmp_path: Path) -> None:
     )
     assert container.member().synced
     assert len(container.asked) == 4
+
+
+def test_the_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
+    container = Container(tmp_path, "\n".join(reversed(rows("Synced", "Primary").splitlines())))
+    assert container.member().synced
+    assert len(container.asked) == 1
 
 
 def test_a_node_that_is_synced_is_asked_once_and_through_the_socket(tmp_path: Path) -> None:
