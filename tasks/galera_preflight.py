@@ -12,6 +12,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
 from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
+from tasks.asking import Questions
 from tasks.data_directory import DataDirectory
 from tasks.dumps import File, Grants
 from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
@@ -88,31 +89,35 @@ def preflight(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Fa
     return preflight_task(lambda: _look(book, dump, grants, adopting))
 
 
+@dataclass(frozen=True)
+class _FirstFacts:
+    """What the first host says; None where it gave a reason instead."""
+
+    vip: str | None
+    password: str | None = field(repr=False)
+    version: Version | None
+    pid_file: str | None
+    address: str | None
+    dump: File | None
+    grants: File | None
+
+
 def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
     if not book.hosts:
         raise Refused(book.name, [f"site {book.site.site} has no host with role {book.site.database.role}"])
     by_host = book.everywhere(lambda shell: _look_at_host(book, shell))
     if book.hosts[0].name not in by_host:
         book.refuse_if_any()
-    first = book.first
-    database = book.site.database
-    vip = _ask(book, lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
-    password = _ask(book, lambda: secrets.register(hiera.lookup(first, database.hiera_config, database.password_key)))
-    container = by_host[first.name].container
-    version = _ask(book, lambda: mariadb.read_version(first, container)) if container else None
-    pid_file = _ask(book, lambda: _pacemaker(first, database.resource))
-    address = _ask(book, lambda: _cluster_address(first, container, database.galera_options)) if container else None
-    dump_file = _ask(book, lambda: dumps.read_file(first, dump))
-    grants_file = _ask(book, lambda: dumps.read_file(first, grants))
-    in_grants = _check_files(book, dump_file, grants_file, version)
-    files = [file for file in (dump_file, grants_file) if file]
+    first, database, container = book.first, book.site.database, by_host[book.hosts[0].name].container
+    asked = _ask_first(book, container, dump, grants)
+    in_grants = _check_files(book, asked.dump, asked.grants, asked.version)
+    files = [file for file in (asked.dump, asked.grants) if file]
     found = bool(container and in_grants) and _import_found(first, _server(database, container), files, in_grants)
     resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
-    if dump_file is not None:
-        book.reasons += _why_no_space(by_host, dump_file, resume)
-    if password:
-        secrets.register(password.encode().hex())
+    if asked.dump is not None:
+        book.reasons += _why_no_space(by_host, asked.dump, resume)
     book.refuse_if_any()
+    vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
     if not (vip and password and version and pid_file and address and in_grants and resume):
         raise Refused(book.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
     return Facts(
@@ -129,6 +134,28 @@ def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts,
         grants=in_grants,
         rebuild=resume.rebuild,
     ), resume
+
+
+def _ask_first(book: Runbook, container: str, dump: str, grants: str) -> _FirstFacts:
+    """Ask the first host everything that depends on no other answer."""
+    first, database = book.first, book.site.database
+    with Questions(book.reasons) as questions:
+        vip = questions.ask(lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
+        password = questions.ask(lambda: _password(first, database))
+        version = questions.ask(lambda: mariadb.read_version(first, container) if container else None)
+        pid_file = questions.ask(lambda: _pacemaker(first, database.resource))
+        address = questions.ask(lambda: _cluster_address(first, container, database.galera_options))
+        dump_file = questions.ask(lambda: dumps.read_file(first, dump))
+        grants_file = questions.ask(lambda: dumps.read_file(first, grants))
+    return _FirstFacts(
+        vip.known, password.known, version.known, pid_file.known, address.known, dump_file.known, grants_file.known
+    )
+
+
+def _password(shell: Shell, database: GaleraDatabase) -> str:
+    password = secrets.register(hiera.lookup(shell, database.hiera_config, database.password_key))
+    secrets.register(password.encode().hex())  # as the SQL has it
+    return password
 
 
 def _ask(book: Runbook, question: Callable[[], T]) -> T | None:
@@ -162,7 +189,9 @@ def _server(database: GaleraDatabase, container: str) -> Server:
     return Server(container, database.data_directory, database.client_options)
 
 
-def _cluster_address(shell: Shell, container: str, options: str) -> str:
+def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
+    if not container:
+        return None
     return galera.parse_cluster_address(shell.name, shell.run(galera.read_options(container, options)).stdout)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from time import monotonic
 from typing import TypeVar
 from uuid import UUID
@@ -22,6 +21,7 @@ from blocks.remote.secrets import install_mask, mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, forget
 from blocks.site import Host, Site
+from tasks.asking import Questions
 from tasks.change import Do, Force, Place, Spot, change_for
 from tasks.journal import HostJournals, Journal, JournalKeeper, LocalJournals, Outcome, Record, Undo, now
 from tasks.locks import Heart, locked
@@ -81,20 +81,9 @@ class Runbook:
 
     def everywhere(self, look: Callable[[Shell], T]) -> dict[str, T]:
         """Read something on all hosts at once; a host that fails adds its reason and is left out of the answer."""
-        found: dict[str, T] = {}
-        with ThreadPoolExecutor(max_workers=len(self.hosts)) as pool:
-            futures = {name: pool.submit(look, shell) for name, shell in self.shells.items()}
-        for name, future in futures.items():
-            error = future.exception()
-            if error is None:
-                found[name] = future.result()
-            elif isinstance(error, Refused):
-                self.reasons.extend(error.reasons)
-            elif isinstance(error, RunbookError):
-                self.reasons.append(str(error))
-            else:
-                raise error
-        return found
+        with Questions(self.reasons, at_once=len(self.hosts)) as questions:
+            answers = {name: questions.ask(partial(look, shell)) for name, shell in self.shells.items()}
+        return {name: answer.value for name, answer in answers.items() if answer.there}
 
     def refuse_if_any(self) -> None:
         """End preflight.

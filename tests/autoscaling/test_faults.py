@@ -54,7 +54,9 @@ def test_ceilometer_that_is_stopped_is_named(runbooks: Runbooks, group: Standing
 def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, unmeasured: Standing) -> None:
     outcome, why = verdict(runbooks, unmeasured.threshold_times(2))
     assert outcome == "failed"
-    assert why.startswith("alarm with another threshold: the high alarm compares with 5e+09 instead of 2.5e+09, 2 times")
+    assert why.startswith(
+        "alarm with another threshold: the high alarm compares with 5e+09 instead of 2.5e+09, 2 times"
+    )
 
 
 def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
