@@ -63,6 +63,11 @@ class Member:
         running = self.server is not None and self.server.status == "ACTIVE"
         return running and self.status.endswith("_COMPLETE") and not self.status.startswith("DELETE")
 
+    @property
+    def settled(self) -> bool:
+        """Whether Heat is not at work on it."""
+        return not self.status.endswith("_IN_PROGRESS")
+
 
 @dataclass(frozen=True)
 class Group:

@@ -109,14 +109,17 @@ class Observer:
         self._loads.end(self._active, watch)
 
     def _read_group(self) -> None:
-        """Heat's listing each time; Nova's only where that has changed, or something is under way."""
+        """Heat's listing each time; Nova's only where that has changed, or says less of a member than Nova does.
+
+        Heat looks at a server until it is there, or in ERROR, or gone: what it is at work on, its listing will tell.
+        """
         resources = read_resources(self.cloud, self.settings.stack)
         self.types |= types_of(resources)
         self.moved = resources != self._resources
         self._resources = resources
         self.group = self._groups.get(
             lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources),
-            anew=self.moved or not all(one.ready for one in self.group.members),
+            anew=self.moved or any(one.settled and not one.ready for one in self.group.members),
         )
 
     def _alarm_states(self) -> dict[str, str]:

@@ -283,6 +283,29 @@ def test_whoever_waits_asks_less_often_while_nothing_can_have_changed(
     assert gaps[2] == pytest.approx(5, abs=0.5)
 
 
+def test_nova_is_not_asked_for_what_heat_is_at_work_on(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    statuses = iter(
+        ["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_COMPLETE", "CREATE_COMPLETE"]
+    )
+    novas = iter(["BUILD", "BUILD", "ACTIVE"])
+
+    def resources(*_: object) -> list[Resource]:
+        return [Resource("m0", "", next(statuses), "", "", "group/1", "")]
+
+    def group(_: Cloud, __: Stack, ___: str, listed: list[Resource]) -> Group:
+        asked.append(listed[0].status)
+        server = Server("m0", "m0", next(novas), ("10.0.0.1",), ())
+        return Group("group", "", (Member("m0", listed[0].status, server),))
+
+    monkeypatch.setattr(tasks.scaling.observer, "read_resources", resources)
+    monkeypatch.setattr(tasks.scaling.observer, "read_group", group)
+    observer = watching(farm).observer
+    seen = [len(observer.look("leave").ready) for _ in range(5)]
+    assert asked == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_COMPLETE"]
+    assert seen == [0, 0, 0, 1, 1]
+
+
 def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, watch: Watch, said: list[str]) -> None:
     farm.unreachable = {"m0"}
     group = watching(farm)
