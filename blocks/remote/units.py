@@ -22,6 +22,20 @@ _PREFIX = "openstack-runbooks"
 _PART = 65536
 # How far it is costs a command on the host: asked so often, and so never of one that is soon over.
 _PROGRESS_EVERY_S = 5.0
+_PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
+
+# Looks on the host itself, so that what runs there is not asked over SSH all the time: says the state and the log's size once
+# the unit has ended or has written more, or after five seconds.
+_LOOK = f"""
+unit=$1 log=$2 read=$3
+for _ in $(seq 20); do
+  state=$(systemctl show "$unit" -p {_PROPERTIES})
+  size=$(stat -c %s "$log" 2>/dev/null || echo 0)
+  [[ $state == *ActiveState=@(activating|active|deactivating)* && $state != *SubState=exited* && $size == "$read" ]] || break
+  sleep 0.25
+done
+printf '%s\\nLogSize=%s\\n' "$state" "$size"
+"""
 
 
 @dataclass(frozen=True)
@@ -33,12 +47,14 @@ class UnitState:
         running: Whether its process lives.
         exit_code: Of the process, once it has ended.
         result: systemd's word (`success`, `exit-code`, `timeout`, `signal`).
+        log_size: Bytes that it has written; None where nobody has looked.
     """
 
     loaded: bool
     running: bool
     exit_code: int
     result: str
+    log_size: int | None = None
 
     @property
     def word(self) -> str:
@@ -47,7 +63,7 @@ class UnitState:
 
 
 def parse_unit_state(text: str) -> UnitState:
-    """Read the output of `systemctl show -p LoadState,ActiveState,SubState,Result,ExecMainStatus`."""
+    """Read the properties that `systemctl show` prints, with the size of the log where a look has added it."""
     seen = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     active = seen.get("ActiveState", "inactive")
     running = active == "activating" or (active in {"active", "deactivating"} and seen.get("SubState") != "exited")
@@ -56,6 +72,7 @@ def parse_unit_state(text: str) -> UnitState:
         running=running,
         exit_code=int(seen.get("ExecMainStatus") or 0),
         result=seen.get("Result", ""),
+        log_size=int(seen["LogSize"]) if "LogSize" in seen else None,
     )
 
 
@@ -134,8 +151,7 @@ def _escaped(word: str) -> str:
 
 def unit_state(shell: Shell, long: LongCommand) -> UnitState:
     """Ask systemd for the unit's state."""
-    properties = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
-    return parse_unit_state(shell.run(question("systemctl", "show", long.unit, "-p", properties)).stdout)
+    return parse_unit_state(shell.run(question("systemctl", "show", long.unit, "-p", _PROPERTIES)).stdout)
 
 
 def run_long(
@@ -170,8 +186,9 @@ def run_long(
 
     def look() -> str:
         nonlocal state, asked
-        state = unit_state(shell, long)
-        tail.follow()  # afterwards, so that the end of the output is among it
+        state = parse_unit_state(shell.run(script(_LOOK, long.unit, long.log, str(tail.read), quiet=True)).stdout)
+        if state.log_size != tail.read:
+            tail.follow()
         if state.running and on_progress and time.monotonic() - asked >= _PROGRESS_EVERY_S:
             asked = time.monotonic()
             percent = _how_far(shell, long)
@@ -223,11 +240,16 @@ def read_log(shell: Shell, long: LongCommand) -> list[str]:
 
 
 class _Tail:
-    """Follows a log file, at most 64 KiB a command."""
+    """Follows a log file, at most 64 KiB a command.
+
+    Attributes:
+        read: Bytes that were read.
+        seen: The last of them.
+    """
 
     def __init__(self, shell: Shell, path: str, on_line: LineSink | None) -> None:
         self._shell, self._path, self._on_line = shell, path, on_line
-        self._offset = 0
+        self.read = 0
         self.seen = ""
 
     def follow(self) -> None:
@@ -237,12 +259,10 @@ class _Tail:
 
     def _read(self) -> int:
         text = self._shell.run(
-            script(
-                f'[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c {_PART}', self._path, str(self._offset + 1), quiet=True
-            )
+            script(f'[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c {_PART}', self._path, str(self.read + 1), quiet=True)
         ).stdout
         size = len(text.encode())
-        self._offset += size
+        self.read += size
         self.seen = (self.seen + text)[-8192:]
         if self._on_line is not None:
             for line in text.splitlines():

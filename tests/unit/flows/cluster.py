@@ -160,7 +160,7 @@ class Controller(FakeShell):
         )
 
     def _unit(self, asked: Command) -> str:
-        state = self.units.get(asked.words[2])
+        state = self.units.get(next(word for word in asked.words if word.endswith(".service")))
         if state is None:
             return "LoadState=not-found\nActiveState=inactive\n"
         result = "success\nActiveState=active\nSubState=exited" if state == "ended" else "exit-code\nActiveState=failed"
