@@ -30,6 +30,10 @@ _RETRYABLE = (ConnectionLost, Unreachable, CommandTimedOut, CloudUnreachable)
 _RETRIES = 3
 
 
+def _nothing() -> None:
+    """What stands in the way of a change that nobody keeps a journal of."""
+
+
 class StepFailed(RunbookError):
     """A step failed on a host.
 
@@ -52,7 +56,9 @@ def may_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), _RETRYABLE)
 
 
-def step_task(number: str, sentence: str, place: Place, change: Change[Any]) -> Task[[], Record]:
+def step_task(
+    number: str, sentence: str, place: Place, change: Change[Any], permit: Callable[[], None] = _nothing
+) -> Task[[], Record]:
     """Make the Prefect task of one step in one place.
 
     Args:
@@ -60,6 +66,7 @@ def step_task(number: str, sentence: str, place: Place, change: Change[Any]) -> 
         sentence: What the step does.
         place: The host, or the cloud.
         change: What is done there.
+        permit: Called between the look and the first command; raises where nothing may be changed.
     """
 
     def perform() -> Record:
@@ -68,7 +75,7 @@ def step_task(number: str, sentence: str, place: Place, change: Change[Any]) -> 
         logger.info("step %s on %s: %s", number, place.name, sentence)
         started = monotonic()
         watch = Watch(lambda line: logger.info("%s: %s", place.name, line), Progress(f"{number} {sentence}"))
-        outcome = apply_change(place, change, watch)
+        outcome = apply_change(place, change, watch, permit)
         return Record(
             number=number,
             sentence=sentence,
@@ -101,8 +108,14 @@ def preflight_task(look: Callable[[], T]) -> T:
     return task()
 
 
-def apply_change(place: P, change: Change[P], watch: Watch) -> Outcome:
+def apply_change(place: P, change: Change[P], watch: Watch, permit: Callable[[], None] = _nothing) -> Outcome:
     """Look, run what there is to run, wait for what must follow.
+
+    Args:
+        place: Where.
+        change: What is done.
+        watch: Who watches.
+        permit: Called between the look and the first command.
 
     Returns:
         `already` where nothing was to do, `attached` where a long command of an earlier run was found, else `done`.
@@ -111,6 +124,8 @@ def apply_change(place: P, change: Change[P], watch: Watch) -> Outcome:
     if change.already is not None and not _unread(place, change) and change.already(place):
         outcome = "already"
     else:
+        if change.commands:
+            permit()
         for command in change.commands:
             did = _perform(place, command, watch)
             outcome = outcome if did == "done" else did

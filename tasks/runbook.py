@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -60,6 +61,7 @@ class Runbook:
     facts: list[str] = field(default_factory=list)
     plan: str = ""
     _heart: Heart | None = None
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
     _unread: list[tuple[Shell, LongCommand]] = field(default_factory=list)
     _earlier: frozenset[str] = frozenset()
 
@@ -144,9 +146,9 @@ class Runbook:
             return
         if self._heart is not None:
             self._heart.check()
-        self._begin(number, begins)
+        recorded = self._begin(number, begins)
         changes = [(self._place(spot), change_for(do, spot)) for spot in hosts]
-        tasks = [(place, step_task(number, sentence, place, change)) for place, change in changes]
+        tasks = [(place, step_task(number, sentence, place, change, recorded)) for place, change in changes]
         try:
             if one_at_a_time or len(tasks) == 1:
                 for place, one in tasks:
@@ -163,16 +165,36 @@ class Runbook:
                 for one in change.commands
                 if isinstance(one, LongCommand) and isinstance(place, Shell)
             ]
+        recorded()
         self._end(number, ends)
 
-    def _begin(self, number: str, begins: Force | None) -> None:
-        """Put it on record, with all that came before, and let go of the long commands whose end is now on record."""
+    def _begin(self, number: str, begins: Force | None) -> Callable[[], None]:
+        """Put it on record, with all that came before, and let go of the long commands whose end is now on record.
+
+        That goes on while the hosts are looked at.
+
+        Returns:
+            What waits until it is on record, before the first change; raises a RunbookError where that can't be.
+        """
         self.journal.begun = number
         if begins is not None:
             self.journal.in_force[begins.key] = begins.sentence
-        self.journals.write(self.journal)
-        while self._unread:
-            forget(*self._unread.pop())
+        entry, read, self._unread = self.journal.model_copy(deep=True), self._unread, []
+
+        def write() -> None:
+            self.journals.write(entry)
+            for shell, long in read:
+                forget(shell, long)
+
+        writing = self._beside.submit(write)
+
+        def recorded() -> None:
+            try:
+                writing.result()
+            except RunbookError as error:  # a lost connection, too, is not to be tried again by the step
+                raise RunbookError(f"the journal can't be kept: {error.message}", error.hint) from error
+
+        return recorded
 
     def _done(self, record: Record) -> None:
         self.journal.records.append(record)
@@ -267,6 +289,7 @@ def runbook(name: str, site: str, role: Callable[[Site], str] | None, dry_run: b
     book.cloud = where.cloud.client() if where.cloud else None
     outcome, error = "completed", ""
     with ExitStack() as stack:
+        stack.callback(book._beside.shutdown, wait=False)  # once the shells are closed, which ends what hangs
         for shell in book.shells.values():
             stack.callback(shell.close)
         if book.cloud is not None:

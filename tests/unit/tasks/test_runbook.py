@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -60,6 +61,44 @@ def test_a_step_is_on_record_before_it_is_taken(book: Runbook, shells: list[Fake
     assert [(record.number, record.host, record.outcome) for record in book.journal.records] == [
         ("4", "controller-0", "done")
     ]
+
+
+def test_hosts_are_looked_at_while_the_record_is_written_and_changed_only_after_it(
+    book: Runbook, shells: list[FakeShell]
+) -> None:
+    looked, order = threading.Event(), []
+
+    def write(_: Command) -> str:
+        assert looked.wait(10), "nobody looked meanwhile"
+        order.append("written")
+        return ""
+
+    def change(_: Command) -> str:
+        order.append("changed")
+        return ""
+
+    def look(_: object) -> bool:
+        looked.set()
+        return False
+
+    shells[0].on("current.json", say=write)
+    shells[1].on("one", say=change)
+    book.step("4", "Do it", CONTROLLERS[1:2], Change(ONE.commands, already=look))
+    assert order == ["written", "changed"]
+
+
+def test_where_nothing_can_be_put_on_record_nothing_is_changed(book: Runbook, shells: list[FakeShell]) -> None:
+    shells[0].on("current.json", say=ConnectionLost("controller-0", "gone"))
+    with pytest.raises(StepFailed, match="the journal can't be kept: controller-0: gone"):
+        book.step("4", "Do it", CONTROLLERS[1:2], ONE)
+    assert shells[1].lines("one") == []
+    assert len(shells[0].lines("current.json")) == 1
+
+
+def test_what_is_only_looked_at_goes_on_record_too(book: Runbook, shells: list[FakeShell]) -> None:
+    shells[0].on("current.json", say=ConnectionLost("controller-0", "gone"))
+    with pytest.raises(RunbookError, match="the journal can't be kept: controller-0: gone"):
+        book.step("20a", "Look at it", CONTROLLERS[1:2], Change(()))
 
 
 def test_a_step_is_taken_on_every_host(book: Runbook, shells: list[FakeShell]) -> None:
