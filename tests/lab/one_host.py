@@ -61,8 +61,9 @@ def _booting(disk: Path) -> str:
             f"no first process; its console: {console.read_text(errors='replace')[-500:] if console.exists() else ''}"
         )
     state = _on_host("systemctl is-system-running", check=False)
-    # It is degraded when a unit has failed, and which one is worth more than a wait.
-    return "" if state in ("running", "degraded") else state
+    # It is degraded when a unit has failed, and which one is worth more than a wait. It is nothing while the first
+    # process is still on its way to becoming systemd, or has no socket yet.
+    return "" if state in ("running", "degraded") else state or "no answer from systemd"
 
 
 def _paused() -> dict[str, object]:
