@@ -59,13 +59,6 @@ def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, u
     )
 
 
-def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"))
-    assert outcome == "inconclusive"
-    assert why.startswith("no new measures: ")
-    assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
-
-
 def test_a_member_out_of_reach_is_named(runbooks: Runbooks, unmeasured: Standing) -> None:
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
     assert outcome == "inconclusive"
@@ -89,6 +82,13 @@ def test_a_member_that_cannot_boot_is_named(runbooks: Runbooks, group: Standing)
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("boot"))
     assert outcome == "failed"
     assert why.startswith("member in ERROR: server ")
+
+
+def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
+    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"))
+    assert outcome == "inconclusive"
+    assert why.startswith("no new measures: ")
+    assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
 
 
 def test_a_group_that_is_full_before_is_named(runbooks: Runbooks, standing: Standing) -> None:
