@@ -13,8 +13,9 @@ from blocks.remote.shell import Shell
 from tasks.change import Change, Wait
 from tasks.containers import restart_service
 
-# The agents that poll. `notification` reads pipeline.yaml alone, `collector` neither.
+# Those of the agents that poll. `notification` reads pipeline.yaml alone, `collector` and `api` neither file.
 _POLLING = ("compute", "central", "ipmi", "polling")
+_READING = (*_POLLING, "notification")
 _UNIT = re.compile(r"^[●*\s]*((?:openstack-)?ceilometer-(?:agent-)?([a-z]+)\.service)\s+(\S+)\s+(\S+)", re.MULTILINE)
 _CONTAINER = re.compile(r"^(ceilometer_agent_([a-z]+))$", re.MULTILINE)
 
@@ -31,33 +32,35 @@ class Agent:
     Attributes:
         name: Of the unit, or of the container.
         contained: Whether it is a container.
+        polls: Whether it polls; else it reads the file only where that is for all agents (`TelemetryFile.for_all_agents`).
     """
 
     name: str
     contained: bool
+    polls: bool = True
 
 
-def parse_agents(units: str, containers: str, with_notification: bool) -> list[Agent]:
-    """Find the agents that must be restarted.
+def parse_agents(units: str, containers: str) -> list[Agent]:
+    """Find the agents that run and may read the interval.
 
     Args:
         units: What `LIST_UNITS` prints; only loaded units that are active count.
         containers: What `LIST_CONTAINERS` prints. TripleO has a unit `tripleo_<name>` for each, which is not listed twice.
-        with_notification: Whether the notification agent reads the file too (`TelemetryFile.for_all_agents`).
     """
-    wanted = (*_POLLING, *(("notification",) if with_notification else ()))
-    contained = [Agent(name, True) for name, kind in _CONTAINER.findall(containers) if kind in wanted]
+    contained = [
+        Agent(name, True, kind in _POLLING) for name, kind in _CONTAINER.findall(containers) if kind in _READING
+    ]
     running = [
-        Agent(name, False)
+        Agent(name, False, kind in _POLLING)
         for name, kind, load, active in _UNIT.findall(units)
-        if kind in wanted and (load, active) == ("loaded", "active")
+        if kind in _READING and (load, active) == ("loaded", "active")
     ]
     return contained + running
 
 
-def read_agents(shell: Shell, with_notification: bool) -> list[Agent]:
+def read_agents(shell: Shell) -> list[Agent]:
     """Ask the host."""
-    return parse_agents(shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout, with_notification)
+    return parse_agents(shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout)
 
 
 def restart(agent: Agent) -> Change:

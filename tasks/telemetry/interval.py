@@ -1,8 +1,9 @@
 """How often Ceilometer polls CPU (AS 1.2 steps 4 and 5, AS 1.3 steps 3 and 4): read, changed, put back.
 
-The interval stands in `polling.yaml` since Pike, on OSP 8 in `pipeline.yaml`; in the containers of TripleO both lie in the
-configuration that Puppet generates. Only the interval's own characters are replaced, so that the rest of the file, its
-comments and its layout stay byte for byte as they are. The next update of the overcloud writes the file anew.
+The interval stands in `polling.yaml` since Pike, on OSP 8 in `pipeline.yaml`. TripleO's containers copy `polling.yaml` at
+their start from the configuration that Puppet has generated, and know nothing of the host's own `/etc`. Only the interval's
+own characters are replaced, so that the rest of the file, its comments and its layout stay byte for byte as they are. The
+next update of the overcloud writes the file anew.
 """
 
 from __future__ import annotations
@@ -28,9 +29,14 @@ SHORTEST_S, LONGEST_S = 1, 86_400
 # What is shipped since Pike; OSP 8 shipped 600 (AS 1.2 step 4: "every 10 minutes").
 PRODUCTION_S = 300
 
-_GENERATED = "/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer"
+_GENERATED = ("/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml",)
 # The first that is there is the one that is read: newer releases have a pipeline.yaml too, without intervals.
-_FILES = (f"{_GENERATED}/polling.yaml", "/etc/ceilometer/polling.yaml", "/etc/ceilometer/pipeline.yaml")
+_INSTALLED = ("/etc/ceilometer/polling.yaml", "/etc/ceilometer/pipeline.yaml")
+# tripleo-heat-templates, deployment/ceilometer/ceilometer-base-container-puppet.yaml: false unless it is set.
+_UNMANAGED = (
+    "containers without it read the polling.yaml of their image, and a change would last until they are made anew: deploy "
+    "with the parameter ManagePolling set to true, and TripleO writes it"
+)
 
 _READ = 'for f; do if [ -e "$f" ]; then printf "%s\\n" "$f"; cat "$f"; exit 0; fi; done; exit 4'
 
@@ -72,19 +78,25 @@ class Source:
     column: int
 
 
-def read_file(shell: Shell) -> TelemetryFile:
-    """Read the file that this host's release uses.
+def read_file(shell: Shell, contained: bool) -> TelemetryFile:
+    """Read the file that this host's agents use.
+
+    Args:
+        shell: The host's.
+        contained: Whether they are containers, which do not see a file that some package has left in the host's `/etc`.
 
     Raises:
         HostError: There is none.
     """
-    answer = shell.run(script(_READ, *_FILES, quiet=True, ok=(0, 4)))
+    if contained:
+        return _read(shell, _GENERATED, _UNMANAGED)
+    return _read(shell, _INSTALLED, "name the hosts on which Ceilometer polls instances: computes")
+
+
+def _read(shell: Shell, paths: tuple[str, ...], hint: str = "") -> TelemetryFile:
+    answer = shell.run(script(_READ, *paths, quiet=True, ok=(0, 4)))
     if answer.exit_code:
-        raise HostError(
-            shell.name,
-            f"has none of {', '.join(_FILES)}",
-            "name the hosts on which Ceilometer polls instances: computes",
-        )
+        raise HostError(shell.name, f"has no {' and no '.join(paths)}", hint)
     path, _, text = answer.stdout.partition("\n")
     return TelemetryFile(shell.name, path, text)
 
@@ -216,7 +228,7 @@ def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
                 says=f"set the interval in {file.path}",
             ),
         ),
-        already=lambda shell: find_source(read_file(shell)).interval_s == seconds,
+        already=lambda shell: find_source(_read(shell, (file.path,))).interval_s == seconds,
     )
 
 

@@ -136,16 +136,17 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
 
 
 def _look_at_host(shell: Shell, interval_s: int, put_back: bool) -> _Seen:
-    file = telemetry.read_file(shell)
-    if not put_back:
-        telemetry.with_interval(file, interval_s)  # raises where it can't be done
-    agents = read_agents(shell, file.for_all_agents)
-    if not agents:
+    running = read_agents(shell)
+    if not any(agent.polls for agent in running):
         raise HostError(
             shell.name,
-            f"none of Ceilometer's agents that read {file.path} runs",
+            "none of Ceilometer's agents that poll runs",
             "start it, or name the role of the hosts that poll instances",
         )
+    file = telemetry.read_file(shell, any(agent.contained for agent in running))
+    if not put_back:
+        telemetry.with_interval(file, interval_s)  # raises where it can't be done
+    agents = [agent for agent in running if agent.polls or file.for_all_agents]
     return _Seen(file, agents, telemetry.read_kept(shell, file.path))
 
 

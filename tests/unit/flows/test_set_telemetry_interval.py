@@ -18,6 +18,7 @@ from tests.unit.tasks.samples import HOSTS, SITE, journal
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 
 PATH = "/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml"
+READ = 'printf "%s\\n" "$f"; cat "$f"'
 KEPT = f"{PATH}.before-20261121T123456Z"
 
 
@@ -28,7 +29,7 @@ def text(interval: int) -> str:
 def host(name: str, interval: int = 300, kept: str = "", agents: str = "ceilometer_agent_compute\n") -> FakeShell:
     """A compute node that polls every so many seconds."""
     shell = FakeShell(name, otherwise="")
-    shell.on('printf "%s\\n" "$f"; cat "$f"', say=f"{PATH}\n{text(interval)}")
+    shell.on(READ, say=f"{PATH}\n{text(interval)}")
     shell.on(".before-*", say=f"{kept}\n" if kept else "")
     return shell.on("list-units", say="").on("podman ps", say=agents)
 
@@ -67,6 +68,15 @@ def test_only_what_reads_the_file_is_restarted_one_host_after_the_other(make: Ca
     ]
 
 
+def test_the_notification_agent_is_restarted_where_it_reads_the_same_file(make: Callable[..., Runbook]) -> None:
+    units = "".join(
+        f"openstack-ceilometer-{kind}.service loaded active running -\n" for kind in ("central", "notification")
+    )
+    shell = host("controller-0", agents="").on("list-units", say=units)
+    shell.on(READ, say=f"/etc/ceilometer/pipeline.yaml\n{text(600)}")
+    assert preflight(make(shell), 60, False).agent_names == units.replace(" loaded active running -", "").split()
+
+
 def test_where_every_host_has_the_interval_nothing_is_restarted(make: Callable[..., Runbook]) -> None:
     job = preflight(make(host("controller-0", 60)), 60, False)
     assert job.nothing_to_do
@@ -94,8 +104,15 @@ def test_everything_that_is_wrong_is_told_at_once(make: Callable[..., Runbook]) 
     said = sorted(refused.value.reasons)
     assert [reason.split(":")[0] for reason in said] == list(HOSTS)
     assert "is no YAML" in said[0]
-    assert "none of Ceilometer's agents" in said[1]
-    assert "has none of" in said[2]
+    assert "none of Ceilometer's agents that poll runs" in said[1]
+    assert f"has no {PATH}" in said[2]
+
+
+def test_a_host_s_own_file_that_its_containers_never_read_is_not_taken_for_theirs(make: Callable[..., Runbook]) -> None:
+    shell = host("controller-0").on(READ, say=4)
+    shell.on(READ, " /etc/ceilometer/polling.yaml", say=f"/etc/ceilometer/polling.yaml\n{text(300)}")
+    with pytest.raises(Refused, match="ManagePolling"):
+        preflight(make(shell), 60, False)
 
 
 def test_the_file_that_was_kept_last_is_put_back(make: Callable[..., Runbook]) -> None:

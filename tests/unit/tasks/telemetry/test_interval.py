@@ -133,25 +133,37 @@ def test_a_short_interval_is_not_for_production() -> None:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("tasks.telemetry.interval._FILES", (str(tmp_path / "absent"), str(tmp_path / "polling.yaml")))
+    etc = (str(tmp_path / "absent"), str(tmp_path / "polling.yaml"))
+    monkeypatch.setattr("tasks.telemetry.interval._INSTALLED", etc)
+    monkeypatch.setattr("tasks.telemetry.interval._GENERATED", (str(tmp_path / "generated.yaml"),))
     (tmp_path / "polling.yaml").write_text(POLLING)
     (tmp_path / "polling.yaml").chmod(0o640)
     return tmp_path
 
 
 def test_the_file_that_is_there_is_read(here: Path) -> None:
-    assert read_file(LocalShell()) == TelemetryFile("here", str(here / "polling.yaml"), POLLING)
+    assert read_file(LocalShell(), False) == TelemetryFile("here", str(here / "polling.yaml"), POLLING)
+
+
+def test_containers_read_what_was_generated_for_them_and_never_the_host_s_own_file(here: Path) -> None:
+    with pytest.raises(HostError, match=r"here: has no .*/generated\.yaml") as refused:
+        read_file(LocalShell(), True)
+    assert "ManagePolling" in str(refused.value)
+    generated = here / "generated.yaml"
+    generated.write_text(PIPELINE)
+    assert read_file(LocalShell(), True) == TelemetryFile("here", str(generated), PIPELINE)
+    assert read_file(LocalShell(), False).path == str(here / "polling.yaml")
 
 
 def test_a_host_without_such_a_file_is_refused(here: Path) -> None:
     (here / "polling.yaml").unlink()
-    with pytest.raises(HostError, match="has none of"):
-        read_file(LocalShell())
+    with pytest.raises(HostError, match=r"has no .*/absent and no .*/polling\.yaml"):
+        read_file(LocalShell(), False)
 
 
 def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(here: Path) -> None:
     path, kept = here / "polling.yaml", Path(kept_name(str(here / "polling.yaml"), "20251121"))
-    set_ = set_interval(read_file(LocalShell()), 60, "20251121")
+    set_ = set_interval(read_file(LocalShell(), False), 60, "20251121")
     assert apply_change(LocalShell(), set_, silent) == "done"
     assert path.read_text() == POLLING.replace("300 ", "60 ")
     assert path.stat().st_mode & 0o777 == 0o640
@@ -166,12 +178,12 @@ def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(her
 
 def test_what_was_kept_before_is_not_overwritten(here: Path) -> None:
     Path(kept_name(str(here / "polling.yaml"), "x")).write_text("the original\n")
-    apply_change(LocalShell(), set_interval(read_file(LocalShell()), 60, "x"), silent)
+    apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, "x"), silent)
     assert Path(kept_name(str(here / "polling.yaml"), "x")).read_text() == "the original\n"
 
 
 def test_a_file_that_somebody_changed_meanwhile_is_left_alone(here: Path) -> None:
-    change = set_interval(read_file(LocalShell()), 60, "x")
+    change = set_interval(read_file(LocalShell(), False), 60, "x")
     (here / "polling.yaml").write_text(POLLING + "# mine\n")
     with pytest.raises(CommandFailed, match="has changed since it was read"):
         apply_change(LocalShell(), change, silent)
@@ -180,7 +192,7 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(here: Path) -> Non
 
 def test_a_change_cut_short_before_its_end_can_be_made_again(here: Path) -> None:
     path = here / "polling.yaml"
-    change = set_interval(read_file(LocalShell()), 60, "x")
+    change = set_interval(read_file(LocalShell(), False), 60, "x")
     shutil.copy(path, kept_name(str(path), "x"))
     (here / "polling.yaml.openstack-runbooks").write_text("half")
     assert apply_change(LocalShell(), change, silent) == "done"
@@ -210,16 +222,16 @@ CONTAINERS = "ceilometer_agent_compute\nceilometer_agent_central\nceilometer_age
 
 
 def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
-    assert [agent.name for agent in parse_agents(UNITS_8, "", with_notification=True)] == [
-        "openstack-ceilometer-compute.service",
-        "openstack-ceilometer-central.service",
-        "openstack-ceilometer-notification.service",
+    assert parse_agents(UNITS_8, "") == [
+        Agent("openstack-ceilometer-compute.service", False),
+        Agent("openstack-ceilometer-central.service", False),
+        Agent("openstack-ceilometer-notification.service", False, polls=False),
     ]
     assert file(PIPELINE, "/etc/ceilometer/pipeline.yaml").for_all_agents
 
 
 def test_polling_yaml_is_read_by_those_that_poll() -> None:
-    assert parse_agents(UNITS_DEBIAN, "", with_notification=False) == [
+    assert parse_agents(UNITS_DEBIAN, "") == [
         Agent("ceilometer-agent-central.service", False),
         Agent("ceilometer-polling.service", False),
     ]
@@ -227,15 +239,16 @@ def test_polling_yaml_is_read_by_those_that_poll() -> None:
 
 
 def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
-    assert parse_agents(UNITS_TRIPLEO, CONTAINERS, with_notification=False) == [
+    assert parse_agents(UNITS_TRIPLEO, CONTAINERS) == [
         Agent("ceilometer_agent_compute", True),
         Agent("ceilometer_agent_central", True),
+        Agent("ceilometer_agent_notification", True, polls=False),
     ]
 
 
 def test_a_host_without_agents_has_none() -> None:
     shell = FakeShell("controller-0", otherwise="")
-    assert read_agents(shell, with_notification=True) == []
+    assert read_agents(shell) == []
 
 
 def test_a_unit_is_restarted_and_waited_for() -> None:
