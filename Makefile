@@ -41,7 +41,7 @@ test-server: .venv/.ready ## Test against a real Prefect server and worker, on l
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 	$(RUN) tests.lab down  # the tests want the lab as it is made, not as somebody has left it
-	$(RUN) pytest -m lab tests/lab tests/restore_galera
+	$(RUN) pytest -m lab tests/lab tests/restore_galera tests/telemetry
 	$(RUN) pytest -m lab_teardown tests/lab
 
 .PHONY: test-openstack

@@ -1,0 +1,64 @@
+"""The layouts of TripleO and of OSP 8: what reads the file is restarted and has read it; all else goes on as it was."""
+
+from __future__ import annotations
+
+from tests.telemetry.conftest import Site
+from tests.telemetry.containers import HOST_FILE, POLLING_FILE
+from tests.telemetry.hosts import AgentHost, Layout, Seen
+
+
+def assert_set(host: AgentHost, before: Seen, now: Seen, layout: Layout) -> None:
+    """One interval has changed, the old file lies beside the new one, and only what reads it is another process."""
+    assert (now.file, now.owned) == (layout.new, before.owned)
+    assert list(now.beside.values()) == [(layout.old, before.owned)]
+    assert_restarted(host, before, now)
+
+
+def assert_put_back(host: AgentHost, before: Seen, now: Seen, layout: Layout) -> None:
+    """The file is what it was before all, nothing lies beside it, and what reads it is another process once more."""
+    assert (now.file, now.owned, now.beside) == (layout.old, before.owned, {})
+    assert_restarted(host, before, now)
+
+
+def assert_restarted(host: AgentHost, before: Seen, now: Seen) -> None:
+    for agent in host.agents:
+        restarted = now.processes[agent.name] != before.processes[agent.name]
+        assert restarted == agent.restarted, agent.name
+        assert now.read[agent.name] == (now.file if agent.restarted else before.read[agent.name]), agent.name
+
+
+def set_and_put_back(site: Site, layout: Layout) -> None:
+    before = layout.look()
+    site.completes(role=layout.role, interval_s=60)
+    now = layout.look()
+    for host, was, is_ in zip(layout.hosts, before, now, strict=True):
+        assert_set(host, was, is_, layout)
+    again = site.completes(role=layout.role, interval_s=60)
+    assert "CPU is polled every 60 s on" in again
+    assert layout.look() == now
+    site.completes(role=layout.role, put_back=True)
+    for host, was, is_ in zip(layout.hosts, now, layout.look(), strict=True):
+        assert_put_back(host, was, is_, layout)
+
+
+def test_containers_that_poll_read_the_new_interval_and_the_others_go_on(site: Site, tripleo: Layout) -> None:
+    set_and_put_back(site, tripleo)
+    assert [host.sh(f"cat {HOST_FILE}") for host in tripleo.hosts] == [tripleo.old] * 2
+
+
+def test_units_of_osp_8_read_the_new_pipeline_and_the_collector_goes_on(site: Site, osp_8: Layout) -> None:
+    set_and_put_back(site, osp_8)
+
+
+def test_containers_that_read_the_file_of_their_image_are_refused(site: Site, tripleo: Layout) -> None:
+    before = tripleo.look()
+    managed, unmanaged = tripleo.hosts
+    unmanaged.sh(f"mv {POLLING_FILE} /root")
+    try:
+        refused = site.refuses(role=tripleo.role, interval_s=60)
+    finally:
+        unmanaged.sh(f"mv /root/polling.yaml {POLLING_FILE}")
+    assert f"{unmanaged.name}: has no {POLLING_FILE}" in refused
+    assert "ManagePolling" in refused
+    assert f"{managed.name}: has no" not in refused
+    assert tripleo.look() == before
