@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 from blocks.remote.errors import RunbookError
 from flows.restore_galera import restore_galera
@@ -44,10 +45,11 @@ def kill_during(step: str) -> None:
     """Die in the middle of the step."""
     begin = Runbook._begin
 
-    def _begin(self: Runbook, number: str, begins: Force | None) -> None:
-        begin(self, number, begins)
+    def _begin(self: Runbook, number: str, begins: Force | None) -> Callable[[], None]:
+        recorded = begin(self, number, begins)
         if number == step:
             threading.Timer(_DURING_S, _die).start()
+        return recorded
 
     Runbook._begin = _begin  # type: ignore[method-assign]
 
