@@ -128,11 +128,12 @@ def read_galera_pid(shell: Shell) -> str:
     return parse_galera_pid(shell.run(ask).stdout)
 
 
-# `crm_resource --wait` looks once in two seconds. Where nothing is seen under way, two looks of our own will do.
+# `crm_resource --wait` looks once in two seconds. Where nothing is seen under way (pending="Promoting", or "true" of a node
+# that joins), two looks of our own will do.
 _SETTLE = """
 for _ in 1 2; do
   sleep 0.2
-  [ "$(crm_mon --as-xml | grep -c ' pending="')" = 0 ] || exec crm_resource --wait --timeout="$1"
+  [ "$(crm_mon --as-xml | grep -c ' pending="[^f]')" = 0 ] || exec crm_resource --wait --timeout="$1"
 done
 """
 

@@ -10,8 +10,10 @@ import pytest
 
 from tasks.pacemaker import unmanage
 
+NODE = '<node name="controller-0" online="true" pending="{0}" resources_running="3"/>\n'
 REPLICA = '<resource id="galera" role="Unpromoted" managed="false" {0}/>\n'
-IDLE, BUSY = REPLICA.format(""), REPLICA.format('pending="Promoting" ')
+IDLE = NODE.format("false") + REPLICA.format("")
+BUSY, JOINING = IDLE + REPLICA.format('pending="Promoting" '), NODE.format("true") + IDLE
 
 
 class Controller:
@@ -43,6 +45,6 @@ def test_where_nothing_is_under_way_nothing_is_waited_for(tmp_path: Path) -> Non
     assert len((tmp_path / "looks").read_text().splitlines()) == 2
 
 
-@pytest.mark.parametrize("pictures", [(BUSY,), (IDLE, BUSY), (IDLE + BUSY + IDLE,)])
+@pytest.mark.parametrize("pictures", [(BUSY,), (IDLE, BUSY), (IDLE + BUSY + IDLE,), (JOINING,)])
 def test_what_is_under_way_is_waited_for(tmp_path: Path, pictures: tuple[str, ...]) -> None:
     assert Controller(tmp_path, *pictures).settle() == "--wait --timeout=130\n"
