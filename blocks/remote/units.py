@@ -25,15 +25,17 @@ _PROGRESS_EVERY_S = 5.0
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
 
 # Looks on the host itself, so that what runs there is not asked over SSH all the time: says the state and the log's size once
-# the unit has ended or has written more, or after five seconds.
+# the unit's process has ended or has written more, or after five seconds. Meanwhile systemd is left alone.
 _LOOK = f"""
 unit=$1 log=$2 read=$3
-for _ in $(seq 20); do
-  state=$(systemctl show "$unit" -p {_PROPERTIES})
-  size=$(stat -c %s "$log" 2>/dev/null || echo 0)
-  [[ $state == *ActiveState=@(activating|active|deactivating)* && $state != *SubState=exited* && $size == "$read" ]] || break
-  sleep 0.25
+pid=$(systemctl show "$unit" -p MainPID) pid=${{pid#MainPID=}}
+size() {{ stat -c %s "$log" 2>/dev/null || echo 0; }}
+for _ in $(seq 25); do
+  [ "$pid" != 0 ] && [ -d "/proc/$pid" ] && [ "$(size)" = "$read" ] || break
+  sleep 0.2
 done
+state=$(systemctl show "$unit" -p {_PROPERTIES})
+size=$(size)
 printf '%s\\nLogSize=%s\\n' "$state" "$size"
 """
 
