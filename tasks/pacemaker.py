@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
-from blocks.remote.command import Command, question, script
+from blocks.remote.command import Command, question
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.change import Change, Wait
@@ -128,23 +128,21 @@ def read_galera_pid(shell: Shell) -> str:
     return parse_galera_pid(shell.run(ask).stdout)
 
 
-# `crm_resource --wait` looks once in two seconds. Where nothing is seen under way (pending="Promoting", or "true" of a node
-# that joins), two looks of our own will do.
-_SETTLE = """
-for _ in 1 2; do
-  sleep 0.2
-  [ "$(crm_mon --as-xml | grep -c ' pending="[^f]')" = 0 ] || exec crm_resource --wait --timeout="$1"
-done
-"""
-
-
 def unmanage(name: str, settle_s: float) -> Change:
     """Take the bundle out of Pacemaker's hands, and let it end what it has under way.
 
     A start or a promotion whose container is taken away blocks Pacemaker until that operation's time is over, and it would
     not see the new cluster before. Where it does not settle in time, the run goes on: that costs time, and nothing else.
+
+    Its wait looks once in two seconds, but it knows what is planned. What `crm_mon` shows as pending is not enough: a
+    controller that had lost power was still coming back, and Pacemaker started the new database anew.
     """
-    settle = script(_SETTLE, str(round(settle_s)), timeout_s=settle_s + 10, ok=tuple(range(256)), quiet=True)
+    settle = Command(
+        ("crm_resource", "--wait", f"--timeout={round(settle_s)}"),
+        timeout_s=settle_s + 10,
+        ok=tuple(range(256)),
+        quiet=True,
+    )
     return Change(
         (Command(("pcs", "resource", "unmanage", name)), settle),
         already=lambda shell: _charge(shell, name) == _UNMANAGED,
