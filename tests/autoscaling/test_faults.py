@@ -30,7 +30,7 @@ def group(standing: Standing) -> Standing:
 
 @pytest.fixture
 def unmeasured(standing: Standing) -> Standing:
-    """A group whose telemetry may still be finding its feet: what is wrong with it is seen without."""
+    """A group whose telemetry may still be finding its feet: what is certain without it fails a check all the same."""
     standing.rest(measured=False)
     return standing
 
@@ -59,7 +59,7 @@ def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, u
     )
 
 
-def test_a_member_out_of_reach_is_named(runbooks: Runbooks, unmeasured: Standing) -> None:
+def test_a_member_out_of_reach_is_named(runbooks: Runbooks, group: Standing) -> None:
     outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
     assert outcome == "inconclusive"
     assert why.startswith("member out of reach: ")
