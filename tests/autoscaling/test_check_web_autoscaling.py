@@ -9,11 +9,9 @@ import pytest
 
 from tests.autoscaling.conftest import INTERVALS, PARAMETERS, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
-from tests.openstack.settings import GRANULARITIES_SECONDS
 
 NAME = "webfarm"
-# Two polls a granularity: the document's 95 % leaves no room for one poll's delay on two processors.
-_PARAMETERS = {**PARAMETERS, "granularity": GRANULARITIES_SECONDS[1], "subnet": "private"}
+_PARAMETERS = {**PARAMETERS, "subnet": "private"}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tests.lab.base import Base, digest, discard, unfinished
 from tests.lab.paths import Paths
 from tests.lab.shell import SCRIPTS, LabError, Progress, run
 from tests.openstack import config, services
-from tests.openstack.settings import ADDRESS, HOST, MEMBER_USERS, PACKAGES, VCPU_PERCENT
+from tests.openstack.settings import ADDRESS, HOST, MEMBER_USERS, PACKAGES, POLLING_SECONDS, VCPU_PERCENT
 
 _HERE = Path(__file__).resolve().parent
 INSIDE = _HERE / "inside"
@@ -68,6 +68,7 @@ def _generated() -> dict[str, str]:
         "/etc/ceilometer/pipeline.yaml": config.PIPELINE,
         "/etc/systemd/system/provider-network.service": config.PROVIDER_NETWORK,
         "/etc/vcpu-percent": f"{VCPU_PERCENT}\n",
+        "/etc/polling-seconds": f"{POLLING_SECONDS}\n",
     }
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.openstack.settings import ADDRESS, POLLING_SECONDS
+from tests.openstack.settings import ADDRESS
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,7 @@ DAEMONS = (
     Daemon("aodh-notifier", f"{_USR_BIN}/aodh-notifier"),
     Daemon(
         "ceilometer-polling",
-        # It needs some two seconds until it polls: the first seconds of an interval are over then, and the last are not near.
-        f"/usr/local/sbin/in-step {POLLING_SECONDS} {POLLING_SECONDS - 1} "
-        f"{_USR_BIN}/ceilometer-polling --polling-namespaces compute",
+        "/usr/local/sbin/ceilometer-polling --polling-namespaces compute",
         ("keystone", "nova-api"),
     ),
     Daemon(

@@ -37,7 +37,7 @@ POLLING_SECONDS = 5
 EVALUATION_SECONDS = 5
 ARCHIVE_POLICY = "autoscaling"
 # The first is the polling interval, so that each interval has one sample, as where both are a minute.
-GRANULARITIES_SECONDS = (POLLING_SECONDS, 2 * POLLING_SECONDS, 60)
+GRANULARITIES_SECONDS = (POLLING_SECONDS, 60)
 # What one vCPU gets of a processor. Three busy members together get less than one of two processors, so the services
 # always have the other one, and a busy member is always seen at 100 %: its time is counted in vCPU seconds.
 VCPU_PERCENT = 25

@@ -4,7 +4,7 @@ from typing import Any
 
 from ceilometer.compute.virt import inspector  # type: ignore[import-not-found]
 
-from . import members
+from . import clock, members
 
 
 class MemberInspector(inspector.Inspector):  # type: ignore[misc]
@@ -12,6 +12,7 @@ class MemberInspector(inspector.Inspector):  # type: ignore[misc]
 
     def inspect_instance(self, instance: Any, duration: float | None = None) -> Any:
         """Returns a server's CPU time in nanoseconds of its vCPUs."""
+        clock.wait_to_measure()
         seconds = members.cpu_seconds(instance.id)
         if seconds is None:
             raise inspector.InstanceShutOffException(f"server {instance.id} is off")
