@@ -106,10 +106,27 @@ def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
             yield Finding(
                 Kind.ALARM_SILENT,
                 f"the members use {cpu:.0f} %, above {timeline.percent.high:g} %, and the high alarm is "
-                f"{one.alarms.get('high')!r}: see whether aodh-evaluator runs, and what it logs of this alarm",
+                f"{one.alarms.get('high')!r}: {_half_full(timeline)}see whether aodh-evaluator runs, and what it logs of this "
+                "alarm",
                 since.at,
             )
             return
+
+
+def _half_full(timeline: Timeline) -> str:
+    """What is to be said where an interval of the alarm holds several polls, and one alone is below the threshold.
+
+    Of n polls in an interval the first moves its mean by (n + 1) / 2n of what all of them do (`tasks.telemetry.thresholds`).
+    """
+    polls = round(timeline.timing.granularity_s / timeline.timing.polling_s)
+    first = 100 * (polls + 1) / (2 * polls) if polls > 1 else 100
+    if first > timeline.percent.high:
+        return ""
+    return (
+        f"its intervals of {timeline.timing.granularity_s:g} s hold {polls} polls, and one with the first poll alone counts as "
+        f"{first:.0f} %, so it comes only if Aodh looks when the last one is in: give it the polling interval of "
+        f"{timeline.timing.polling_s:g} s as its granularity; otherwise "
+    )
 
 
 def no_data(timeline: Timeline) -> Iterator[Finding]:

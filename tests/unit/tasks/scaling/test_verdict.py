@@ -146,6 +146,22 @@ def _quiet() -> Timeline:
     return seen(good(ONE), alarm("high", OK, 0))
 
 
+@pytest.mark.parametrize(
+    ("polls", "high", "said"),
+    [(1, 95, ""), (2, 70, ""), (2, 95, "hold 2 polls"), (4, 62, ""), (4, 65, "first poll alone counts as 62 %")],
+)
+def test_an_alarm_that_intervals_with_several_polls_keep_down_is_not_only_blamed_on_aodh(
+    polls: int, high: float, said: str
+) -> None:
+    quiet = seen(_quiet(), member("a", 0, cpu_percent=100.0))
+    timing = replace(quiet.timing, polling_s=quiet.timing.granularity_s / polls)
+    verdict = judge(replace(quiet, timing=timing, percent=Levels(high, 10)))
+    (silent,) = [one for one in verdict.findings if one.kind is Kind.ALARM_SILENT]
+    assert said in silent.sentence
+    assert ("give it the polling interval" in silent.sentence) is bool(said)
+    assert "aodh-evaluator" in silent.sentence
+
+
 def _blind() -> Timeline:
     """One busy member, and alarms that know nothing of it."""
     return seen(seen(good(ONE), alarm("high", NO_DATA, 0)), alarm("low", NO_DATA, 0))
