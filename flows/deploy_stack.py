@@ -16,8 +16,8 @@ from tasks.change import Steps
 from tasks.deploy.job import Job, Request, preflight
 from tasks.heat.calls import deploy, show_outputs
 from tasks.hooks import Closing
+from tasks.opening import runbook
 from tasks.plan import Plan
-from tasks.runbook import runbook
 
 NAME = "deploy-stack"
 _closing = Closing(None)

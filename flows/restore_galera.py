@@ -23,9 +23,9 @@ from tasks.galera_preflight import preflight
 from tasks.galera_resume import Resume
 from tasks.hooks import Closing
 from tasks.journal import Undo
+from tasks.opening import runbook
 from tasks.perform import StepFailed
 from tasks.plan import Plan
-from tasks.runbook import runbook
 
 NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,

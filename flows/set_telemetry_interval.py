@@ -16,8 +16,8 @@ from pydantic import Field
 from blocks.site import Host
 from tasks.change import Change, Steps
 from tasks.hooks import Closing
+from tasks.opening import runbook
 from tasks.plan import Plan
-from tasks.runbook import runbook
 from tasks.telemetry import interval as telemetry
 from tasks.telemetry.job import Job, preflight
 

@@ -16,9 +16,9 @@ from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask
 from blocks.remote.shell import Shell
 from blocks.site import Site
-from tasks.journal import Journal, now
+from tasks.journal import Journal, keeper, now
+from tasks.opening import load_site
 from tasks.report import UNKNOWN, publish
-from tasks.runbook import keeper, load_site
 from tasks.undo import perform_undo
 
 

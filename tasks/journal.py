@@ -205,3 +205,8 @@ def _parse(text: str, host: str, folder: str) -> Journal:
 def now() -> datetime:
     """The time, in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def keeper(runbook: str, site: str, first: Shell | None) -> JournalKeeper:
+    """Where a runbook's journals are: on the first of its hosts, or on this machine where it has none."""
+    return HostJournals(first, runbook) if first is not None else LocalJournals(site, runbook)

@@ -1,15 +1,14 @@
-"""What every runbook has: preflight, plan, approval, locks, journal, steps, undo, report."""
+"""What every runbook has: the reasons of preflight, a plan, a journal, steps, undos, findings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from time import monotonic
 from typing import TypeVar
-from uuid import UUID
 
 from prefect.futures import wait
 from prefect.logging import get_run_logger
@@ -18,17 +17,16 @@ from prefect.runtime import flow_run
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Refused, RunbookError
-from blocks.remote.secrets import install_mask, mask
+from blocks.remote.secrets import mask
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, forget
 from blocks.site import Host, Site
 from tasks.asking import Questions
 from tasks.change import Do, Force, Place, Spot, change_for
-from tasks.journal import HostJournals, Journal, JournalKeeper, LocalJournals, Outcome, Record, Undo, now
-from tasks.locks import Heart, locked
+from tasks.journal import Journal, JournalKeeper, Outcome, Record, Undo, keeper
+from tasks.locks import Heart
 from tasks.perform import StepFailed, step_task
 from tasks.plan import Plan
-from tasks.report import publish
 from tasks.undo import GUARD_S, perform_undo, set_guard
 
 T = TypeVar("T")
@@ -48,6 +46,7 @@ class Runbook:
         reasons: What preflight has against beginning.
         facts: Sentences for the report.
         plan: The plan as text, once it was made.
+        heart: What keeps the locks alive; None where none are taken.
     """
 
     name: str
@@ -60,7 +59,7 @@ class Runbook:
     reasons: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     plan: str = ""
-    _heart: Heart | None = None
+    heart: Heart | None = None
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
     _unread: list[tuple[Shell, LongCommand]] = field(default_factory=list)
     _earlier: frozenset[str] = frozenset()
@@ -144,8 +143,8 @@ class Runbook:
         if number in self._earlier and not always:
             self._note(number, sentence, hosts, "earlier")
             return
-        if self._heart is not None:
-            self._heart.check()
+        if self.heart is not None:
+            self.heart.check()
         recorded = self._begin(number, begins)
         changes = [(self._place(spot), change_for(do, spot)) for spot in hosts]
         tasks = [(place, step_task(number, sentence, place, change, recorded)) for place, change in changes]
@@ -235,13 +234,17 @@ class Runbook:
                 shell.run(set_guard(undo))
                 renewed = monotonic()
 
-        if self._heart is not None:
-            self._heart.add(renew)
+        if self.heart is not None:
+            self.heart.add(renew)
         try:
             yield
         finally:
             perform_undo(shell, undo)
             self.journal.undos = [other for other in self.journal.undos if other != undo]
+
+    def let_go(self) -> None:
+        """Wait for nothing that is still written: the shells are closed, which ends what hangs."""
+        self._beside.shutdown(wait=False)
 
     def finish(self) -> None:
         """Close the journal: the procedure has reached its end."""
@@ -257,96 +260,3 @@ def _outcome(number: str, sentence: str, place: str, perform: Callable[[], Recor
         return perform()
     except Exception as error:
         raise StepFailed(number, sentence, place, error) from error
-
-
-@contextmanager
-def runbook(name: str, site: str, role: Callable[[Site], str] | None, dry_run: bool) -> Iterator[Runbook]:
-    """Open a run: load the site, take the locks, and at the end write the report and let go of everything.
-
-    Args:
-        name: The runbook's name.
-        site: The site's name.
-        role: Which inventory group it works on; None for the cloud's API alone.
-        dry_run: Take no lock, change nothing.
-
-    Yields:
-        The run. A lock that is taken is a reason in `reasons`, to be told together with preflight's.
-
-    Raises:
-        RunbookError: The site, or its role, is unknown; and whatever the runbook raises.
-    """
-    install_mask()
-    where = load_site(site)
-    try:
-        hosts = where.hosts_with(role(where)) if role else []
-    except LookupError as unknown:
-        raise RunbookError(
-            str(unknown), "set the role in the site file ([database] role) and apply it again"
-        ) from unknown
-    run_id = str(flow_run.id)
-    journal = Journal(runbook=name, site=site, run_id=run_id, started=now())
-    book = Runbook(name, where, hosts, dry_run, journal, {host.name: where.shell(host) for host in hosts})
-    book.cloud = where.cloud.client() if where.cloud else None
-    outcome, error = "completed", ""
-    with ExitStack() as stack:
-        stack.callback(book._beside.shutdown, wait=False)  # once the shells are closed, which ends what hangs
-        for shell in book.shells.values():
-            stack.callback(shell.close)
-        if book.cloud is not None:
-            stack.callback(book.cloud.close)
-        try:
-            if not dry_run:
-                book._heart = _locks(book, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
-            yield book
-            outcome = "dry run" if dry_run else "completed"
-        except Refused as refusal:
-            outcome, error = "refused", str(refusal)
-            raise
-        except Exception as failure:
-            outcome, error = "failed", _with_force(failure, book.journal)
-            if isinstance(failure, RunbookError):
-                raise RunbookError(mask(error)) from failure
-            raise
-        finally:
-            # A signal (cancel, crash) leaves the report to the hooks, which read the journal in a process of their own.
-            if outcome != "completed" or book.journal.finished:
-                publish(book.journal, outcome, error, book.facts, book.plan if outcome == "dry run" else "")
-
-
-def _locks(book: Runbook, stack: ExitStack, holder: str) -> Heart | None:
-    try:
-        return stack.enter_context(locked(book.site.site, UUID(str(flow_run.id)), holder, list(book.shells.values())))
-    except RunbookError as error:
-        # An unreachable host can't be locked: preflight says so too, with all else that is wrong.
-        book.reasons.append(str(error))
-        return None
-
-
-def _with_force(failure: Exception, journal: Journal) -> str:
-    """The error, with what stands and where the old data is."""
-    said = str(failure) if isinstance(failure, RunbookError) else f"{type(failure).__name__}: {failure}"
-    lines = [said, *(f"STILL IN FORCE: {sentence}" for sentence in journal.in_force.values())]
-    lines += [f"KEPT: {what}: {where}" for what, where in journal.kept.items()]
-    return "\n".join(lines)
-
-
-def keeper(runbook: str, site: str, first: Shell | None) -> JournalKeeper:
-    """Where a runbook's journals are: on the first of its hosts, or on this machine where it has none."""
-    return HostJournals(first, runbook) if first is not None else LocalJournals(site, runbook)
-
-
-def load_site(name: str) -> Site:
-    """Load a site's block.
-
-    Raises:
-        RunbookError: There is none of that name.
-    """
-    try:
-        loaded = Site.load(name)
-    except ValueError as error:
-        raise RunbookError(
-            f"the Prefect server knows no site {name!r}",
-            "apply its site file: `python -m deployments apply --site FILE`; `prefect block ls` lists those it knows",
-        ) from error
-    assert isinstance(loaded, Site)
-    return loaded

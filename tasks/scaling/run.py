@@ -12,8 +12,8 @@ from pydantic import Field
 from tasks.change import Steps
 from tasks.deploy.job import Request
 from tasks.heat.calls import deploy, remove
+from tasks.opening import runbook
 from tasks.plan import Plan
-from tasks.runbook import runbook
 from tasks.scaling.check import Check, Intervals, Job, preflight
 from tasks.scaling.members import Members, access
 

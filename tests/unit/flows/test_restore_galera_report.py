@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+import tasks.opening
 import tasks.report
-import tasks.runbook
 from blocks.remote.errors import Refused, RunbookError
 from blocks.site import Site
 from flows.restore_galera import restore_galera
@@ -48,8 +48,8 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> list[FakeShell]:
 
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", RUN_ID)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", "brave-otter")
-    monkeypatch.setattr(tasks.runbook, "locked", locked)
-    monkeypatch.setattr(tasks.runbook, "load_site", lambda _: SITE)
+    monkeypatch.setattr(tasks.opening, "locked", locked)
+    monkeypatch.setattr(tasks.opening, "load_site", lambda _: SITE)
     monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
     return fakes
 

@@ -9,15 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
-import tasks.runbook
+import tasks.opening
 from blocks.remote.command import Command, command
 from blocks.remote.errors import Busy, CommandFailed, ConnectionLost, Refused, RunbookError
 from blocks.remote.units import LongCommand
 from blocks.site import Site
 from tasks.change import Change, Force
 from tasks.journal import Journal
+from tasks.opening import load_site, runbook
 from tasks.perform import StepFailed
-from tasks.runbook import Runbook, load_site, runbook
+from tasks.runbook import Runbook
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, UNDO, journal
 
@@ -191,7 +192,7 @@ def test_a_lost_lock_stops_the_run_before_its_next_step(book: Runbook, shells: l
     def check() -> None:
         raise RunbookError("the lock was lost")
 
-    book._heart = SimpleNamespace(check=check)  # type: ignore[assignment]
+    book.heart = SimpleNamespace(check=check)  # type: ignore[assignment]
     with pytest.raises(RunbookError, match="the lock was lost"):
         book.step("5", "Stop it", CONTROLLERS, ONE)
     assert all(shell.lines("one") == [] for shell in shells)
@@ -270,9 +271,9 @@ def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[
         yield None
 
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "00000000-0000-0000-0000-000000000001")
-    monkeypatch.setattr(tasks.runbook, "publish", publish)
-    monkeypatch.setattr(tasks.runbook, "locked", locked)
-    monkeypatch.setattr(tasks.runbook, "load_site", lambda _: SITE)
+    monkeypatch.setattr(tasks.opening, "publish", publish)
+    monkeypatch.setattr(tasks.opening, "locked", locked)
+    monkeypatch.setattr(tasks.opening, "load_site", lambda _: SITE)
     monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
     return reports
 
@@ -325,7 +326,7 @@ def test_a_dry_run_takes_no_lock_and_changes_nothing(
     def locked(*_: object) -> None:
         raise AssertionError("a dry run took a lock")
 
-    monkeypatch.setattr(tasks.runbook, "locked", locked)
+    monkeypatch.setattr(tasks.opening, "locked", locked)
     with runbook("restore-galera", "lab", role, dry_run=True):
         pass
     assert published == [("dry run", "")]
@@ -350,7 +351,7 @@ def test_a_lock_that_is_taken_is_told_with_the_other_reasons(
         book.reasons.append("the dump is empty")
         book.refuse_if_any()
 
-    monkeypatch.setattr(tasks.runbook, "locked", locked)
+    monkeypatch.setattr(tasks.opening, "locked", locked)
     with pytest.raises(Refused) as refused:
         run(work)
     assert refused.value.reasons == ("another runbook is at work", "the dump is empty")
