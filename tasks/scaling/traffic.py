@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from blocks.remote.cloud_session import Calls
 
+# What a check may ask of a cloud: no more than once a second, of which the next look takes some five.
+_PER_S = 1.0
+_LOOK = 5
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -23,6 +27,11 @@ class Asking:
     def per_minute(self) -> float:
         """The mean rate."""
         return self.total * 60 / self.seconds if self.seconds else 0.0
+
+    @property
+    def rest_s(self) -> float:
+        """Seconds without a call after which one more look keeps the mean within one call a second."""
+        return max(0.0, (self.total + _LOOK) / _PER_S - self.seconds)
 
     def more(self, before: Calls, after: Calls) -> Asking:
         """These and those between two counts."""

@@ -175,7 +175,9 @@ class GroupWatch:
             watch.progress(100 * len(now.ready) / self.settings.max_size)
             if done(now):
                 return "done"
-            due = time.monotonic() + self._pause_s(direction)
+            # A member that comes or goes is looked at more often, as far as what was saved before allows.
+            rest_s = self.traffic.more(before, self.cloud.calls).rest_s
+            due = time.monotonic() + max(self._pause_s(direction), min(rest_s, _EVERY_S))
             return "decided" if self.decided else "under way"
 
         try:
