@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,9 @@ class Runbooks:
     server: PrefectServer
     logs: Path
 
+    def __post_init__(self) -> None:
+        self._ready = self._start()
+
     def run(self, name: str, **parameters: Any) -> Ended:
         """Run a runbook in a process of its own."""
         begun = self.begin(name, **parameters)
@@ -95,19 +99,32 @@ class Runbooks:
         return Ended(code, begun.output)
 
     def begin(self, name: str, **parameters: Any) -> Begun:
-        """Begin a runbook in a process of its own."""
-        wanted = {"site": "openstack", **parameters}
-        log = self.logs / f"{len(list(self.logs.iterdir())):02}-{name}.log"
+        """Begin a runbook in a process of its own, which has imported it already; the next one does so meanwhile."""
+        begun = self._ready
+        assert begun.process.stdin is not None
+        begun.log = begun.log.rename(begun.log.with_name(f"{begun.log.stem}-{name}.log"))
+        with begun.process.stdin as stdin:
+            stdin.write(json.dumps([name, {"site": "openstack", **parameters}]).encode() + b"\n")
+        self._ready = self._start()
+        return begun
+
+    def _start(self) -> Begun:
+        log = self.logs / f"{len(list(self.logs.iterdir())):02}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.autoscaling.run", name, json.dumps(wanted)],
+                [sys.executable, "-m", "tests.autoscaling.run"],
                 cwd=PROJECT,
                 env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
         return Begun(process, log)
+
+    def close(self) -> None:
+        """End the process that was ready for one more."""
+        self._ready.process.kill()
+        self._ready.process.wait()
 
     def crashed(self, name: str) -> None:
         """Tell the server that the latest run of a runbook has crashed, as a worker does when a run's process is killed."""
@@ -134,6 +151,7 @@ def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
     try:
         applied = server.run("-m", "deployments", "apply", "--site", str(cloud.site))
         assert applied.returncode == 0, applied.stdout + applied.stderr
-        yield Runbooks(cloud, server, tmp_path_factory.mktemp("runs"))
+        with closing(Runbooks(cloud, server, tmp_path_factory.mktemp("runs"))) as runbooks:
+            yield runbooks
     finally:
         server.stop()

@@ -1,20 +1,29 @@
-"""Run a flow in this process against the server of PREFECT_API_URL: `python -m tests.autoscaling.run deploy-stack '{…}'`."""
+"""Run one flow in this process against the server of PREFECT_API_URL.
+
+    echo '["deploy-stack", {"site": "openstack", "stack_name": "example"}]' | python -m tests.autoscaling.run
+
+Which one is read from standard input, since importing Prefect and the SDK takes seconds: the process can be ready before.
+"""
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 
 from blocks.remote.errors import RunbookError
+from flows.check_autoscaling import check_autoscaling
+from flows.check_web_autoscaling import check_web_autoscaling
+from flows.deploy_stack import deploy_stack
+from flows.set_telemetry_interval import set_telemetry_interval
+
+_FLOWS = {flow.name: flow for flow in (check_autoscaling, check_web_autoscaling, deploy_stack, set_telemetry_interval)}
 
 
 def main() -> int:
     """Run it; 0 where it completed, 1 where it failed or refused."""
-    name, parameters = sys.argv[1].replace("-", "_"), json.loads(sys.argv[2])
-    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    name, parameters = json.loads(sys.stdin.readline())
     try:
-        flow(**parameters)
+        _FLOWS[name](**parameters)
     except RunbookError as error:
         print(error, file=sys.stderr)
         return 1
