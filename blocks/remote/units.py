@@ -21,7 +21,7 @@ LOGS = "/var/log/openstack-runbooks"
 _PREFIX = "openstack-runbooks"
 _PART = 65536
 # How far it is costs a command on the host: asked so often, and so never of one that is soon over.
-_PROGRESS_EVERY_S = 5.0
+_PROGRESS_EVERY_S = 10.0
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
 
 # Looks on the host itself, so that what runs there is not asked over SSH all the time: says the state and the log's size once

@@ -122,7 +122,7 @@ class Controller(FakeShell):
         self.on("container ls", "name=galera-bundle", say=f"{self.container}\n")
         self.on("container ls", "name=clustercheck", say="clustercheck\n")
         self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")
-        self.on("/comm", say=lambda _: "/proc/7/comm\n" if self.server else "")
+        self.on("pgrep", say=lambda _: "7\n" if self.server else "")
         self.on("iptables -w -C", say=lambda _: 0 if self.rules else 1)
         self.on("crm_mon", say=lambda _: self._crm_mon())
         self.on("test -e", say=lambda asked: 0 if asked.words[-1] in self.kept else 1)

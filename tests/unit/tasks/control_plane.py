@@ -54,7 +54,7 @@ def controller(number: int) -> FakeShell:
     shell.on("container ls", "name=galera-bundle", say=f"galera-bundle-podman-{number}\n")
     shell.on("container ls", "name=clustercheck", say="clustercheck\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
-    shell.on("/comm", say="/proc/7/comm\n").on("iptables -w -C", say=1)
+    shell.on("pgrep", say="7\n").on("iptables -w -C", say=1)
     if number == 0:
         shell.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")

@@ -141,7 +141,7 @@ def test_an_address_that_is_missing_or_names_no_node_is_refused(text: str) -> No
 
 
 def test_a_member_is_started_once_and_awaited_until_it_is_synced(clock: FakeClock) -> None:
-    shell = FakeShell(otherwise="").on("/proc", say="")
+    shell = FakeShell(otherwise="").on("pgrep", say="")
     shell.on("mysql --defaults", say=[1, status("Joining", size="2"), status()])
     assert apply_change(shell, start_member(SERVER, NODES, "/var/run/mysql/mysqld.pid", 60), silent) == "done"
     (started,) = shell.lines("mysqld_safe")
@@ -150,7 +150,7 @@ def test_a_member_is_started_once_and_awaited_until_it_is_synced(clock: FakeCloc
 
 
 def test_a_running_member_is_not_started_again_but_awaited_all_the_same(clock: FakeClock) -> None:
-    shell = FakeShell().on("/proc", say="/proc/7/comm\n").on("mysql --defaults", say=[status("Joined"), status()])
+    shell = FakeShell().on("pgrep", say="7\n").on("mysql --defaults", say=[status("Joined"), status()])
     assert apply_change(shell, start_member(SERVER, NODES, "/run/x.pid", 60), silent) == "already"
     assert shell.lines("mysqld_safe") == []
 

@@ -1,6 +1,10 @@
 """MariaDB's versions, the SQL that sets root's password, and what is run to start and stop a server."""
 
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +13,7 @@ from blocks.remote.errors import HostError, WaitExpired
 from tasks.change import Change
 from tasks.mariadb import Server, Version, parse_version, read_version, root_password_sql
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell, silent
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
 PASSWORD = "pa'ss\\wörd\"; DROP TABLE x; --"
@@ -81,11 +85,30 @@ def test_sql_goes_through_standard_input_and_the_socket() -> None:
     assert statement.quiet
 
 
-@pytest.mark.parametrize(
-    ("answer", "word"), [("/proc/7/comm\n", "running"), ("", "stopped"), (125, "stopped"), (255, "stopped")]
-)
-def test_a_server_runs_where_its_process_is_found(answer: str | int, word: str) -> None:
-    assert SERVER.process(FakeShell().on("/proc", say=answer)) == word
+@pytest.mark.parametrize(("answer", "word"), [("7\n", "running"), ("", "stopped")])
+def test_a_server_runs_where_its_process_is_found(answer: str, word: str) -> None:
+    assert SERVER.process(FakeShell().on("pgrep", say=answer)) == word
+
+
+@pytest.mark.parametrize("name", ["mysqld", "mariadbd"])
+def test_a_real_process_is_found_under_either_name_and_no_other(tmp_path: Path, name: str) -> None:
+    """`mysqld_safe` lives on after its server, and a container that does not run has the number 0."""
+    stub = tmp_path / "podman"
+    stub.write_text(f"#!/bin/sh\necho {os.getpid()}\n")
+    stub.chmod(0o755)
+    shell = LocalShell(tmp_path)
+    if SERVER.process(shell) == "running":
+        pytest.skip("this machine has a MariaDB of its own")
+    for program, word in ((f"{name}_safe", "stopped"), (name, "running")):
+        shutil.copy("/bin/sleep", tmp_path / program)
+        with subprocess.Popen([tmp_path / program, "60"]) as process:
+            assert SERVER.process(shell) == word
+            process.kill()
+    assert SERVER.process(shell) == "stopped"
+    stub.write_text("#!/bin/sh\necho 0\n")
+    with subprocess.Popen([tmp_path / name, "60"]) as process:
+        assert SERVER.process(shell) == "stopped"
+        process.kill()
 
 
 @pytest.mark.parametrize(("code", "word"), [(0, "answering"), (1, "silent")])
@@ -94,7 +117,7 @@ def test_a_server_answers_where_its_socket_does(code: int, word: str) -> None:
 
 
 def test_the_temporary_server_has_neither_network_nor_replication(clock: FakeClock) -> None:
-    shell = FakeShell().on("/proc", say="").on("mysqld_safe", say="").on("ping", say=[1, 1, 0])
+    shell = FakeShell().on("pgrep", say="").on("mysqld_safe", say="").on("ping", say=[1, 1, 0])
     assert apply_change(shell, SERVER.start_alone(30), silent) == "done"
     (started,) = shell.lines("mysqld_safe")
     assert "--skip-networking" in started
@@ -102,7 +125,7 @@ def test_the_temporary_server_has_neither_network_nor_replication(clock: FakeClo
 
 
 def test_a_server_that_runs_is_not_started_again(clock: FakeClock) -> None:
-    shell = FakeShell().on("/proc", say="/proc/7/comm\n").on("ping", say=0)
+    shell = FakeShell().on("pgrep", say="7\n").on("ping", say=0)
     assert apply_change(shell, SERVER.start_alone(30), silent) == "already"
 
 
@@ -113,17 +136,17 @@ def test_a_server_that_never_answers_is_told_with_its_log(clock: FakeClock) -> N
 
 
 def test_a_server_that_is_down_is_not_shut_down() -> None:
-    shell = FakeShell().on("/proc", say="")
+    shell = FakeShell().on("pgrep", say="")
     assert apply_change(shell, SERVER.shut_down(30), silent) == "already"
     assert shell.lines("mysqladmin") == []
 
 
 def test_a_shutdown_is_over_when_the_process_is_gone(clock: FakeClock) -> None:
-    shell = FakeShell().on("/proc", say=["/proc/7/comm\n", "/proc/7/comm\n", "/proc/7/comm\n", ""])
+    shell = FakeShell().on("pgrep", say=["7\n", "7\n", "7\n", ""])
     shell.on("mysqladmin", "shutdown", say="")
     assert apply_change(shell, SERVER.shut_down(30), silent) == "done"
     assert len(shell.lines("mysqladmin")) == 1
-    assert len(shell.lines("/proc")) == 4
+    assert len(shell.lines("pgrep")) == 4
 
 
 def test_roots_password_is_set_once() -> None:
