@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from blocks.remote.command import Command, question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
@@ -18,27 +20,32 @@ def inside_reading(container: str, *words: str) -> tuple[str, ...]:
     return ("podman", "exec", "-i", container, *words)
 
 
-def list_names(pattern: str) -> Command:
-    """The documented question for a container's name."""
-    return question("podman", "container", "ls", "--all", "--format", "{{.Names}}", f"--filter=name={pattern}")
+def names(shell: Shell) -> list[str]:
+    """The names of a host's containers, whether they run or not."""
+    return shell.run(question("podman", "container", "ls", "--all", "--format", "{{.Names}}")).stdout.split()
 
 
-def find_one(shell: Shell, pattern: str) -> str:
+def find_one(host: str, among: Sequence[str], pattern: str) -> str:
     """Find the one container whose name contains the pattern.
+
+    Args:
+        host: Whose containers they are.
+        among: Their names.
+        pattern: A part of the name.
 
     Raises:
         HostError: There is none, or several.
     """
-    names = shell.run(list_names(pattern)).stdout.split()
-    if len(names) != 1:
+    found = [name for name in among if pattern in name]
+    if len(found) != 1:
         raise HostError(
-            shell.name,
-            f"{'no container has' if not names else 'several containers have'} {pattern!r} in the name"
-            + (f": {', '.join(names)}" if names else ""),
+            host,
+            f"{'no container has' if not found else 'several containers have'} {pattern!r} in the name"
+            + (f": {', '.join(found)}" if found else ""),
             "if the resource is disabled, `pcs resource enable` it, so that Pacemaker makes the containers; "
             "else correct the pattern in the site file",
         )
-    return names[0]
+    return found[0]
 
 
 def status(shell: Shell, container: str) -> str:

@@ -173,8 +173,9 @@ def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
     """Look at one host; what is wrong with it becomes a reason, and the rest is looked at all the same."""
     database = book.site.database
     directory = data_directory.read_data_directory(shell, database.data_directory)
-    container = _ask(book, lambda: containers.find_one(shell, database.container_pattern)) or ""
-    check = _ask(book, lambda: containers.find_one(shell, database.clustercheck_pattern)) or ""
+    names = containers.names(shell)
+    container = _ask(book, lambda: containers.find_one(shell.name, names, database.container_pattern)) or ""
+    check = _ask(book, lambda: containers.find_one(shell.name, names, database.clustercheck_pattern)) or ""
     if directory.mount_point:
         book.reasons.append(
             f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -66,7 +67,8 @@ def whole_afterwards(job: Job) -> Iterator[None]:
     before = {name: _kept(job, name) for name in job.lab.controllers}
     if any("/var/lib/mysql-save" in kept for kept in before.values()):
         raise LabError("/var/lib/mysql-save is there already: see what it holds, and remove it")
-    # Nobody begins while Pacemaker is still busy with what came before.
+    # Nobody begins while the disk or Pacemaker is still busy with what came before.
+    os.sync()
     job.lab.exec(job.lab.controllers[0], ["crm_resource", "--wait", "--timeout=180s"], check=False)
     yield
     job.lab.wait_healthy()

@@ -119,8 +119,7 @@ class Controller(FakeShell):
     def _answer_questions(self) -> None:
         self.on("tail -c", ".log", say="")
         self.on("mountpoint -q", say=lambda _: directory(saves=tuple(self.kept)))
-        self.on("container ls", "name=galera-bundle", say=f"{self.container}\n")
-        self.on("container ls", "name=clustercheck", say="clustercheck\n")
+        self.on("container ls", say=f"clustercheck\n{self.container}\n")
         self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")
         self.on("pgrep", say=lambda _: "7\n" if self.server else "")
         self.on("iptables -w -C", say=lambda _: 0 if self.rules else 1)

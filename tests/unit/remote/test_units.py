@@ -198,7 +198,7 @@ MEASURED = replace(LONG, how_far=question("how-far"))
 
 
 def test_how_far_it_is_is_passed_on_while_it_runs(clock: FakeClock) -> None:
-    shell, seen = host(ABSENT, *[RUNNING] * 40, ENDED).on("how-far", say=["250 1000\n", "750 1000\n"]), list[float]()
+    shell, seen = host(ABSENT, *[RUNNING] * 80, ENDED).on("how-far", say=["250 1000\n", "750 1000\n"]), list[float]()
     run_long(shell, MEASURED, on_progress=seen.append)
     assert seen[0] == 25
     assert set(seen[1:]) == {75}
@@ -212,7 +212,7 @@ def test_a_command_that_is_soon_over_is_not_asked_how_far_it_is(clock: FakeClock
 
 
 def test_a_question_how_far_it_is_that_finds_no_answer_harms_nothing(clock: FakeClock) -> None:
-    shell, seen = host(ABSENT, *[RUNNING] * 60, ENDED), list[float]()
+    shell, seen = host(ABSENT, *[RUNNING] * 120, ENDED), list[float]()
     shell.on("how-far", say=[CommandTimedOut("controller-0", "no end"), 1, "no such file\n", "5 10\n"])
     assert run_long(shell, MEASURED, on_progress=seen.append) == "started"
     assert set(seen) == {50}

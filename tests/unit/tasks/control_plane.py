@@ -51,8 +51,7 @@ def controller(number: int) -> FakeShell:
     """One healthy controller."""
     shell = FakeShell(HOSTS[number])
     shell.on("mountpoint -q", "/var/lib/mysql", say=directory())
-    shell.on("container ls", "name=galera-bundle", say=f"galera-bundle-podman-{number}\n")
-    shell.on("container ls", "name=clustercheck", say="clustercheck\n")
+    shell.on("container ls", say=f"clustercheck\ngalera-bundle-podman-{number}\nhaproxy-bundle-podman-{number}\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
     shell.on("pgrep", say="7\n").on("iptables -w -C", say=1)
     if number == 0:

@@ -6,7 +6,7 @@ import pytest
 
 from blocks.remote.command import command
 from blocks.remote.errors import HostError, WaitExpired
-from tasks.containers import find_one, restart, restart_service, start, status, stop
+from tasks.containers import find_one, names, restart, restart_service, start, status, stop
 from tasks.perform import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
@@ -20,23 +20,23 @@ def podman(*states: str) -> FakeShell:
 
 
 def test_the_one_container_with_the_pattern_in_its_name_is_found() -> None:
-    shell = FakeShell().on("container ls --all", "--filter=name=galera-bundle", say=f"{NAME}\n")
-    assert find_one(shell, "galera-bundle") == NAME
+    shell = FakeShell().on("container ls --all", say=f"clustercheck\n{NAME}\nhaproxy-bundle-podman-1\n")
+    assert find_one(shell.name, names(shell), "galera-bundle") == NAME
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("among", "said"),
     [
-        ("", "controller-1: no container has 'galera-bundle' in the name"),
+        (["haproxy-bundle-podman-1"], "controller-1: no container has 'galera-bundle' in the name"),
         (
-            f"{NAME}\ngalera-bundle-podman-1-old\n",
-            f"several containers have 'galera-bundle' in the name: {NAME}, galera-",
+            [NAME, "haproxy-bundle-podman-1", f"{NAME}-old"],
+            f"several containers have 'galera-bundle' in the name: {NAME}, {NAME}-old",
         ),
     ],
 )
-def test_none_or_several_are_refused(names: str, said: str) -> None:
+def test_none_or_several_are_refused(among: list[str], said: str) -> None:
     with pytest.raises(HostError, match=said) as refused:
-        find_one(FakeShell("controller-1").on("container ls", say=names), "galera-bundle")
+        find_one("controller-1", among, "galera-bundle")
     assert "site file" in refused.value.hint
 
 

@@ -165,15 +165,15 @@ REFUSALS: dict[str, tuple[Break, str]] = {
     ),
     "pacemaker is down": (answer(0, "crm_mon", say=102), "Pacemaker does not answer"),
     "a database container is missing": (
-        answer(1, "container ls", "galera-bundle", say=""),
+        answer(1, "container ls", say="clustercheck\n"),
         "controller-1: no container has 'galera-bundle' in the name",
     ),
     "there are two database containers": (
-        answer(1, "container ls", "galera-bundle", say="a\nb\n"),
+        answer(1, "container ls", say="clustercheck\ngalera-bundle-podman-1\nold-galera-bundle-podman-1\n"),
         "controller-1: several containers have 'galera-bundle'",
     ),
     "a clustercheck container is missing": (
-        answer(2, "container ls", "clustercheck", say=""),
+        answer(2, "container ls", say="galera-bundle-podman-2\n"),
         "controller-2: no container has 'clustercheck' in the name",
     ),
     "the data directory is a mount point": (
@@ -256,8 +256,8 @@ def test_all_controllers_that_are_down_are_told() -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        answer(0, "container ls", "galera-bundle", say=""),
-        answer(0, "container ls", "clustercheck", say=""),
+        answer(0, "container ls", say="clustercheck\n"),
+        answer(0, "container ls", say="galera-bundle-podman-0\n"),
         answer(0, "mountpoint", say=directory(mount=True)),
     ],
     ids=["no container", "no clustercheck", "mount point"],
