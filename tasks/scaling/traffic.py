@@ -9,6 +9,7 @@ from blocks.remote.cloud_session import Calls
 # What a check may ask of a cloud: no more than once a second, of which the next look takes some five.
 _PER_S = 1.0
 _LOOK = 5
+_RATE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,6 @@ class Asking:
     def __str__(self) -> str:
         if not self.seconds:
             return "The cloud was not asked."
-        return (
-            f"While the group was watched the cloud was asked {self.total} times in {self.seconds:.0f} s: "
-            f"{self.per_minute:.0f} calls a minute."
-        )
+        asked = f"While the group was watched the cloud was asked {self.total} times in {self.seconds:.0f} s"
+        # Of a check that ended with its first look a rate says nothing.
+        return f"{asked}: {self.per_minute:.0f} calls a minute." if self.seconds >= _RATE_S else f"{asked}."

@@ -23,3 +23,4 @@ def test_what_was_saved_before_may_be_spent() -> None:
 def test_nothing_asked_is_said_so() -> None:
     assert str(Asking()) == "The cloud was not asked."
     assert "30 times in 60 s: 30 calls a minute" in str(Asking(30, 60))
+    assert str(Asking(2, 0.2)).endswith("was asked 2 times in 0 s.")
