@@ -15,7 +15,7 @@ from pydantic import Field
 
 from blocks.remote.errors import WaitExpired
 from blocks.site import Host, Site
-from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
+from tasks import containers, data_directory, dumps, firewall, galera, hiera, loading, mariadb, pacemaker
 from tasks.approval import approve
 from tasks.change import Change, Steps
 from tasks.galera_job import Bounds, Ending, Job
@@ -180,8 +180,8 @@ def _build(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = dumps.load(server, job.dump, bounds.load_s)
-    grant = dumps.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
+    load = loading.load(server, job.dump, facts.parts, bounds.load_s)
+    grant = loading.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
     remove = Undo(
         key="dump copies",
         host=first[0].name,

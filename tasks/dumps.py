@@ -1,4 +1,4 @@
-"""Dumps: is this one whole, of which version, who is in it; copying it to the database and loading it."""
+"""Dumps: is this one whole, of which version, who is in it; copying it to the database, and what must be there afterwards."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from blocks.remote.command import command, question, script
+from blocks.remote.command import command, script
 from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
-from blocks.remote.units import LongCommand, read_log
 from tasks.change import Change, Wait
-from tasks.containers import inside
 from tasks.mariadb import Server, Version, parse_version
 
 _ACCOUNT = r"(?P<q>['`\"])(?P<user>(?:(?!(?P=q)).)*)(?P=q)@(?P<p>['`\"])(?P<host>(?:(?!(?P=p)).)*)(?P=p)"
@@ -82,6 +80,85 @@ def why_not_dump(file: File, server: Version | None) -> list[str]:
     elif server is not None and version > server:
         reasons.append(f"dump {file.path} comes from MariaDB {version}, newer than this server's {server}")
     return reasons
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a dump.
+
+    Attributes:
+        begin: Its first byte.
+        length: Bytes.
+    """
+
+    begin: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A dump of several databases, of which each can be loaded by a client of its own.
+
+    Attributes:
+        head: Bytes before the first part, which set up a client's session: they go before each part.
+        tables: The databases with their tables, in any order.
+        views: Where mysqldump comes back to a database for its views, which may look into any other: in their order,
+            when all tables are there.
+    """
+
+    head: int
+    tables: tuple[Part, ...]
+    views: tuple[Part, ...]
+
+
+_MARK = "^-- Current Database: `.*`$"
+# A database's part begins with just these lines, which a line of a routine's body does not.
+_BEGINS = re.compile(r"(\d+):(-- Current Database: `.*`)\n\d+---\n\d+-\n\d+-(?:CREATE DATABASE|USE) ")
+# What may stand before the first part: comments and what sets the session.
+_SESSION = re.compile(r"--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .*) ?\*/;?|")
+
+
+def read_parts(shell: Shell, file: File) -> Parts | None:
+    """Find what of a dump can be loaded side by side; None where it is loaded as it is.
+
+    It reads the whole file once.
+    """
+    found = shell.run(
+        script(
+            'LC_ALL=C grep -ab -A 3 "$2" "$1" | cut -b -300', file.path, _MARK, quiet=True, timeout_s=3600, ok=(0, 1)
+        )
+    ).stdout
+    return parse_parts(file, found)
+
+
+def parse_parts(file: File, found: str) -> Parts | None:
+    """Read what grep found.
+
+    Args:
+        file: Both ends of the dump.
+        found: The lines that name a database, each with its first byte and the three lines after it.
+
+    Returns:
+        The parts; None where there is one alone, where a line looks like the beginning of a part and is none, where what
+        stands before the first part sets more than a session, and where the server's own tables are among them: the
+        other parts' routines are rows there.
+    """
+    marks = [(int(one[1]), one[2]) for one in _BEGINS.finditer(found)]
+    if len(marks) < 2 or len(marks) != len(re.findall(r"^\d+:", found, re.MULTILINE)):
+        return None
+    head = file.head.encode()[: marks[0][0]].decode(errors="replace")
+    if len(head.encode()) < marks[0][0] or re.search("global", head, re.IGNORECASE):
+        return None
+    if not all(_SESSION.fullmatch(line) for line in head.splitlines()):
+        return None
+    if "-- Current Database: `mysql`" in {name for _, name in marks}:
+        return None
+    ends = [begin for begin, _ in marks[1:]] + [file.size]
+    tables, views, seen = list[Part](), list[Part](), set[str]()
+    for (begin, name), end in zip(marks, ends, strict=True):
+        (views if name in seen else tables).append(Part(begin, end - begin))
+        seen.add(name)
+    return Parts(marks[0][0], tuple(tables), tuple(views))
 
 
 def why_not_grants(file: File) -> list[str]:
@@ -167,103 +244,21 @@ def read_grants(shell: Shell, path: str) -> Grants:
     return parse_grants(text)
 
 
-def _copy(directory: str, path: str) -> str:
+def copy_of(directory: str, path: str) -> str:
+    """Where the copy of a file lies that the container sees."""
     return f"{directory}/{PurePosixPath(path).name}"
 
 
 def copy_in(directory: str, *paths: str) -> Change:
     """Copy the files to where the container sees them, readable by root alone."""
     return Change(
-        tuple(command("install", "-m", "600", path, _copy(directory, path), timeout_s=3600) for path in paths)
+        tuple(command("install", "-m", "600", path, copy_of(directory, path), timeout_s=3600) for path in paths)
     )
 
 
 def remove_words(directory: str, *paths: str) -> tuple[str, ...]:
     """The words that remove the copies, which hold every row and every grant."""
-    return ("rm", "-f", "--", *(_copy(directory, path) for path in paths))
-
-
-# Grants on what the dump does not hold (the documented dump leaves routines and some schemas out): told, and passed over.
-# 1305: no such routine, 1146: no such table.
-_PASSED_OVER = "^ERROR (1305|1146) "
-
-# Ending `podman exec` ends the script that it runs in the container and not the client that the script runs; all of them
-# are in a process group of their own. The script takes its number away when it comes to its end, and leaves it when it is
-# ended: no trap may do so, since bash runs one for EXIT when a signal ends it, too.
-_PID = "/tmp/openstack-runbooks-load.pid"  # noqa: S108 - in the container, which has no users but the database
-_END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} && kill -TERM -- "-$p"'
-
-# Where the client is in the dump: it reads through the script's own descriptor, which shares its position.
-_HOW_FAR = f"""
-p=$(cat {_PID})
-position=$(awk '/^pos:/ {{ print $2 }}' "/proc/$p/fdinfo/4")
-echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
-"""
-
-# The file is open before the first statement runs: it may be removed from then on, and a run that attaches to this import
-# needs it no more. The first error ends it (no --force).
-_LOAD = f"""
-set -o errexit -o pipefail
-echo $$ >{_PID}
-exec 4<"$3"
-mysql --defaults-extra-file="$1" --socket="$2" -uroot --max-allowed-packet=1G <&4
-rm -f {_PID}
-"""
-
-# The grants are gone through twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second
-# time's errors only the message is kept, without password hashes: the statement holds them.
-_GRANT = f"""
-set -o errexit -o pipefail
-echo $$ >{_PID}
-exec 4<"$3" 5<"$3"
-options="--defaults-extra-file=$1 --socket=$2 -uroot"
-for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
-mysql $options --force <&4 >/dev/null 2>&1 || :
-wrong=$(
-  {{ mysql $options --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
-  grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
-) || :
-[ -z "$wrong" ] || echo "$wrong"
-rm -f {_PID}
-! grep -v -E '{_PASSED_OVER}' <<<"$wrong" | grep -q .
-"""
-
-
-def _long(server: Server, key: str, text: str, within_s: float, *arguments: str) -> LongCommand:
-    words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
-    at_stop = inside(server.container, "bash", "-c", _END)
-    how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
-    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
-
-
-def load(server: Server, dump: str, within_s: float) -> Change:
-    """Load the dump, as a long command that outlives us.
-
-    Args:
-        server: The first node's, started alone.
-        dump: The dump's path as an operator gave it.
-        within_s: Seconds until it is ended.
-    """
-    return Change((_long(server, "load", _LOAD, within_s, _copy(server.directory, dump)),))
-
-
-def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float) -> Change:
-    """Load the grants, as a long command.
-
-    Args:
-        server: The first node's, started alone.
-        grants: The grants' path as an operator gave it.
-        roles: Roles to create before: the grants give them to accounts without creating them.
-        within_s: Seconds until it is ended.
-    """
-    long = _long(server, "grant", _GRANT, within_s, _copy(server.directory, grants), " ".join(roles))
-    return Change(
-        (long,), tells=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)]
-    )
-
-
-def _told(line: str) -> str:
-    return f"a grant was passed over, since the dump does not hold what it is for: {line}"
+    return ("rm", "-f", "--", *(copy_of(directory, path) for path in paths))
 
 
 def missing_accounts(shell: Shell, server: Server, grants: Grants) -> list[str]:

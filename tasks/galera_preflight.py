@@ -11,10 +11,10 @@ from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks import containers, data_directory, dumps, firewall, galera, hiera, mariadb, pacemaker
+from tasks import containers, data_directory, dumps, firewall, galera, hiera, loading, mariadb, pacemaker
 from tasks.asking import Questions
 from tasks.data_directory import DataDirectory
-from tasks.dumps import File, Grants
+from tasks.dumps import File, Grants, Parts
 from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
 from tasks.journal import STATE_DIRECTORY, Journal
 from tasks.mariadb import Server, Version
@@ -45,6 +45,7 @@ class Facts:
         labelled: Hosts that label files for SELinux.
         kept: Where the old data goes.
         grants: What the grants file holds.
+        parts: What of the dump is loaded side by side.
         rebuild: Whether an earlier attempt's half-built database is discarded first.
     """
 
@@ -59,6 +60,7 @@ class Facts:
     labelled: frozenset[str]
     kept: str
     grants: Grants
+    parts: Parts | None = None
     rebuild: bool = False
 
 
@@ -112,7 +114,10 @@ def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts,
     asked = _ask_first(book, container, dump, grants)
     in_grants = _check_files(book, asked.dump, asked.grants, asked.version)
     files = [file for file in (asked.dump, asked.grants) if file]
-    found = bool(container and in_grants) and _import_found(first, _server(database, container), files, in_grants)
+    parts = _parts(book, asked.dump)
+    found = bool(container and in_grants) and _import_found(
+        first, _server(database, container), files, parts, in_grants
+    )
     resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
     if asked.dump is not None:
         book.reasons += _why_no_space(by_host, asked.dump, resume)
@@ -132,6 +137,7 @@ def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts,
         labelled=frozenset(name for name, one in by_host.items() if one.directory.labelled),
         kept=resume.kept,
         grants=in_grants,
+        parts=parts,
         rebuild=resume.rebuild,
     ), resume
 
@@ -211,6 +217,13 @@ def _check_files(book: Runbook, dump: File | None, grants: File | None, version:
     return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
 
 
+def _parts(book: Runbook, dump: File | None) -> Parts | None:
+    """Read the dump once, where nothing speaks against beginning."""
+    if dump is None or book.reasons:
+        return None
+    return _ask(book, lambda: dumps.read_parts(book.first, dump))
+
+
 def _resume(
     book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
 ) -> Resume:
@@ -249,13 +262,15 @@ def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
         )
 
 
-def _import_found(first: Shell, server: Server, files: Sequence[File], grants: Grants | None) -> bool:
+def _import_found(
+    first: Shell, server: Server, files: Sequence[File], parts: Parts | None, grants: Grants | None
+) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
     if grants is None or len(files) < 2:
         return False
     changes = (
-        dumps.load(server, files[0].path, 1),
-        dumps.load_grants(server, files[1].path, grants.undefined_roles, 1),
+        loading.load(server, files[0].path, parts, 1),
+        loading.load_grants(server, files[1].path, grants.undefined_roles, 1),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

@@ -1,7 +1,7 @@
 """A job of restore-galera with fixed facts: three controllers, and a password that would show."""
 
 from blocks.site import Host
-from tasks.dumps import Account, Grants
+from tasks.dumps import Account, Grants, Part, Parts
 from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import Facts
 from tasks.mariadb import Server, Version
@@ -32,6 +32,7 @@ def facts(*, rebuild: bool = False, roles: tuple[str, ...] = (), version: Versio
         checks=dict.fromkeys(HOSTS, "clustercheck"),
         labelled=frozenset(HOSTS),
         kept=KEPT,
+        parts=Parts(1400, (Part(1400, 7000), Part(8400, 250000)), (Part(258400, 900),)),
         grants=Grants((Account("nova", "%"), Account("root", "localhost")), (), roles),
         rebuild=rebuild,
     )

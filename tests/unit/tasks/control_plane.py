@@ -44,7 +44,9 @@ def encoded(text: str | None, size: int | None = None) -> str:
 
 def give_file(shell: FakeShell, path: str, text: str | None, size: int | None = None) -> None:
     """Put a file on a host."""
-    shell.on("base64 -w0", path, say=encoded(text, size)).on('cat "$1"', path, say=text or "")
+    shell.on("base64 -w0", path, say=encoded(text, size)).on('cat "$1"', path, say=text or "").on(
+        "grep -ab", path, say=""
+    )
 
 
 def controller(number: int) -> FakeShell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from blocks.remote import secrets
 from blocks.remote.command import question
 from blocks.remote.errors import CommandTimedOut, HostKeyRejected, LoginRejected, Refused, Unreachable
+from tasks.dumps import Part, Parts
 from tasks.galera_preflight import Facts, preflight
 from tasks.galera_resume import Resume
 from tasks.runbook import Runbook
@@ -91,6 +93,37 @@ def test_a_healthy_control_plane_is_taken_as_it_is() -> None:
     assert facts.kept == KEPT
     assert facts.labelled == {"controller-0", "controller-1", "controller-2"}
     assert (resume.settled, resume.rebuild, facts.rebuild) == ((), False, False)
+
+
+def two_databases() -> str:
+    """A dump of two, as long as their names."""
+    parts = (
+        f"-- Current Database: `{name}`\n--\n\nCREATE DATABASE `{name}`;\nUSE `{name}`;\n--\n"
+        for name in ("nova", "heat")
+    )
+    return "".join(
+        ("-- MariaDB dump 10.17\n-- Server version\t10.3.28-MariaDB\n--\n", *parts, "-- Dump completed on x\n")
+    )
+
+
+def test_the_databases_of_the_dump_are_told_apart() -> None:
+    book, shells = control_plane()
+    text = two_databases()
+    give_file(shells[0], DUMP, text)
+    asked = subprocess.run(
+        ["grep", "-ab", "-A", "3", "^-- Current Database: "], input=text, capture_output=True, text=True, check=True
+    )
+    shells[0].on("grep -ab", DUMP, say=asked.stdout)
+    facts, _ = look(book)
+    nova, heat = text.index("-- Current Database: `nova`"), text.index("-- Current Database: `heat`")
+    assert facts.parts == Parts(nova, (Part(nova, heat - nova), Part(heat, len(text) - heat)), ())
+    changed_nothing(shells)
+
+
+def test_a_dump_that_can_not_be_read_whole_is_refused() -> None:
+    book, shells = control_plane()
+    shells[0].on("grep -ab", DUMP, say=2)
+    assert any("exit code 2" in reason for reason in refusal(book, shells))
 
 
 def test_a_single_controller_is_a_control_plane_too() -> None:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from blocks.remote.waiting import wait_until
-from tasks import dumps
+from tasks import loading
 
 
 class Container:
@@ -21,14 +21,14 @@ class Container:
 
     def import_dump(self) -> subprocess.Popen[bytes]:
         """Start the import, as `podman exec` does: in a session of its own."""
-        text = dumps._LOAD.replace(dumps._PID, str(self.pid))
+        text = loading._LOAD.replace(loading._PID, str(self.pid))
         words = ["bash", "-c", text, "load", "options", "socket", str(self.folder / "dump.sql")]
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         return subprocess.Popen(words, env=environment, start_new_session=True)
 
     def stop(self) -> None:
         """Run what systemd runs once the unit's process is gone, however it went."""
-        subprocess.run(["bash", "-c", dumps._END.replace(dumps._PID, str(self.pid))], check=False)
+        subprocess.run(["bash", "-c", loading._END.replace(loading._PID, str(self.pid))], check=False)
 
 
 def lives(number: int) -> bool:
