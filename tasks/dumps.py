@@ -102,20 +102,20 @@ class Parts:
     Attributes:
         head: Bytes before the first part, which set up a client's session: they go before each part.
         tables: The databases with their tables, in any order.
-        views: Where mysqldump comes back to a database for its views, which may look into any other: in their order,
+        rest: From where mysqldump comes back to a database, for the views, which may look into any other: for one client,
             when all tables are there.
     """
 
     head: int
     tables: tuple[Part, ...]
-    views: tuple[Part, ...]
+    rest: Part | None = None
 
 
 _MARK = "^-- Current Database: `.*`$"
 # A database's part begins with just these lines, which a line of a routine's body does not.
 _BEGINS = re.compile(r"(\d+):(-- Current Database: `.*`)\n\d+---\n\d+-\n\d+-(?:CREATE DATABASE|USE) ")
 # What may stand before the first part: comments and what sets the session.
-_SESSION = re.compile(r"--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .*) ?\*/;?|")
+_SESSION = re.compile(r"(?:--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .*) ?\*/;?|)\s*")
 
 
 def read_parts(shell: Shell, file: File) -> Parts | None:
@@ -153,12 +153,12 @@ def parse_parts(file: File, found: str) -> Parts | None:
         return None
     if "-- Current Database: `mysql`" in {name for _, name in marks}:
         return None
-    ends = [begin for begin, _ in marks[1:]] + [file.size]
-    tables, views, seen = list[Part](), list[Part](), set[str]()
-    for (begin, name), end in zip(marks, ends, strict=True):
-        (views if name in seen else tables).append(Part(begin, end - begin))
-        seen.add(name)
-    return Parts(marks[0][0], tuple(tables), tuple(views))
+    names = [name for _, name in marks]
+    first = next((number for number, name in enumerate(names) if name in names[:number]), len(marks))
+    begins = [begin for begin, _ in marks] + [file.size]
+    tables = tuple(Part(begins[number], begins[number + 1] - begins[number]) for number in range(first))
+    rest = Part(begins[first], file.size - begins[first]) if first < len(marks) else None
+    return Parts(begins[0], tables, rest)
 
 
 def why_not_grants(file: File) -> list[str]:

@@ -37,7 +37,7 @@ rm -f {_PID}
 """
 
 # The same with a client for each part, which gets the dump's head before it: as many at once as there are processors, since
-# a client and its server take turns. 255 is what makes xargs begin no other.
+# a client and its server take turns; what comes after them has one client of its own. 255 is what makes xargs begin no other.
 _LOAD_PARTS = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
@@ -109,7 +109,7 @@ def load(server: Server, dump: str, parts: Parts | None, within_s: float) -> Cha
         return Change((_long(server, "load", _LOAD, within_s, copy),))
     # The largest first, so that it is not the last to begin.
     tables = sorted(parts.tables, key=lambda part: -part.length)
-    words = (str(parts.head), _words(tables), _words(parts.views))
+    words = (str(parts.head), _words(tables), _words([parts.rest] if parts.rest else []))
     return Change((_long(server, "load", _LOAD_PARTS, within_s, copy, *words),))
 
 

@@ -32,7 +32,7 @@ def facts(*, rebuild: bool = False, roles: tuple[str, ...] = (), version: Versio
         checks=dict.fromkeys(HOSTS, "clustercheck"),
         labelled=frozenset(HOSTS),
         kept=KEPT,
-        parts=Parts(1400, (Part(1400, 7000), Part(8400, 250000)), (Part(258400, 900),)),
+        parts=Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900)),
         grants=Grants((Account("nova", "%"), Account("root", "localhost")), (), roles),
         rebuild=rebuild,
     )

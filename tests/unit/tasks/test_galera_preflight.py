@@ -116,7 +116,7 @@ def test_the_databases_of_the_dump_are_told_apart() -> None:
     shells[0].on("grep -ab", DUMP, say=asked.stdout)
     facts, _ = look(book)
     nova, heat = text.index("-- Current Database: `nova`"), text.index("-- Current Database: `heat`")
-    assert facts.parts == Parts(nova, (Part(nova, heat - nova), Part(heat, len(text) - heat)), ())
+    assert facts.parts == Parts(nova, (Part(nova, heat - nova), Part(heat, len(text) - heat)))
     changed_nothing(shells)
 
 

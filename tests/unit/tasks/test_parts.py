@@ -16,8 +16,9 @@ from tasks import dumps, loading
 from tasks.mariadb import Server
 from tests.unit.fakes import LocalShell
 
+# MariaDB's own has a space at the end of its first line.
 HEADER = """\
-/*M!999999\\- enable the sandbox mode */
+/*M!999999\\- enable the sandbox mode */ {}
 -- MariaDB dump 10.19  Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)
 --
 -- Host: localhost    Database: keystone
@@ -30,7 +31,7 @@ HEADER = """\
 /*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;
 
 --
-"""
+""".replace("{}", "")
 FOOTER = "/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed on 2026-11-26 12:00:00\n"
 
 
@@ -110,15 +111,14 @@ def test_each_database_has_a_client_that_gets_the_header_and_its_part_alone(tmp_
     assert got[0] == HEADER + parts[0], "the largest comes first"
 
 
-def test_views_come_when_all_tables_are_there_one_database_after_the_other(tmp_path: Path) -> None:
+def test_views_come_when_all_tables_are_there(tmp_path: Path) -> None:
     first, last = [tables("nova"), tables("heat"), tables("glance")], [views("nova"), views("heat") + FOOTER]
     container = Container(tmp_path, HEADER + "".join(first + last), then="sleep 0.2", processors=8)
     got = container.load()
     assert sorted(got[:3]) == sorted(HEADER + part for part in first)
-    assert got[3:] == [HEADER + part for part in last]
+    assert got[3:] == [HEADER + "".join(last)]
     times = [one.name.split("-")[1:] for one in sorted(tmp_path.glob("got-*"))]
     assert max(ended for _, ended in times[:3]) < times[3][0]
-    assert times[3][1] < times[4][0]
 
 
 @pytest.mark.parametrize(("processors", "at_once"), [(1, 1), (2, 2), (64, 8)])
