@@ -112,6 +112,8 @@ class Parts:
 
 
 _MARK = "^-- Current Database: `.*`$"
+_MEMORY_KIB = 512 * 1024
+_FIND = 'ulimit -v "$3"; LC_ALL=C grep -ab -A 3 "$2" "$1" | cut -b -300'
 # A database's part begins with just these lines, which a line of a routine's body does not.
 _BEGINS = re.compile(r"(\d+):(-- Current Database: `.*`)\n\d+---\n\d+-\n\d+-(?:CREATE DATABASE|USE) ")
 # What may stand before the first part: comments and what sets the session.
@@ -121,14 +123,14 @@ _SESSION = re.compile(r"(?:--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .
 def read_parts(shell: Shell, file: File) -> Parts | None:
     """Find what of a dump can be loaded side by side; None where it is loaded as it is.
 
-    It reads the whole file once.
+    It reads the whole file once, and a line of more than some 200 MiB ends that: grep keeps a line in memory, and a
+    controller has none to spare.
     """
-    found = shell.run(
-        script(
-            'LC_ALL=C grep -ab -A 3 "$2" "$1" | cut -b -300', file.path, _MARK, quiet=True, timeout_s=3600, ok=(0, 1)
-        )
-    ).stdout
-    return parse_parts(file, found)
+    reading = script(_FIND, file.path, _MARK, str(_MEMORY_KIB), quiet=True, timeout_s=3600, ok=(0, 1, 2))
+    found = shell.run(reading)
+    if found.exit_code == 2 and "memory exhausted" not in found.stderr:
+        raise HostError(shell.name, f"dump {file.path} cannot be read to its end: {found.stderr.strip()}")
+    return parse_parts(file, found.stdout) if found.exit_code == 0 else None
 
 
 def parse_parts(file: File, found: str) -> Parts | None:

@@ -114,13 +114,14 @@ def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts,
     asked = _ask_first(book, container, dump, grants)
     in_grants = _check_files(book, asked.dump, asked.grants, asked.version)
     files = [file for file in (asked.dump, asked.grants) if file]
-    parts = _parts(book, asked.dump)
+    parts = _parts(book, by_host, asked.dump)
     found = bool(container and in_grants) and _import_found(
         first, _server(database, container), files, parts, in_grants
     )
     resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
     if asked.dump is not None:
-        book.reasons += _why_no_space(by_host, asked.dump, resume)
+        again = resume is not None and bool(resume.rebuild or resume.settled)
+        book.reasons += _why_no_space(by_host, asked.dump, again)
     book.refuse_if_any()
     vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
     if not (vip and password and version and pid_file and address and in_grants and resume):
@@ -217,9 +218,9 @@ def _check_files(book: Runbook, dump: File | None, grants: File | None, version:
     return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
 
 
-def _parts(book: Runbook, dump: File | None) -> Parts | None:
-    """Read the dump once, where nothing speaks against beginning."""
-    if dump is None or book.reasons:
+def _parts(book: Runbook, by_host: Mapping[str, _HostFacts], dump: File | None) -> Parts | None:
+    """Read the dump once, where nothing speaks against beginning: least of all its size."""
+    if dump is None or book.reasons or _why_no_space(by_host, dump, again=True):
         return None
     return _ask(book, lambda: dumps.read_parts(book.first, dump))
 
@@ -276,14 +277,19 @@ def _import_found(
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))
 
 
-def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, resume: Resume | None) -> list[str]:
-    """A second data directory must fit beside the first, on every host; what is kept already needs no room again."""
+def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, again: bool) -> list[str]:
+    """A second data directory must fit beside the first, on every host.
+
+    Args:
+        by_host: What there is.
+        dump: What is to be loaded.
+        again: Whether what is there now makes room, since the old data is kept already.
+    """
     reasons = []
     for name, one in by_host.items():
         copies = dump.size if name == next(iter(by_host)) else 0
         need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + copies
-        again = one.directory.used_bytes if resume is not None and (resume.rebuild or resume.settled) else 0
-        if one.directory.free_bytes + again < need:
+        if one.directory.free_bytes + (one.directory.used_bytes if again else 0) < need:
             reasons.append(
                 f"{name}: {_mib(one.directory.free_bytes)} free beside the data directory, about {_mib(need)} needed for a "
                 "second one (the old data is kept); make room first"

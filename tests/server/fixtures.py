@@ -126,9 +126,11 @@ class PrefectServer:
         """Return the environment in which Prefect talks to this server."""
         return _clean_environment() | {"PREFECT_API_URL": self.url, "PREFECT_HOME": str(self.home)}
 
-    def run(self, *words: str, cwd: Path = PROJECT, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, cwd: Path = PROJECT, timeout_s: float = 60, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run `python WORDS` (such as `-m deployments apply …`) against this server."""
-        return _run([sys.executable, *words], cwd, self.env(), timeout_s)
+        return _run([sys.executable, *words], cwd, self.env(), timeout_s, stdin)
 
     def prefect(self, *words: str, cwd: Path = PROJECT, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run `prefect WORDS`, the console script, against this server."""
@@ -203,8 +205,10 @@ def _is_busy(error: BaseException) -> bool:
     return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
-def _run(words: list[str], cwd: Path, env: dict[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s)
+def _run(
+    words: list[str], cwd: Path, env: dict[str, str], timeout_s: float, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, input=stdin)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -55,8 +55,8 @@ class Site:
         return self._run(1, parameters)
 
     def _run(self, code: int, parameters: dict[str, Any]) -> str:
-        wanted = json.dumps({"site": "telemetry", **parameters})
-        done = self.server.run("-m", "tests.autoscaling.run", "set-telemetry-interval", wanted, timeout_s=300)
+        wanted = json.dumps(["set-telemetry-interval", {"site": "telemetry", **parameters}])
+        done = self.server.run("-m", "tests.autoscaling.run", stdin=f"{wanted}\n", timeout_s=300)
         output = done.stdout + done.stderr
         assert done.returncode == code, output[-3000:]
         return output

@@ -123,7 +123,14 @@ def test_the_databases_of_the_dump_are_told_apart() -> None:
 def test_a_dump_that_can_not_be_read_whole_is_refused() -> None:
     book, shells = control_plane()
     shells[0].on("grep -ab", DUMP, say=2)
-    assert any("exit code 2" in reason for reason in refusal(book, shells))
+    assert any(f"dump {DUMP} cannot be read to its end" in reason for reason in refusal(book, shells))
+
+
+def test_a_dump_for_which_there_is_no_room_is_not_read() -> None:
+    book, shells = control_plane()
+    give_file(shells[0], DUMP, two_databases(), size=9 * 1024**4)
+    assert any("free beside the data directory" in reason for reason in refusal(book, shells))
+    assert not any("grep -ab" in word for command in shells[0].ran for word in command.words)
 
 
 def test_a_single_controller_is_a_control_plane_too() -> None:

@@ -150,6 +150,16 @@ def test_what_can_not_be_told_apart_for_sure_is_loaded_as_it_is(tmp_path: Path, 
     assert Container(tmp_path, dump).load() == [dump]
 
 
+def test_a_line_longer_than_a_host_has_memory_for_is_loaded_as_it_is(tmp_path: Path) -> None:
+    container = Container(tmp_path, HEADER + tables("nova"))
+    with container.dump.open("r+b") as stream:
+        stream.truncate(2 * 1024**3)
+        stream.seek(0, os.SEEK_END)
+        stream.write(f"\n{tables('heat')}{FOOTER}".encode())
+    here = LocalShell()
+    assert dumps.read_parts(here, dumps.read_file(here, str(container.dump))) is None
+
+
 def test_one_part_that_fails_fails_it_all_and_says_where(tmp_path: Path) -> None:
     dump = HEADER + tables("nova", size=100_000) + tables("heat") + tables("glance") + FOOTER
     fails = f'! grep -q heat {tmp_path}/text.$$ || {{ echo "ERROR 1050 (42S01) at line 3" >&2; exit 1; }}'
