@@ -14,7 +14,8 @@ from blocks.remote.units import LongCommand, unit_state
 from tasks import containers, data_directory, dumps, firewall, galera, hiera, loading, mariadb, pacemaker
 from tasks.asking import Questions
 from tasks.data_directory import DataDirectory
-from tasks.dumps import File, Grants, Parts
+from tasks.dump_parts import Parts, read_parts
+from tasks.dumps import File, Grants
 from tasks.galera_resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
 from tasks.journal import STATE_DIRECTORY, Journal
 from tasks.mariadb import Server, Version
@@ -222,7 +223,7 @@ def _parts(book: Runbook, by_host: Mapping[str, _HostFacts], dump: File | None) 
     """Read the dump once, where nothing speaks against beginning: least of all its size."""
     if dump is None or book.reasons or _why_no_space(by_host, dump, again=True):
         return None
-    return _ask(book, lambda: dumps.read_parts(book.first, dump))
+    return _ask(book, lambda: read_parts(book.first, dump))
 
 
 def _resume(

@@ -9,7 +9,8 @@ from blocks.remote.command import question
 from blocks.remote.units import LongCommand, read_log
 from tasks.change import Change
 from tasks.containers import inside
-from tasks.dumps import Part, Parts, copy_of
+from tasks.dump_parts import Part, Parts
+from tasks.dumps import copy_of
 from tasks.mariadb import Server
 
 # Grants on what the dump does not hold (the documented dump leaves routines and some schemas out): told, and passed over.

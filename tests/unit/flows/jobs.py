@@ -1,7 +1,8 @@
 """A job of restore-galera with fixed facts: three controllers, and a password that would show."""
 
 from blocks.site import Host
-from tasks.dumps import Account, Grants, Part, Parts
+from tasks.dump_parts import Part, Parts
+from tasks.dumps import Account, Grants
 from tasks.galera_job import Bounds, Ending, Job
 from tasks.galera_preflight import Facts
 from tasks.mariadb import Server, Version

@@ -11,7 +11,7 @@ import pytest
 from blocks.remote import secrets
 from blocks.remote.command import question
 from blocks.remote.errors import CommandTimedOut, HostKeyRejected, LoginRejected, Refused, Unreachable
-from tasks.dumps import Part, Parts
+from tasks.dump_parts import Part, Parts
 from tasks.galera_preflight import Facts, preflight
 from tasks.galera_resume import Resume
 from tasks.runbook import Runbook

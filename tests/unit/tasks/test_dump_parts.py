@@ -13,6 +13,7 @@ import pytest
 from blocks.remote.units import LongCommand
 from blocks.remote.waiting import wait_until
 from tasks import dumps, loading
+from tasks.dump_parts import read_parts
 from tasks.mariadb import Server
 from tests.unit.fakes import LocalShell
 
@@ -81,7 +82,7 @@ class Container:
 
     def begin(self) -> subprocess.Popen[bytes]:
         here = LocalShell()
-        parts = dumps.read_parts(here, dumps.read_file(here, str(self.dump)))
+        parts = read_parts(here, dumps.read_file(here, str(self.dump)))
         (long,) = loading.load(Server("c", str(self.folder), "options"), str(self.dump), parts, 60).commands
         assert isinstance(long, LongCommand)
         return self._begin(long.words[long.words.index("bash") :], self.folder / "log")
@@ -157,7 +158,7 @@ def test_a_line_longer_than_a_host_has_memory_for_is_loaded_as_it_is(tmp_path: P
         stream.seek(0, os.SEEK_END)
         stream.write(f"\n{tables('heat')}{FOOTER}".encode())
     here = LocalShell()
-    assert dumps.read_parts(here, dumps.read_file(here, str(container.dump))) is None
+    assert read_parts(here, dumps.read_file(here, str(container.dump))) is None
 
 
 def test_one_part_that_fails_fails_it_all_and_says_where(tmp_path: Path) -> None:
