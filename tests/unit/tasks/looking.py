@@ -1,0 +1,50 @@
+"""Preflight on the fake control plane: what it says, and that it changed nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from blocks.remote.errors import Refused
+from tasks.galera_preflight import Facts, preflight
+from tasks.galera_resume import Resume
+from tasks.runbook import Runbook
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.control_plane import DUMP, GRANTS
+
+Shells = list[FakeShell]
+Break = Callable[[Shells], object]
+
+# What only a command that changes something has in it.
+CHANGING = re.compile(
+    r"iptables -w -[ID]|(^|[ ;])(pcs|mv|rm|mkdir|chown|chmod|chcon|install|truncate|tee) "
+    r"|container (stop|start|restart)|mysqld_safe|mysqladmin|mysql_install_db|systemd-run"
+    r"|systemctl (stop|start|restart|reset-failed)|> ?[\"/]"
+)
+
+
+def look(book: Runbook) -> tuple[Facts, Resume]:
+    return preflight(book, DUMP, GRANTS, adopting=True)
+
+
+def refusal(book: Runbook, shells: Shells) -> tuple[str, ...]:
+    """The reasons that preflight has, having seen that it changed nothing."""
+    with pytest.raises(Refused) as refused:
+        look(book)
+    changed_nothing(shells)
+    return refused.value.reasons
+
+
+def changed_nothing(shells: Shells) -> None:
+    for shell in shells:
+        for command in shell.ran:
+            line = " ".join(command.words).replace("2>/dev/null", "")
+            assert not CHANGING.search(line), line
+            assert command.stdin is None
+            assert command.quiet
+
+
+def answer(host: int, *words: str, say: str | int | Exception) -> Break:
+    return lambda shells: shells[host].on(*words, say=say)
