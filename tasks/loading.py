@@ -17,7 +17,7 @@ from tasks.mariadb import Server
 # 1305: no such routine, 1146: no such table.
 _PASSED_OVER = "^ERROR (1305|1146) "
 
-# More clients than that wait for the disk.
+# Two clients for each processor, since a client and its server take turns; more than that wait for the disk.
 _STREAMS = 8
 
 # Ending `podman exec` ends the script that it runs in the container and not the client that the script runs; all of them
@@ -37,8 +37,8 @@ exec 4<"$3"
 rm -f {_PID}
 """
 
-# The same with a client for each part, which gets the dump's head before it: as many at once as there are processors, since
-# a client and its server take turns; what comes after them has one client of its own. 255 is what makes xargs begin no other.
+# The same with a client for each part, which gets the dump's head before it; what comes after the tables has one client of its
+# own. 255 is what makes xargs begin no other.
 _LOAD_PARTS = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
@@ -50,8 +50,8 @@ each='
   {_CLIENT} || {{ echo "in the part of the dump that begins at byte $4" >&2; exit 255; }}
 echo "$5" >>{_PID}.done'
 load() {{ xargs -r -n 2 -P "$4" bash -o pipefail -c "$each" load "$1" "$2" "$3"; }}
-processors=$(nproc)
-echo "$5" | load "$1" "$2" "$4" $((processors < {_STREAMS} ? processors : {_STREAMS}))
+streams=$((2 * $(nproc)))
+echo "$5" | load "$1" "$2" "$4" $((streams < {_STREAMS} ? streams : {_STREAMS}))
 echo "$6" | load "$1" "$2" "$4" 1
 rm -f {_PID} {_PID}.done
 """

@@ -106,10 +106,10 @@ class Container:
 
 
 def test_each_database_has_a_client_that_gets_the_header_and_its_part_alone(tmp_path: Path) -> None:
-    parts = [tables("nova", size=300_000), tables("keystone"), tables("a`b c"), f"{tables('heat')}{FOOTER}"]
+    parts = [tables("keystone"), tables("a`b c"), tables("nova", size=300_000), f"{tables('heat')}{FOOTER}"]
     got = Container(tmp_path, HEADER + "".join(parts), processors=1).load()
     assert sorted(got) == sorted(HEADER + part for part in parts)
-    assert got[0] == HEADER + parts[0], "the largest comes first"
+    assert HEADER + parts[2] in got[:2], "the largest is among the first two"
 
 
 def test_views_come_when_all_tables_are_there(tmp_path: Path) -> None:
@@ -122,10 +122,8 @@ def test_views_come_when_all_tables_are_there(tmp_path: Path) -> None:
     assert max(ended for _, ended in times[:3]) < times[3][0]
 
 
-@pytest.mark.parametrize(("processors", "at_once"), [(1, 1), (2, 2), (64, 8)])
-def test_as_many_at_once_as_there_are_processors_and_no_more_than_eight(
-    tmp_path: Path, processors: int, at_once: int
-) -> None:
+@pytest.mark.parametrize(("processors", "at_once"), [(1, 2), (2, 4), (64, 8)])
+def test_two_at_once_for_each_processor_and_no_more_than_eight(tmp_path: Path, processors: int, at_once: int) -> None:
     look = f"n=$(ls {tmp_path}/running.* | wc -l); echo $n >> {tmp_path}/counts"
     count = f"for i in {{1..60}}; do {look}; ((n < {at_once})) || break; sleep 0.05; done; sleep 0.2; {look}"
     Container(tmp_path, HEADER + "".join(tables(f"d{n}") for n in range(at_once + 2)), count, processors).load()
