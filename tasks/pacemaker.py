@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
-from blocks.remote.command import Command, question
+from blocks.remote.command import Command, question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.change import Change, Wait
@@ -128,21 +128,33 @@ def read_galera_pid(shell: Shell) -> str:
     return parse_galera_pid(shell.run(ask).stdout)
 
 
+# Pacemaker's own wait takes two seconds where there is nothing to wait for, and clients are shut out by then. So it is asked
+# first whether it rests, and what it would do next: that a bundle is unmanaged keeps it busy for a tenth of a second.
+_SETTLE = r"""
+rests() { crmadmin -S "$(crmadmin -D 2>/dev/null | grep -oE '[^ ]+$')" 2>&1 | grep -q S_IDLE; }
+plans_nothing() {
+  crm_simulate -L -S 2>/dev/null |
+    awk '/^Revised/ { whole = 1 } /^ *\* (Resource|Pseudo|Cluster) action|^ *\* Fencing / { plans = 1 }
+      END { exit !whole || plans }'
+}
+for look in 1 2 3 4 5; do
+  if rests && plans_nothing; then exit 0; fi
+  sleep 0.1
+done
+exec crm_resource --wait "--timeout=$1"
+"""
+
+
 def unmanage(name: str, settle_s: float) -> Change:
     """Take the bundle out of Pacemaker's hands, and let it end what it has under way.
 
     A start or a promotion whose container is taken away blocks Pacemaker until that operation's time is over, and it would
     not see the new cluster before. Where it does not settle in time, the run goes on: that costs time, and nothing else.
 
-    Its wait looks once in two seconds, but it knows what is planned. What `crm_mon` shows as pending is not enough: a
-    controller that had lost power was still coming back, and Pacemaker started the new database anew.
+    What `crm_mon` shows as pending is not enough: a controller that had lost power was still coming back, and Pacemaker
+    started the new database anew. What is planned counts, too.
     """
-    settle = Command(
-        ("crm_resource", "--wait", f"--timeout={round(settle_s)}"),
-        timeout_s=settle_s + 10,
-        ok=tuple(range(256)),
-        quiet=True,
-    )
+    settle = script(_SETTLE, str(round(settle_s)), timeout_s=settle_s + 10, ok=tuple(range(256)), quiet=True)
     return Change(
         (Command(("pcs", "resource", "unmanage", name)), settle),
         already=lambda shell: _charge(shell, name) == _UNMANAGED,

@@ -1,9 +1,11 @@
 """Pacemaker's words of three releases, and what is run to take the bundle from it and to give it back."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from blocks.remote.command import Command
 from blocks.remote.errors import HostError, WaitExpired
 from tasks.change import Change
 from tasks.pacemaker import (
@@ -21,7 +23,7 @@ from tasks.pacemaker import (
     unmanage,
 )
 from tasks.perform import apply_change
-from tests.unit.fakes import FakeClock, FakeShell, silent
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 from tests.unit.tasks.crm import OTHER, Replica, in_cib, pacemaker_1_1, pacemaker_2_1
 
 Write = Callable[[list[Replica], bool], str]
@@ -161,7 +163,46 @@ def test_a_managed_bundle_is_unmanaged_and_looked_at_again(clock: FakeClock) -> 
 def test_what_pacemaker_has_under_way_may_end_first(clock: FakeClock, code: int) -> None:
     shell = cluster(IN_CHARGE, NOT_IN_CHARGE).on("crm_resource --wait", say=code)
     assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
-    assert shell.lines("crm_resource") == ["sudo crm_resource --wait --timeout=130"]
+    assert len(shell.lines("crm_resource --wait")) == 1
+
+
+RESTS = "Revised Cluster Status:\n  * Online: [ controller-0 ]"
+PLANS = "Executing Cluster Transition:\n  * Resource action: galera  cancel=10000 on galera-bundle-0\n\n" + RESTS
+BUSY = "S_TRANSITION_ENGINE"
+# The states that Pacemaker is in at each look; what it would do next; whether it is waited for.
+SETTLING = {
+    "it rests": (["S_IDLE"], RESTS, False),
+    "it rests soon": ([BUSY, BUSY, "S_IDLE"], RESTS, False),
+    "it is busy": ([BUSY], RESTS, True),
+    "it has something planned": (["S_IDLE"], PLANS, True),
+    "older Pacemaker has": (["S_IDLE"], " * Pseudo action:   galera-bundle_start_0\nRevised cluster status:", True),
+    "a host is to be fenced": (["S_IDLE"], f" * Fencing controller-1 (reboot)\n{RESTS}", True),
+    "nobody knows what is planned": (["S_IDLE"], "", True),
+    "nobody knows who decides": ([""], RESTS, True),
+}
+
+
+@pytest.mark.parametrize("case", SETTLING)
+def test_pacemaker_is_waited_for_only_where_it_has_something_to_do(tmp_path: Path, case: str) -> None:
+    states, planned, waited_for = SETTLING[case]
+    for number, state in enumerate([*states, *[states[-1]] * 5]):
+        (tmp_path / f"state-{number}").write_text(f"Controller on controller-0 in state {state}: ok\n")
+    programs = {
+        "crmadmin": f"""
+            if [ "$1" = -D ]; then echo "Designated Controller is: controller-0"; exit; fi
+            [ "$*" = "-S controller-0" ] || exit 1
+            n=$(ls {tmp_path} | grep -c asked-); touch {tmp_path}/asked-$n; cat {tmp_path}/state-$n""",
+        "crm_simulate": f'[ "$*" = "-L -S" ] && echo "{planned}"',
+        "crm_resource": f'echo "$*" > {tmp_path}/waited',
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    _, settle = unmanage("galera-bundle", 130).commands
+    assert isinstance(settle, Command)
+    LocalShell(tmp_path).run(settle)
+    waited = tmp_path / "waited"
+    assert (waited.read_text().strip() if waited.exists() else "") == ("--wait --timeout=130" if waited_for else "")
 
 
 def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:
