@@ -92,7 +92,8 @@ class Observer:
         measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=ids != self._measured)
         self._measured = ids
         loads = self._loads.ask(self._active, lasts_s if members == "load" else 0) if members != "leave" else {}
-        measured_at = max((one.at for one in measures.values()), default=None)
+        newest = max(measures.values(), key=lambda one: one.at, default=None)
+        measured_at = newest.at if newest else None
         at = _now()
         self._since = self._since or at
         return Observation(
@@ -100,6 +101,7 @@ class Observer:
             members=tuple(self._member(one, measures.get(id_), loads.get(id_)) for id_, one in self.servers.items()),
             alarms=alarms,
             measured_at=measured_at,
+            measured_before=newest.before if newest else None,
             backlog=self._meter.backlog(ids, measured_at or self._since, at),
             steady=all(one.ready for one in self.group.members),
         )

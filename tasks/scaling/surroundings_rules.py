@@ -174,15 +174,19 @@ def measures(timeline: Timeline) -> Iterator[Finding]:
         return
 
 
+# So many in a row that a poll or two which a busy cloud has missed are not taken for its interval.
+_GAPS = 3
+
+
 def coarse(timeline: Timeline) -> Iterator[Finding]:
-    """Found where CPU is polled less often than the alarm's granularity, as configured or as at least two gaps show."""
+    """Found where CPU is polled less often than the alarm's granularity, as configured or as at least three gaps show."""
     polling, granularity = timeline.timing.polling_s, timeline.timing.granularity_s
     if polling > granularity:
         yield Finding(Kind.TOO_COARSE, f"CPU is polled every {polling:g} s, and the alarm looks at {granularity:g} s")
         return
-    times = sorted({one.measured_at for one in timeline.observations if one.measured_at})
+    times = sorted({time for one in timeline.observations for time in (one.measured_at, one.measured_before) if time})
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    if len(gaps) >= 2 and min(gaps) > 1.5 * granularity:
+    if len(gaps) >= _GAPS and min(gaps) > 1.5 * granularity:
         yield Finding(Kind.TOO_COARSE, f"measures come every {min(gaps):g} s, and the alarm looks at {granularity:g} s")
 
 

@@ -46,6 +46,7 @@ class Observation:
         members: Its servers, gone ones left out.
         alarms: "high" and "low" → Aodh's state.
         measured_at: The beginning of the newest granularity that Gnocchi has of any member; None where it has none.
+        measured_before: The same of that member's measure before it: both may have come since the last look.
         backlog: Measures that wait for metricd; None where it was not asked.
         steady: Whether Heat has nothing under way: no member is being made or removed, and each has its server.
     """
@@ -54,6 +55,7 @@ class Observation:
     members: tuple[Member, ...]
     alarms: Mapping[str, str] = field(default_factory=dict)
     measured_at: datetime | None = None
+    measured_before: datetime | None = None
     backlog: int | None = None
     steady: bool = False
 

@@ -6,7 +6,7 @@ openstacksdk has no client of it: its REST API is asked as https://gnocchi.osci.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,11 +30,13 @@ class Measure:
         at: Start of the span that it covers.
         granularity_s: Seconds of that span.
         value: For the rate of `cpu`, nanoseconds from one sample to the next.
+        before: Start of the span of the measure before it; None where that was not read.
     """
 
     at: datetime
     granularity_s: float
     value: float
+    before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -176,4 +178,8 @@ def read_waiting(cloud: Cloud, server: str, granularity_s: float, since: datetim
 def parse_newest(body: Mapping[str, Any], metric: str = CPU) -> dict[str, Measure]:
     """Read the newest measure of each resource from what `/v1/aggregates` answers."""
     found = {server: parse_measures(of[metric][RATE]) for server, of in body["measures"].items() if metric in of}
-    return {server: measures[-1] for server, measures in found.items() if measures}
+    return {
+        server: replace(measures[-1], before=measures[-2].at if len(measures) > 1 else None)
+        for server, measures in found.items()
+        if measures
+    }

@@ -246,6 +246,23 @@ def test_measures_that_come_more_rarely_than_the_alarm_looks_are_seen() -> None:
     assert "measures come every 10 s, and the alarm looks at 5 s" in finding.sentence
 
 
+def test_measures_that_come_by_twos_are_not_taken_for_rare_ones() -> None:
+    def by_twos(one: Observation, now: int) -> Observation:
+        newest = now - now % 10
+        return replace(one, measured_at=at(newest), measured_before=at(newest - 5))
+
+    assert Kind.TOO_COARSE not in {one.kind for one in judge(seen(good(), by_twos)).findings}
+
+
+@pytest.mark.parametrize(("until", "told"), [(29, False), (30, True)])
+def test_two_polls_that_a_busy_cloud_has_missed_are_not_its_interval(until: int, told: bool) -> None:
+    def rare(one: Observation, now: int) -> Observation:
+        rarely = min(now, until)
+        return replace(one, measured_at=at(rarely - rarely % 10))
+
+    assert (Kind.TOO_COARSE in {one.kind for one in judge(seen(good(), rare)).findings}) is told
+
+
 def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
     calls = (Call(at(15), "up", 200), Call(at(16), "down", 403), Call(at(17), "down", 403))
     (finding,) = [one for one in judge(replace(good(), calls=calls)).findings if one.kind is Kind.REFUSED]

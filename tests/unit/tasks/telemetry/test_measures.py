@@ -75,7 +75,9 @@ def test_the_newest_rate_of_all_servers_is_read_in_one_call(api: FakeApi) -> Non
     measures = {"s1": {"cpu": {"rate:mean": [early, late]}}, "s2": {"cpu": {"rate:mean": [early]}}, "s3": {}}
     api.on("POST", "metric", "/v1/aggregates", say=(200, {"measures": measures}))
     assert read_newest(overcloud(), {"s1", "s2", "s3"}, 10, since=SINCE) == {
-        "s1": Measure(datetime(2026, 11, 21, 16, 26, tzinfo=UTC), 10.0, 0.0),
+        "s1": Measure(
+            datetime(2026, 11, 21, 16, 26, tzinfo=UTC), 10.0, 0.0, before=datetime(2026, 11, 21, 16, 25, 50, tzinfo=UTC)
+        ),
         "s2": Measure(datetime(2026, 11, 21, 16, 25, 50, tzinfo=UTC), 10.0, 9.8e9),
     }
     asked = api.asked[-1]
