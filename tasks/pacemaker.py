@@ -130,10 +130,12 @@ def read_galera_pid(shell: Shell) -> str:
 
 # Pacemaker's own wait takes two seconds where there is nothing to wait for, and clients are shut out by then. So it is asked
 # first whether it rests, and what it would do next: that a bundle is unmanaged keeps it busy for a tenth of a second.
+# None of these questions may last: where nobody decides, they have no answer for half a minute each.
 _SETTLE = r"""
-rests() { crmadmin -S "$(crmadmin -D 2>/dev/null | grep -oE '[^ ]+$')" 2>&1 | grep -q S_IDLE; }
+dc=$(timeout 2 crmadmin -D 2>/dev/null | grep -oE '[^ ]+$') || dc=
+rests() { [ -n "$dc" ] && timeout 2 crmadmin -S "$dc" 2>&1 | grep -q S_IDLE; }
 plans_nothing() {
-  crm_simulate -L -S 2>/dev/null |
+  timeout 2 crm_simulate -L -S 2>/dev/null |
     awk '/^Revised/ { whole = 1 } /^ *\* (Resource|Pseudo|Cluster) action|^ *\* Fencing / { plans = 1 }
       END { exit !whole || plans }'
 }
@@ -154,7 +156,7 @@ def unmanage(name: str, settle_s: float) -> Change:
     What `crm_mon` shows as pending is not enough: a controller that had lost power was still coming back, and Pacemaker
     started the new database anew. What is planned counts, too.
     """
-    settle = script(_SETTLE, str(round(settle_s)), timeout_s=settle_s + 10, ok=tuple(range(256)), quiet=True)
+    settle = script(_SETTLE, str(round(settle_s)), timeout_s=settle_s + 40, ok=tuple(range(256)), quiet=True)
     return Change(
         (Command(("pcs", "resource", "unmanage", name)), settle),
         already=lambda shell: _charge(shell, name) == _UNMANAGED,

@@ -1,6 +1,6 @@
 """Pacemaker's words of three releases, and what is run to take the bundle from it and to give it back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -178,7 +178,7 @@ SETTLING = {
     "older Pacemaker has": (["S_IDLE"], " * Pseudo action:   galera-bundle_start_0\nRevised cluster status:", True),
     "a host is to be fenced": (["S_IDLE"], f" * Fencing controller-1 (reboot)\n{RESTS}", True),
     "nobody knows what is planned": (["S_IDLE"], "", True),
-    "nobody knows who decides": ([""], RESTS, True),
+    "nobody knows in which state it is": ([""], RESTS, True),
 }
 
 
@@ -195,14 +195,28 @@ def test_pacemaker_is_waited_for_only_where_it_has_something_to_do(tmp_path: Pat
         "crm_simulate": f'[ "$*" = "-L -S" ] && echo "{planned}"',
         "crm_resource": f'echo "$*" > {tmp_path}/waited',
     }
+    assert settled(tmp_path, programs) == ("--wait --timeout=130" if waited_for else "")
+
+
+def test_a_cluster_in_which_nobody_decides_is_waited_for_at_once(tmp_path: Path) -> None:
+    programs = {
+        "crmadmin": "exec sleep 300",
+        "crm_simulate": f'echo "{RESTS}"',
+        "crm_resource": f'echo "$*" > {tmp_path}/waited',
+    }
+    assert settled(tmp_path, programs) == "--wait --timeout=130"
+
+
+def settled(folder: Path, programs: Mapping[str, str]) -> str:
+    """What Pacemaker's own wait was called with, if it was, where its programs are these."""
     for name, text in programs.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
-        (tmp_path / name).chmod(0o755)
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
     _, settle = unmanage("galera-bundle", 130).commands
     assert isinstance(settle, Command)
-    LocalShell(tmp_path).run(settle)
-    waited = tmp_path / "waited"
-    assert (waited.read_text().strip() if waited.exists() else "") == ("--wait --timeout=130" if waited_for else "")
+    LocalShell(folder).run(settle)
+    waited = folder / "waited"
+    return waited.read_text().strip() if waited.exists() else ""
 
 
 def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:

@@ -50,7 +50,7 @@ def good(lives: Lives = LIVES) -> Timeline:
         + [(leaves, "down") for _, ready, leaves in lives.values() if ready < leaves < END]
     )
     observations = tuple(
-        Observation(at(second), _members(second, lives), _alarms(second), at(second - second % 5 - 5), 0)
+        Observation(at(second), _members(second, lives), _alarms(second), at(second - second % 5 - 5), backlog=0)
         for second in range(END)
     )
     return Timeline(
