@@ -1,39 +1,17 @@
-"""The cloud, a Prefect server that knows it as a site, and the runbooks on both."""
+"""The cloud, a Prefect server that knows it as two sites, and a group that stands there."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from deployments.project import PROJECT
+from tests.autoscaling.runbooks import BESIDE, PARAMETERS, SITE, Runbooks
+from tests.autoscaling.stacks import Standing
 from tests.openstack import Cloud
-from tests.openstack.settings import EVALUATION_SECONDS, GRANULARITIES_SECONDS, POLLING_SECONDS
 from tests.server.fixtures import PrefectServer
-
-# What the templates ask for by other names than the cloud of the tests has them.
-PARAMETERS = {
-    "image": "debian-12",
-    "flavor": "m1.tiny",
-    "key_name": "lab",
-    "granularity": GRANULARITIES_SECONDS[0],
-    "cooldown": 10,
-}
-INTERVALS = {
-    "member_user": "debian",
-    "polling_interval_s": POLLING_SECONDS,
-    "evaluation_interval_s": EVALUATION_SECONDS,
-    "processing_s": 10,
-    "settle_s": 90,
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,114 +22,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.openstack)
 
 
-@dataclass
-class Ended:
-    """How a run ended.
-
-    Attributes:
-        code: Exit code of its process.
-        output: What it wrote.
-    """
-
-    code: int
-    output: str
-
-
-@dataclass
-class Begun:
-    """A run that goes on.
-
-    Attributes:
-        process: Its process.
-        log: What it writes.
-    """
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def output(self) -> str:
-        """What it has written so far."""
-        return self.log.read_text(errors="replace")
-
-
-@dataclass
-class Runbooks:
-    """The runbooks, on a cloud and a Prefect server.
-
-    Attributes:
-        cloud: The cloud.
-        server: The server.
-        logs: Where the output of each run is kept.
-    """
-
-    cloud: Cloud
-    server: PrefectServer
-    logs: Path
-
-    def __post_init__(self) -> None:
-        self._ready = self._start()
-
-    def run(self, name: str, **parameters: Any) -> Ended:
-        """Run a runbook in a process of its own."""
-        begun = self.begin(name, **parameters)
-        code = begun.process.wait(900)
-        return Ended(code, begun.output)
-
-    def begin(self, name: str, **parameters: Any) -> Begun:
-        """Begin a runbook in a process of its own, which has imported it already; the next one does so meanwhile."""
-        begun = self._ready
-        assert begun.process.stdin is not None
-        begun.log = begun.log.rename(begun.log.with_name(f"{begun.log.stem}-{name}.log"))
-        with begun.process.stdin as stdin:
-            stdin.write(json.dumps([name, {"site": "openstack", **parameters}]).encode() + b"\n")
-        self._ready = self._start()
-        return begun
-
-    def _start(self) -> Begun:
-        log = self.logs / f"{len(list(self.logs.iterdir())):02}.log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.autoscaling.run"],
-                cwd=PROJECT,
-                env={**self.server.env(), "OS_CLIENT_CONFIG_FILE": str(self.cloud.clouds_file)},
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-        return Begun(process, log)
-
-    def close(self) -> None:
-        """End the process that was ready for one more."""
-        self._ready.process.kill()
-        self._ready.process.wait()
-
-    def crashed(self, name: str) -> None:
-        """Tell the server that the latest run of a runbook has crashed, as a worker does when a run's process is killed."""
-        body = {"flows": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC", "limit": 1}
-        found = httpx.post(f"{self.server.url}/flow_runs/filter", json=body, timeout=30)
-        (run,) = found.raise_for_status().json()
-        state = {"state": {"type": "CRASHED", "message": "its process was killed"}, "force": True}
-        httpx.post(f"{self.server.url}/flow_runs/{run['id']}/set_state", json=state, timeout=30).raise_for_status()
-
-    def artifact(self, key: str) -> Any:
-        """The data of the latest artifact with a key."""
-        body = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}
-        answer = httpx.post(f"{self.server.url}/artifacts/latest/filter", json=body, timeout=30)
-        answer.raise_for_status()
-        (found,) = answer.json()
-        return found["data"]
-
-
 @pytest.fixture(scope="session")
 def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
     cloud = Cloud()
     cloud.up()
     server = PrefectServer.start(tmp_path_factory.mktemp("prefect"))
+    beside = cloud.site.with_name("beside.toml")
+    beside.write_text(cloud.site.read_text().replace(f'name = "{SITE}"', f'name = "{BESIDE}"', 1))
     try:
-        applied = server.run("-m", "deployments", "apply", "--site", str(cloud.site))
-        assert applied.returncode == 0, applied.stdout + applied.stderr
+        for site in (cloud.site, beside):
+            applied = server.run("-m", "deployments", "apply", "--site", str(site))
+            assert applied.returncode == 0, applied.stdout + applied.stderr
         with closing(Runbooks(cloud, server, tmp_path_factory.mktemp("runs"))) as runbooks:
             yield runbooks
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def standing(runbooks: Runbooks) -> Iterator[Standing]:
+    """A group of one or two, which no check makes or removes."""
+    with Standing.made(runbooks, "standing", "cpu-group", **PARAMETERS, max_size=2) as standing:
+        yield standing

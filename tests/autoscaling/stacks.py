@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tasks.heat.stack import DEPTH, Resource, parse_resource
-from tests.autoscaling.conftest import Runbooks
+from tests.autoscaling.runbooks import SITE, Ended, Runbooks
 from tests.lab.shell import wait_until
 from tests.openstack.servers import cpu
 
@@ -23,25 +23,29 @@ class Standing:
     Attributes:
         project: A connection as the project's user.
         name: The stack's name.
-        granularity_s: That of its alarms.
+        parameters: What it was made from.
+        making: The run that made it.
     """
 
     project: Any
     name: str
-    granularity_s: int
+    parameters: dict[str, Any]
+    making: Ended
 
     @classmethod
     @contextmanager
-    def made(cls, runbooks: Runbooks, name: str, template: str, **parameters: Any) -> Iterator[Standing]:
-        """Make it with deploy-stack, and remove it in the end."""
+    def made(
+        cls, runbooks: Runbooks, name: str, template: str, site: str = SITE, **parameters: Any
+    ) -> Iterator[Standing]:
+        """Make it with deploy-stack, and have Heat remove it in the end, which nobody waits for."""
         project = runbooks.cloud.connect()
         wanted = {"stack_name": name, "template": template, "stack_parameters": parameters}
-        done = runbooks.run("deploy-stack", **wanted)
+        making = runbooks.run("deploy-stack", site=site, **wanted)
         try:
-            assert done.code == 0, done.output[-3000:]
-            yield cls(project, name, int(parameters["granularity"]))
+            assert making.code == 0, making.output[-3000:]
+            yield cls(project, name, parameters, making)
         finally:
-            project.delete_stack(name, wait=True)
+            project.delete_stack(name)
 
     def _resources(self) -> list[Resource]:
         # The SDK leaves nested_depth away.
@@ -68,11 +72,12 @@ class Standing:
         return self._restless(servers[0]) if measured else ""
 
     def _restless(self, server: str) -> str:
-        seen = cpu(self.project, server, self.granularity_s)
+        granularity_s = int(self.parameters["granularity"])
+        seen = cpu(self.project, server, granularity_s)
         if not seen:
             return "no measure"
         age = datetime.now(UTC) - datetime.fromisoformat(seen[-1][0])
-        if age > timedelta(seconds=2 * self.granularity_s + 5):
+        if age > timedelta(seconds=2 * granularity_s + 5):
             return f"the newest measure is {age.total_seconds():.0f} s old"
         return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
 

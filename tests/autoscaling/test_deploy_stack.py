@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.autoscaling.runbooks import PARAMETERS, Ended, Runbooks
+from tests.autoscaling.stacks import Standing
 
-from tests.autoscaling.conftest import PARAMETERS, Runbooks
-
-NAME = "deploy-test"
-
-
-@pytest.fixture(scope="module")
-def stack(runbooks: Runbooks) -> Iterator[str]:
-    yield NAME
-    project = runbooks.cloud.connect()
-    project.delete_stack(NAME, wait=True)
+CHANGED = int(PARAMETERS["cooldown"]) - 1
 
 
-def test_it_is_made_and_found_and_changed(runbooks: Runbooks, stack: str) -> None:
-    made = runbooks.run("deploy-stack", stack_name=stack, stack_parameters=PARAMETERS)
-    assert made.code == 0, made.output[-3000:]
-    assert "scaleup_group CREATE_COMPLETE" in made.output
-    again = runbooks.run("deploy-stack", stack_name=stack, stack_parameters=PARAMETERS)
+def test_it_is_made_and_found_and_changed(runbooks: Runbooks, standing: Standing) -> None:
+    assert "scaleup_group CREATE_COMPLETE" in standing.making.output
+    again = deploy(runbooks, standing)
     assert again.code == 0, again.output[-3000:]
-    assert f"{stack}: already" in again.output
-    changed = runbooks.run("deploy-stack", stack_name=stack, stack_parameters={**PARAMETERS, "cooldown": 12})
+    assert f"{standing.name}: already" in again.output
+    changed = deploy(runbooks, standing, cooldown=CHANGED)
     assert changed.code == 0, changed.output[-3000:]
-    assert f"{stack}: updated" in changed.output
+    assert f"{standing.name}: updated" in changed.output
 
 
-def test_its_webhooks_are_in_no_log_and_in_no_artifact(runbooks: Runbooks, stack: str) -> None:
-    shown = runbooks.run("deploy-stack", stack_name=stack, stack_parameters={**PARAMETERS, "cooldown": 12})
-    artifact = str(runbooks.artifact(f"outputs-{stack}"))
-    for text in (shown.output, artifact):
+def test_its_webhooks_are_in_no_log_and_in_no_artifact(runbooks: Runbooks, standing: Standing) -> None:
+    artifact = str(runbooks.artifact(f"outputs-{standing.name}"))
+    for text in (standing.making.output, artifact):
         assert "scale_up_url" in text
         assert "Signature=" not in text
         assert "arn" not in text
+
+
+def deploy(runbooks: Runbooks, standing: Standing, **changed: int) -> Ended:
+    parameters = {**standing.parameters, **changed}
+    return runbooks.run("deploy-stack", stack_name=standing.name, stack_parameters=parameters)
 
 
 def test_a_dry_run_makes_nothing(runbooks: Runbooks) -> None:
@@ -74,13 +67,3 @@ def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: 
     assert "use OS::Aodh::GnocchiAggregationByResourcesAlarm" in refused.output
     assert "OS::Neutron::Pool" in refused.output
     assert "use OS::Octavia::Pool" in refused.output
-
-
-def test_the_deepest_reason_is_told_where_a_member_cannot_boot(runbooks: Runbooks) -> None:
-    with runbooks.cloud.faults.during("boot"):
-        failed = runbooks.run(
-            "deploy-stack", stack_name="unbootable", stack_parameters=PARAMETERS, on_failure="remove", timeout_min=3
-        )
-    assert failed.code == 1
-    assert "OS::Nova::Server" in failed.output
-    assert runbooks.cloud.connect().get_stack("unbootable") is None

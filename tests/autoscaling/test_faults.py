@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 import pytest
 
-from tests.autoscaling.conftest import INTERVALS, PARAMETERS, Runbooks
+from tests.autoscaling.runbooks import BESIDE, INTERVALS, PARAMETERS, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
 
-NAME = "faulty"
 # A member of this cloud is reached within seconds, and so is a measure: what takes longer is a fault.
 BRIEF = {"settle_s": 15, "processing_s": 5}
 
 
-@pytest.fixture(scope="module")
-def standing(runbooks: Runbooks) -> Iterator[Standing]:
-    """A group of one or two, which no check makes or removes."""
-    with Standing.made(runbooks, NAME, "cpu-group", **PARAMETERS, max_size=2) as standing:
-        yield standing
-
-
 @pytest.fixture
 def group(standing: Standing) -> Standing:
+    """The group at its minimum, with fresh measures."""
     standing.rest()
     return standing
 
@@ -35,24 +27,28 @@ def unmeasured(standing: Standing) -> Standing:
     return standing
 
 
-def verdict(runbooks: Runbooks, fault: AbstractContextManager[None]) -> tuple[str, str]:
-    """The outcome of a check during a fault, and why."""
-    with fault:
-        ended = runbooks.run("check-autoscaling", stack_name=NAME, **{**INTERVALS, **BRIEF})
+def verdict(runbooks: Runbooks, group: Standing) -> tuple[str, str]:
+    """The outcome of a check, and why."""
+    ended = runbooks.run("check-autoscaling", stack_name=group.name, **{**INTERVALS, **BRIEF})
     assert ended.code == 1, ended.output[-5000:]
     outcome, _, why = str(runbooks.artifact("check-autoscaling-openstack-verdict")).partition("\n\n")
     return outcome.removeprefix("# "), why.partition("\n")[0]
 
 
+# What leaves the group as it was comes first, since a group that has grown takes its time until it is small again.
+
+
 def test_ceilometer_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ceilometer"))
+    with runbooks.cloud.faults.during("ceilometer"):
+        outcome, why = verdict(runbooks, group)
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
     assert "nothing waits for metricd: see whether Ceilometer's polling" in why
 
 
 def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, unmeasured: Standing) -> None:
-    outcome, why = verdict(runbooks, unmeasured.threshold_times(2))
+    with unmeasured.threshold_times(2):
+        outcome, why = verdict(runbooks, unmeasured)
     assert outcome == "failed"
     assert why.startswith(
         "alarm with another threshold: the high alarm compares with 5e+09 instead of 2.5e+09, 2 times"
@@ -60,44 +56,80 @@ def test_a_threshold_wrong_by_two_is_named_before_any_load(runbooks: Runbooks, u
 
 
 def test_a_member_out_of_reach_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("ssh"))
+    with runbooks.cloud.faults.during("ssh"):
+        outcome, why = verdict(runbooks, group)
     assert outcome == "inconclusive"
     assert why.startswith("member out of reach: ")
 
 
-def test_a_load_that_dies_early_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("load"))
-    assert outcome == "inconclusive"
-    assert why.startswith("load that died early: ")
-
-
-def test_heat_that_does_not_act_on_a_signal_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("heat-signal"))
-    assert outcome == "failed"
-    assert why.startswith("alarm without effect: the high alarm was up")
-    assert "AuthorizationFailure" in why
-
-
-def test_a_member_that_cannot_boot_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("boot"))
-    assert outcome == "failed"
-    assert why.startswith("member in ERROR: server ")
-
-
 def test_metricd_that_is_stopped_is_named(runbooks: Runbooks, group: Standing) -> None:
-    outcome, why = verdict(runbooks, runbooks.cloud.faults.during("metricd"))
+    with runbooks.cloud.faults.during("metricd"):
+        outcome, why = verdict(runbooks, group)
     assert outcome == "inconclusive"
     assert why.startswith("no new measures: ")
     assert "measures wait for metricd: see whether gnocchi-metricd runs" in why
 
 
-def test_a_group_that_is_full_before_is_named(runbooks: Runbooks, standing: Standing) -> None:
-    @contextmanager
-    def full() -> Iterator[None]:
-        with runbooks.cloud.faults.during("evaluator"):  # or the low alarm would make it smaller again
-            standing.fill(2)
-            yield
+def test_a_load_that_dies_early_is_named(runbooks: Runbooks, group: Standing) -> None:
+    with runbooks.cloud.faults.during("load"):
+        outcome, why = verdict(runbooks, group)
+    assert outcome == "inconclusive"
+    assert why.startswith("load that died early: ")
 
-    outcome, why = verdict(runbooks, full())
+
+def test_heat_that_does_not_act_on_a_signal_is_named(runbooks: Runbooks, group: Standing) -> None:
+    with runbooks.cloud.faults.during("heat-signal"):
+        outcome, why = verdict(runbooks, group)
+    assert outcome == "failed"
+    assert why.startswith("alarm without effect: the high alarm was up")
+    assert "AuthorizationFailure" in why
+
+
+@dataclass
+class Unbootable:
+    """What came of servers that can't boot.
+
+    Attributes:
+        outcome: Of a check of a group that stood.
+        why: The verdict's reason.
+        making: The run of deploy-stack that made another group meanwhile.
+    """
+
+    outcome: str
+    why: str
+    making: Ended
+
+
+@pytest.fixture(scope="module")
+def unbootable(runbooks: Runbooks, standing: Standing) -> Unbootable:
+    standing.rest()
+    with runbooks.cloud.faults.during("boot"):
+        making = runbooks.begin(
+            "deploy-stack",
+            site=BESIDE,
+            stack_name="unbootable",
+            stack_parameters=PARAMETERS,
+            on_failure="remove",
+            timeout_min=3,
+        )
+        outcome, why = verdict(runbooks, standing)
+        return Unbootable(outcome, why, making.wait())
+
+
+def test_a_member_that_cannot_boot_is_named(unbootable: Unbootable) -> None:
+    assert unbootable.outcome == "failed"
+    assert unbootable.why.startswith("member in ERROR: server ")
+
+
+def test_the_deepest_reason_is_told_where_a_member_cannot_boot(runbooks: Runbooks, unbootable: Unbootable) -> None:
+    assert unbootable.making.code == 1
+    assert "OS::Nova::Server" in unbootable.making.output
+    assert runbooks.cloud.connect().get_stack("unbootable") is None
+
+
+def test_a_group_that_is_full_before_is_named(runbooks: Runbooks, standing: Standing) -> None:
+    with runbooks.cloud.faults.during("evaluator"):  # or the low alarm would make it smaller again
+        standing.fill(2)
+        outcome, why = verdict(runbooks, standing)
     assert outcome == "inconclusive"
     assert why.startswith("max_size reached before: the group had 2 members before there was any load")

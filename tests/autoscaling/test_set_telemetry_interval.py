@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.autoscaling.conftest import Runbooks
+from tests.autoscaling.runbooks import Runbooks
 
 FILE = "/etc/ceilometer/polling.yaml"
 

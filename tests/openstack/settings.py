@@ -38,9 +38,9 @@ EVALUATION_SECONDS = 5
 ARCHIVE_POLICY = "autoscaling"
 # The first is the polling interval, so that each interval has one sample, as where both are a minute.
 GRANULARITIES_SECONDS = (POLLING_SECONDS, 60)
-# What one vCPU gets of a processor. Three busy members together get less than one of two processors, so the services
-# always have the other one, and a busy member is always seen at 100 %: its time is counted in vCPU seconds.
-VCPU_PERCENT = 25
+# What one vCPU gets of a processor. The six busy members of two checks together get less than one of two processors, so
+# the services always have the other one, and a busy member is always seen at 100 %: its time is counted in vCPU seconds.
+VCPU_PERCENT = 15
 
 # As mmdebstrap takes them. The agents of Nova and Neutron and Octavia's driver agent are in the python3 packages.
 PACKAGES = (

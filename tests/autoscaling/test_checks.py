@@ -1,0 +1,135 @@
+"""Both checks pass, at the same time on one cloud; what a killed one has left, the next one finds and removes."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from openstack.exceptions import NotFoundException
+
+from tests.autoscaling.runbooks import BESIDE, INTERVALS, PARAMETERS, Begun, Ended, Runbooks
+from tests.autoscaling.stacks import Standing
+from tests.lab.shell import wait_until
+
+GROUP, FARM = "check-autoscaling", "check-web-autoscaling"
+_FARM_STACK = "webfarm"
+_LOAD = "pgrep --list-full --exact timeout"
+
+
+@pytest.fixture(scope="module")
+def begun(runbooks: Runbooks) -> Begun:
+    """A check that is going to be killed."""
+    return runbooks.begin(GROUP, stack_parameters=PARAMETERS, **INTERVALS)
+
+
+@pytest.fixture(scope="module")
+def farm(runbooks: Runbooks, begun: Begun) -> Iterator[Standing]:
+    """A web farm as deploy-stack makes it, beside that check; its own check is to look at it, and not to remove it."""
+    with Standing.made(runbooks, _FARM_STACK, "web-farm", BESIDE, **PARAMETERS, subnet="private") as farm:
+        yield farm
+
+
+@pytest.fixture(scope="module")
+def killed(runbooks: Runbooks, begun: Begun, farm: Standing) -> Begun:
+    """The check, killed while its member is under load."""
+
+    def loaded() -> str:
+        assert begun.process.poll() is None, begun.output[-3000:]
+        return "" if "dd if=/dev/zero" in runbooks.cloud.exec(_LOAD, check=False).stdout else "no load"
+
+    wait_until("the member was not loaded", loaded, timeout=120)
+    begun.process.send_signal(signal.SIGKILL)
+    begun.process.wait(10)
+    runbooks.crashed(GROUP)
+    return begun
+
+
+@dataclass
+class Both:
+    """Both checks, which went on at the same time.
+
+    Attributes:
+        left: Id of the stack that the killed check had left.
+        group: The next check of the CPU group.
+        farm: That of the web farm.
+    """
+
+    left: str
+    group: Ended
+    farm: Ended
+
+
+@pytest.fixture(scope="module")
+def both(runbooks: Runbooks, killed: Begun, farm: Standing) -> Both:
+    left = runbooks.cloud.connect().get_stack(GROUP).id
+    farm.rest()
+    group = runbooks.begin(GROUP, stack_parameters=PARAMETERS, **INTERVALS)
+    web = runbooks.begin(FARM, site=BESIDE, stack_name=_FARM_STACK, **INTERVALS)
+    return Both(left, group.wait(), web.wait())
+
+
+def test_the_load_of_a_killed_check_has_a_time_limit_of_its_own(runbooks: Runbooks, killed: Begun) -> None:
+    left = runbooks.cloud.exec(_LOAD).stdout
+    (limit,) = re.findall(r"timeout (\d+) dd if=/dev/zero of=/dev/null", left)
+    assert 60 < int(limit) < 900
+
+
+def test_the_stack_of_a_killed_check_bears_the_names_to_find_it_by(runbooks: Runbooks, killed: Begun) -> None:
+    stack = runbooks.cloud.connect().get_stack(GROUP)
+    assert set(stack.tags) == {"openstack-runbooks", GROUP}
+    planned = runbooks.run(GROUP, stack_parameters=PARAMETERS, **INTERVALS, dry_run=True)
+    assert planned.code == 0, planned.output[-3000:]
+    assert "Remove what an earlier run left" in planned.output
+
+
+def test_a_check_under_another_name_tells_of_it_and_leaves_it(runbooks: Runbooks, killed: Begun) -> None:
+    planned = runbooks.run(GROUP, stack_name="another", stack_parameters=PARAMETERS, **INTERVALS, dry_run=True)
+    assert planned.code == 0, planned.output[-3000:]
+    assert f"stack {GROUP} bears this runbook's tag" in planned.output
+    assert "Remove what an earlier run left" not in planned.output
+    assert runbooks.cloud.connect().get_stack(GROUP) is not None
+
+
+def test_the_next_check_removes_it_and_a_group_that_scales_passes(runbooks: Runbooks, both: Both) -> None:
+    assert both.group.code == 0, both.group.output[-5000:]
+    is_passed(str(runbooks.artifact(f"{GROUP}-openstack-verdict")))
+    assert str(runbooks.artifact(f"{GROUP}-openstack-picture")).startswith("data:image/png;base64,")
+    project = runbooks.cloud.connect()
+    assert project.get_stack(GROUP) is None
+    with pytest.raises(NotFoundException):
+        project.orchestration.get_stack(both.left)
+
+
+def test_a_web_farm_that_scales_passes_and_no_visitor_notices(runbooks: Runbooks, both: Both) -> None:
+    assert both.farm.code == 0, both.farm.output[-5000:]
+    verdict = str(runbooks.artifact(f"{FARM}-{BESIDE}-verdict"))
+    is_passed(verdict)
+    assert "POST to the webhook to scale up: 200" in both.farm.output
+    (asked,) = re.findall(r"(\d+) requests of a visitor, none was lost", verdict)
+    assert int(asked) > 200
+    assert "Members that left the pool before their servers went: 2" in verdict
+
+
+def test_no_load_is_left(runbooks: Runbooks, both: Both) -> None:
+    assert runbooks.cloud.exec("pgrep --exact dd", check=False).stdout == ""
+
+
+def test_a_webhook_that_refuses_is_named(runbooks: Runbooks, both: Both, farm: Standing) -> None:
+    farm.rest()
+    with runbooks.cloud.faults.during("webhook"):
+        ended = runbooks.run(FARM, site=BESIDE, stack_name=_FARM_STACK, **INTERVALS)
+    assert ended.code == 1, ended.output[-5000:]
+    verdict = str(runbooks.artifact(f"{FARM}-{BESIDE}-verdict"))
+    assert verdict.startswith("# failed\n\nwebhook refused: the webhook to scale up answered 403: Keystone")
+
+
+def is_passed(verdict: str) -> None:
+    """Assert that a group went all the way and back, and that the cloud was not asked more than once a second."""
+    assert verdict.startswith("# passed")
+    for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
+        assert step in verdict
+    (calls,) = re.findall(r"(\d+) calls a minute", verdict)
+    assert int(calls) <= 60
