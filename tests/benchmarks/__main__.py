@@ -22,6 +22,7 @@ from tests.benchmarks.flow_run import deployed, restore, server
 from tests.benchmarks.lab_job import Job, prepare, timed_script, whole_afterwards
 from tests.benchmarks.results import Result, compare
 from tests.lab import LabError
+from tests.lab.shell import interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 _HERE = Path(__file__).resolve().parent
@@ -46,11 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=CONTENDERS, metavar="NAME", help="may be given again")
     options = parser.parse_args(arguments)
     chosen = options.only or CONTENDERS
+    interrupt_on_sigterm()
     try:
         measured = _measure(chosen, options.size_mb, options.rounds)
     except (LabError, RuntimeError, TimeoutError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; start them again", file=sys.stderr)
+        return 130
     results.write(measured)
     print(f"\n{results.table(measured)}")
     return 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from typing import NoReturn
 
 from deployments.project import PROJECT
 from tests.demo import background, cluster, run
 from tests.demo.terminal import heading, quote, say
 from tests.lab import Lab, LabError, dumps
+from tests.lab.shell import interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 
@@ -20,8 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the Prefect server and its worker running")
     options = parser.parse_args(arguments)
-    # As for Ctrl-C: server and worker are stopped on the way out.
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_sigterm()
     lab = Lab()
     try:
         found = _demo(lab, options.keep)
@@ -33,10 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
     for problem in found:
         print(f"demo: {problem}", file=sys.stderr)
     return 1 if found else 0
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _demo(lab: Lab, keep: bool) -> list[str]:

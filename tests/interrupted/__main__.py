@@ -20,6 +20,7 @@ from deployments.project import PROJECT
 from tasks.galera_resume import ORDER
 from tests.lab import Lab, dumps
 from tests.lab.dumps import Dump
+from tests.lab.shell import interrupt_on_sigterm
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
 
@@ -112,8 +113,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[], metavar="STEP", help="`15` or `during 15`")
     chosen = cases(parser.parse_args().only)
+    interrupt_on_sigterm()
+    try:
+        outcomes = run_cases(chosen)
+    except KeyboardInterrupt:
+        print("interrupted; build/interrupted.md has what was seen so far", file=sys.stderr)
+        return 130
+    return 1 if any(one.problems for one in outcomes) else 0
+
+
+def run_cases(chosen: list[Case]) -> list[Outcome]:
+    """Run them one after the other, and write the table as it grows."""
     lab = Lab()
     lab.up()
+    build = PROJECT / "build"
+    build.mkdir(exist_ok=True)
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as home:
         server = PrefectServer.start(Path(home))
@@ -125,16 +139,14 @@ def main() -> int:
             dump = dumps.complete(lab)
             for number, case in enumerate(chosen, 1):
                 outcomes.append(run_case(cloud, dump, case))
+                (build / "interrupted.md").write_text(table(outcomes))
                 last = outcomes[-1]
                 print(f"{number}/{len(chosen)} {table([last]).splitlines()[-1]}", flush=True)
                 if last.problems:
                     print("\n".join(last.problems), flush=True)
         finally:
             server.stop()
-    build = PROJECT / "build"
-    build.mkdir(exist_ok=True)
-    (build / "interrupted.md").write_text(table(outcomes))
-    return 1 if any(one.problems for one in outcomes) else 0
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 
@@ -64,6 +66,15 @@ def run(
     if check and result.returncode != 0:
         raise CommandError(what, result)
     return result
+
+
+def interrupt_on_sigterm() -> None:
+    """Lets SIGTERM end this process as Ctrl-C does: what it has started is stopped on the way out."""
+
+    def interrupt(_signal: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def wait_until(subject: str, look: Callable[[], str], timeout: float, interval: float = 0.3) -> None:
