@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from pydantic import Field
 
+from tasks.approval import approve
 from tasks.change import Steps
 from tasks.deploy.job import Job, Request, preflight
 from tasks.heat.calls import deploy, show_outputs
@@ -40,6 +41,7 @@ def deploy_stack(
     low_percent: Annotated[float, Field(gt=0, lt=100)] | None = None,
     timeout_min: Annotated[int, Field(ge=1, le=300)] = 30,
     on_failure: Literal["keep", "remove"] = "keep",
+    approved_by: str | None = None,
     dry_run: bool = False,
 ) -> None:
     """Create a stack, or update it, or find that there is nothing to do.
@@ -54,23 +56,28 @@ def deploy_stack(
         low_percent: For the examples: remove members below this much. Empty: the document's 10, or 15.
         timeout_min: Minutes until Heat gives up.
         on_failure: What becomes of a stack whose creation failed. One that stood before is never removed.
+        approved_by: Who has approved that resources are replaced or deleted, or that a stack which no runbook has made is
+            changed. Empty: where it comes to that, the run pauses and asks for the site's name.
         dry_run: Check everything and show the plan; change nothing.
     """
     request = Request(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
     with runbook(NAME, site, None, dry_run) as book:
         job = preflight(book, request)
         plan = Plan()
-        procedure(plan, job, timeout_min, keep_failed=on_failure == "keep")
+        procedure(plan, job, timeout_min, keep_failed=on_failure == "keep", approved=False)
         book.show_plan(plan)
         if dry_run:
             return
         get_run_logger().info("%s: %s", stack_name, job.plan.action)
+        if job.plan.destroys:
+            approver = approve(site, approved_by, f"{job.plan.destroys}\n\n{plan.text()}")
+            book.facts.append(f"approved by {approver}: {job.plan.destroys}")
         book.go_on(book.journal, ())
-        procedure(book, job, timeout_min, keep_failed=on_failure == "keep")
+        procedure(book, job, timeout_min, keep_failed=on_failure == "keep", approved=bool(job.plan.destroys))
         book.finish()
 
 
-def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool) -> None:
+def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool, approved: bool) -> None:
     """All steps.
 
     Args:
@@ -78,6 +85,7 @@ def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool) -> No
         job: What is deployed.
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
+        approved: Whether a person has approved what the plan would destroy.
     """
     for number, sentence, where, said in job.files:
         steps.answer(number, sentence, job.cloud, where, said)
@@ -85,6 +93,6 @@ def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool) -> No
         "6",
         "Run the Orchestration scripts to build the environment",
         [job.cloud],
-        deploy(job.request.stack_name, job.source, job.plan, timeout_min, keep_failed),
+        deploy(job.request.stack_name, job.source, job.plan, timeout_min, keep_failed, approved=approved),
     )
     steps.step("6a", "Show the outputs", [job.cloud], show_outputs(job.request.stack_name))

@@ -119,6 +119,9 @@ def explain(cloud: str, what: str, error: Exception) -> CloudError | None:
             return CloudLoginRefused(cloud, f"could not {what}: {said}", _BY_STATUS[401][1])
         case sdk.ConfigException() | keystone.AuthPluginException():
             return CloudMisconfigured(cloud, f"could not {what}: {said}", "correct this cloud's entry in clouds.yaml")
+        case OSError() if "TLS CA certificate bundle" in str(error):  # of requests, which keystoneauth lets through
+            hint = "correct `cacert` of this cloud in clouds.yaml: that file is not there, or can't be read"
+            return CloudMisconfigured(cloud, f"could not {what}: {said}", hint)
         case requests.exceptions.JSONDecodeError() | sdk.InvalidResponse():
             return ServiceFailed(cloud, f"could not {what}: the answer is no JSON ({said})", "see the service's log")
         case keystone.ClientException() | sdk.SDKException():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,11 +151,19 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
         if not problem.refuses:
             book.find(str(problem))
     given = dict(request.parameters)
-    values = {**_defaults(files.template), **(files.environment.get("parameters") or {}), **given}
+    # As Heat counts them: parameters go before defaults, and the operator's own before both.
+    said = {
+        **(files.environment.get("parameter_defaults") or {}),
+        **(files.environment.get("parameters") or {}),
+        **given,
+    }
+    values = {**_defaults(files.template), **said}
+    book.reasons += _why_no_numbers(values)
     if chosen is not None and request.example is not None:
+        book.refuse_if_any()
         book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         book.refuse_if_any()
-        given |= _thresholds(cloud, request, chosen, values)
+        given |= thresholds(cloud, request, chosen.era, values, said)
     source = StackSource(files, given)
     if not book.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
@@ -186,6 +194,18 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
 def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
     parameters = template.get("parameters") or {}
     return {name: one["default"] for name, one in parameters.items() if isinstance(one, Mapping) and "default" in one}
+
+
+def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
+    """Say which of the parameters that are counted with are none: Heat would say so later, and not of all."""
+    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
+    wrong = []
+    for name, number in numbers.items():
+        try:
+            number(values.get(name, 0))
+        except (TypeError, ValueError):
+            wrong.append(f"parameter {name} is {values[name]!r}, which is no number")
+    return wrong
 
 
 def _needs(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> Needs:
@@ -235,11 +255,21 @@ def percents(request: Request) -> tuple[float, float]:
     return high if request.high is None else request.high, low if request.low is None else request.low
 
 
-def _thresholds(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> dict[str, float]:
-    """The alarms' thresholds by the members' flavor, where the operator has not given numbers of his own."""
+def thresholds(
+    cloud: Cloud, request: Request, era: Era, values: Mapping[str, Any], said: Mapping[str, Any]
+) -> dict[str, float]:
+    """The alarms' thresholds by the members' flavor, where the operator has not said numbers of his own.
+
+    Args:
+        cloud: Where the flavor is.
+        request: With the percentages.
+        era: Of the template: the unit that its alarms compare in.
+        values: Of all parameters.
+        said: Of those that are not the template's defaults: from environment files, and the operator's own.
+    """
     asked = zip(("threshold_high", "threshold_low"), percents(request), strict=True)
-    wanted = {name: percent for name, percent in asked if name not in request.parameters}
-    if chosen.era is Era.OSP_8:
+    wanted = {name: percent for name, percent in asked if name not in said}
+    if era is Era.OSP_8:
         return {name: threshold_percent(percent) for name, percent in wanted.items()}
     with cloud.asking("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)

@@ -87,7 +87,9 @@ def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
     if not balancers:
         return []
     quota = cloud.ask("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
-    there = cloud.ask("list the load balancers", "load-balancer", "/lbaas/loadbalancers")["loadbalancers"]
+    there = cloud.ask("list the load balancers", "load-balancer", "/lbaas/loadbalancers", project_id=cloud.project)[
+        "loadbalancers"
+    ]
     # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
     limit = quota.get("load_balancer", quota.get("loadbalancer"))
     limits = {"load balancers": Limit(-1 if limit is None else limit, len(there))}

@@ -18,7 +18,13 @@ _OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already"
 
 
 def deploy(
-    name: str, source: StackSource, plan: StackPlan, timeout_min: int, keep_failed: bool, tags: Sequence[str] = (TAG,)
+    name: str,
+    source: StackSource,
+    plan: StackPlan,
+    timeout_min: int,
+    keep_failed: bool,
+    tags: Sequence[str] = (TAG,),
+    approved: bool = False,
 ) -> Change[Cloud]:
     """Bring a stack to what its template says.
 
@@ -29,6 +35,7 @@ def deploy(
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
         tags: Put on the stack.
+        approved: Whether a person has approved what the plan would destroy.
     """
 
     def do(cloud: Cloud, watch: Watch) -> Outcome:
@@ -39,6 +46,7 @@ def deploy(
             timeout_min=timeout_min,
             tags=tags,
             keep_failed=keep_failed,
+            approved=approved,
             on_line=watch.line,
             on_progress=watch.progress,
         )

@@ -37,6 +37,10 @@ class StackSource:
         held = (template, _essence(environment), files)
         return bool(_plain(held) == _plain((self.stack.template, _essence(self.environment), self.stack.files)))
 
+    def same_template(self, template: Mapping[str, Any]) -> bool:
+        """Say whether Heat holds this template, whatever the parameters: of hidden ones it does not tell the value."""
+        return bool(_plain(template) == _plain(self.stack.template))
+
 
 def _essence(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What an environment says, without the empty sections and the self-references that Heat adds."""

@@ -12,7 +12,8 @@ from time import monotonic
 from typing import Any, Literal
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import Conflict
+from blocks.remote.cloud_errors import Conflict, NotFound
+from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.waiting import wait_until
 from tasks.heat.events import Follower, last_operation, newest_event, read_events
 from tasks.heat.failure import StackFailed, read_failure
@@ -24,6 +25,8 @@ from tasks.heat.stack import TAG, Stack, find_stack, read_stack
 _EVERY_S = 4.0
 # Heat ends an operation by its own timeout; ours is for a Heat that no longer answers.
 _GRACE_S = 90.0
+# Of the kinds of changes that a preview tells of.
+_LOST = ("replaced", "deleted")
 
 OnLine = Callable[[str], None]
 OnProgress = Callable[[float], None]
@@ -54,6 +57,18 @@ class StackPlan:
             return [f"{self.stack.name} is {self.stack.status}: wait for its end, then look again"]
         return ["nothing to do: Heat holds just this template"] if self.action == "nothing" else self.changes.lines
 
+    @property
+    def destroys(self) -> str:
+        """What somebody would miss, in a sentence that a person must approve; empty where nobody would."""
+        if self.action != "update" or self.stack is None:
+            return ""
+        said = [f"{kind} {', '.join(self.changes.by_kind[kind])}" for kind in _LOST if self.changes.by_kind.get(kind)]
+        if TAG not in self.stack.tags:
+            said.insert(
+                0, f"it was not made by a runbook (it lacks the tag {TAG}), and gets another template or parameters"
+            )
+        return f"stack {self.stack.name}: {'; '.join(said)}" if said else ""
+
 
 @dataclass(frozen=True)
 class Deployed:
@@ -72,7 +87,7 @@ def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
     """Say what `deploy_stack` would do, without changing anything.
 
     Raises:
-        Conflict: The stack is half deleted.
+        Conflict: The stack is half deleted, or suspended.
         RequestRejected: Heat will not have the template.
         CloudError, Stopped: As `Cloud.asking`.
     """
@@ -84,17 +99,26 @@ def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
     if stack.status == "DELETE_FAILED":
         hint = f"delete it (`openstack stack delete {name}`), then start the runbook again"
         raise Conflict(cloud.name, f"stack {name} is half deleted: {stack.reason}", hint)
+    if stack.status.startswith("SUSPEND"):
+        hint = f"resume it (`openstack stack resume {name}`), then start the runbook again"
+        raise Conflict(cloud.name, f"stack {name} is {stack.status}: Heat updates none that is suspended", hint)
     if stack.complete and _holds(cloud, stack, source):
         return StackPlan("nothing", stack)
     return StackPlan("update", stack, preview_update(cloud, stack, source))
 
 
 def _holds(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
-    """Compare with what Heat holds; its preview would call every nested stack updated, changed or not."""
-    held = [
-        cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
-        for part in ("template", "environment", "files")
-    ]
+    """Compare with what Heat holds; its preview would call every nested stack updated, changed or not.
+
+    The Heat of OSP 8 tells of the template alone: there an update is asked for, in which it finds nothing to do.
+    """
+    try:
+        held = [
+            cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
+            for part in ("template", "environment", "files")
+        ]
+    except NotFound:
+        return False
     return source.same_as(*held)
 
 
@@ -106,6 +130,7 @@ def deploy_stack(
     timeout_min: int = 30,
     tags: Sequence[str] = (TAG,),
     keep_failed: bool = True,
+    approved: bool = False,
     on_line: OnLine = _nobody,
     on_progress: OnProgress = _nobody,
 ) -> Deployed:
@@ -117,13 +142,16 @@ def deploy_stack(
         source: What it is made from.
         timeout_min: Minutes until Heat gives up; asked again a little later, a Heat that is silent is given up too.
         tags: Put on the stack, so that it can be found if this run dies.
-        keep_failed: Whether a stack whose *creation* failed stays for a look. One that stood before is never removed.
+        keep_failed: Whether a stack whose *creation* failed stays for a look. One that stood before is never removed, nor one
+            that somebody else is making.
+        approved: Whether a person has approved what `StackPlan.destroys` says.
         on_line: Gets each event as it happens, also those of nested stacks, without secrets.
         on_progress: Gets the percentage of resources that are complete, nested ones included.
 
     Raises:
         StackFailed: With the deepest resource that failed.
         WaitExpired: Heat never came to an end.
+        Conflict: As `plan_stack`; what would be lost was not approved; somebody else removed or changed it meanwhile.
         CloudError, Stopped: As `plan_stack`; Heat goes on with what it began, and the next run attaches to it.
     """
     within_s = timeout_min * 60 + _GRACE_S
@@ -132,19 +160,25 @@ def deploy_stack(
         on_line(f"attached: {plan.stack.name} is {plan.stack.status}")
         before = _before_operation(cloud, plan.stack)
         ended = _follow(cloud, plan.stack, within_s, on_line, on_progress, before)
-        _end_well(cloud, ended, keep_failed, on_line)
+        _end_well(cloud, ended, keep_failed or TAG not in plan.stack.tags, on_line)
         attached = not plan.stack.status.startswith("DELETE")
         plan = plan_stack(cloud, name, source)
     if plan.action == "nothing" and plan.stack is not None:
         return Deployed("attached" if attached else "already", plan.stack)
-    body = source.body | {"timeout_mins": timeout_min, "disable_rollback": True, "tags": ",".join(tags)}
+    if plan.destroys and not approved:
+        hint = "start the runbook again: it shows what would be lost, and waits for approval"
+        raise Conflict(cloud.name, f"not approved: {plan.destroys}", hint)
+    body = source.body | {"timeout_mins": timeout_min}
     if plan.stack is None:
-        stack, seen = _create(cloud, name, body), ""
+        stack, seen = _create(cloud, name, body | {"disable_rollback": True, "tags": ",".join(tags)}), ""
     else:
+        # An update without its tags would take them away. Whether a failed update is rolled back stays as it was.
+        body |= {"tags": ",".join(plan.stack.tags)} if plan.stack.tags else {}
         seen = newest_event(cloud, plan.stack)  # what is older was told by earlier runs
         stack = _update(cloud, plan.stack, body)
     stack = _follow(cloud, stack, within_s, on_line, on_progress, seen)
     _end_well(cloud, stack, keep_failed, on_line)
+    _see_it_is_ours(cloud, stack, source)
     return Deployed("created" if plan.stack is None else "updated", stack)
 
 
@@ -156,6 +190,17 @@ def _create(cloud: Cloud, name: str, body: dict[str, Any]) -> Stack:
 def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
     cloud.tell(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
     return Stack(stack.name, stack.id, "UPDATE_IN_PROGRESS")
+
+
+def _see_it_is_ours(cloud: Cloud, stack: Stack, source: StackSource) -> None:
+    """Raise where somebody else has removed the stack, or has given it another template, while it was followed."""
+    if stack.gone:
+        hint = "find out who did (`openstack stack event list` no longer can), then start the runbook again"
+        raise Conflict(cloud.name, f"stack {stack.name} was deleted while this runbook made or updated it", hint)
+    held = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
+    if not source.same_template(held):
+        hint = "agree with whoever did; started again, the runbook shows what it would change back"
+        raise Conflict(cloud.name, f"stack {stack.name} was given another template meanwhile", hint)
 
 
 def _before_operation(cloud: Cloud, stack: Stack) -> str:
@@ -203,7 +248,14 @@ def _end_well(cloud: Cloud, stack: Stack, keep_failed: bool, on_line: OnLine) ->
             cloud.name, stack, failure, f"the stack is kept: `openstack stack failures list {stack.name}`"
         )
     on_line(f"{stack.name} failed and is removed: {failure}")
-    delete_stack(cloud, stack, on_line=on_line)
+    try:
+        delete_stack(cloud, stack, on_line=on_line)
+    except Stopped:
+        raise
+    except RunbookError as error:
+        # Not as it is: a step that is tried again would find no stack, and make it anew.
+        hint = f"its removal did not end ({error}): `openstack stack delete {stack.name}`"
+        raise StackFailed(cloud.name, stack, failure, hint) from error
     raise StackFailed(cloud.name, stack, failure, "the stack was removed, as asked")
 
 

@@ -91,7 +91,12 @@ def load(template: Path, environments: Sequence[Path] = ()) -> StackFiles:
             f"template {template} can't be read: {error}",
             "file names in it are taken from its own folder, those in an environment file from that file's",
         ) from error
-    return StackFiles(parsed or {}, environment, {**files, **more})
+    return StackFiles(parsed or {}, environment, {name: _text(one) for name, one in {**files, **more}.items()})
+
+
+def _text(content: str | bytes) -> str:
+    """What Heat is sent of a file, in JSON: the library gives an empty one as bytes, and a binary one in base64."""
+    return content if isinstance(content, str) else content.decode()
 
 
 def _check_mapping(path: Path) -> None:

@@ -290,6 +290,14 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(api: FakeApi) -> N
     assert len(api.requests("GET", "/stacks")) == 1
 
 
+def test_a_ca_that_is_not_there_is_a_wrong_entry_of_clouds_yaml(api: FakeApi) -> None:
+    said = "Could not find a suitable TLS CA certificate bundle, invalid path: /etc/ca.pem"
+    api.on("GET", "orchestration", "/stacks", say=OSError(said))
+    with pytest.raises(CloudMisconfigured, match=r"invalid path: /etc/ca\.pem") as raised:
+        stacks(overcloud())
+    assert "cacert" in raised.value.hint
+
+
 # -- once or again
 
 

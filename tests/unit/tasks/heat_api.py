@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.heat.stack import TAG
 from tests.unit.cloud_api import PROJECT, Answer, Asked, FakeApi, fail
 
 ID = "6fca513c-25a1-4849-b7ab-909e37f52eca"
@@ -66,7 +67,8 @@ class FakeHeat:
         events: All of it, the oldest first.
         held: `template`, `environment`, `files` that Heat tells of it.
         changes: What its preview says.
-        tags: Its tags.
+        tags: Its tags; a runbook has made it unless they say otherwise.
+        theirs: The template that somebody else gives it as soon as it is changed.
         closing: Looks for which it keeps its name though it is deleted.
     """
 
@@ -81,7 +83,8 @@ class FakeHeat:
     held: dict[str, Any] = field(default_factory=lambda: {"template": {}, "environment": {}, "files": {}})
     changes: dict[str, Any] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=lambda: [TAG])
+    theirs: dict[str, Any] = field(default_factory=dict)
     closing: int = 0
 
     def __post_init__(self) -> None:
@@ -128,8 +131,11 @@ class FakeHeat:
             self.closing -= 1
         return fail(404, "no such stack") if self.status == "" else {"stack": {**self._body(), "outputs": self.outputs}}
 
-    def _begin(self, method: str, _: Asked) -> Answer:
+    def _begin(self, method: str, asked: Asked) -> Answer:
         self.then = list(self.after[method])
+        if method != "DELETE":
+            self.held = {part: asked.body[part] for part in ("template", "environment", "files")}
+            self.held |= {"template": self.theirs} if self.theirs else {}
         verb = {"POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}[method]
         self.status = f"{verb}_IN_PROGRESS"
         self.events.append(event(len(self.events), "example", self.status, f"Stack {verb} started"))

@@ -8,9 +8,9 @@ import pytest
 
 from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused
-from tasks.deploy.job import Request, percents, prepare, read_types
+from tasks.deploy.job import Request, percents, prepare, read_types, thresholds
 from tasks.deploy.resource_types import MISSING, ResourceType
-from tasks.heat.templates import StackFiles, load
+from tasks.heat.templates import Era, StackFiles, load
 from tasks.runbook import Runbook
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
@@ -90,3 +90,19 @@ def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) ->
     api.on("POST", "orchestration", "/validate", say={"Parameters": {"flavor": {}, "image": {"Type": "String"}}})
     (reason, *_) = refuse(Request(str(template(tmp_path, text)), [], {}, "x"))
     assert reason == "parameter flavor of the template has neither a value nor a default"
+
+
+@pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
+def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
+    text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
+    reasons = refuse(Request(str(template(tmp_path, text)), [str(tmp_path / "mine.yaml")], {}, "x"))
+    assert "parameter max_size is 'three', which is no number" in reasons
+    assert "parameter granularity is 'often', which is no number" in reasons
+
+
+def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) -> None:
+    values = {"flavor": "m1.nano", "granularity": 60}
+    request = Request("cpu-group", [], {}, "x")
+    computed = thresholds(overcloud(), request, Era.OSP_8, values, {"threshold_high": 42})
+    assert computed == {"threshold_low": 10}

@@ -1,5 +1,6 @@
 """The project's own Heat templates, the choice among them, and loading an operator's."""
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,12 @@ def test_a_type_that_stands_for_no_template_is_refused(written: Callable[[str, s
     stack = load(written("main.yaml", TEMPLATE.format(type="My::Server")), [registry])
     with pytest.raises(RunbookError, match="is no template"):
         uses_in(stack)
+
+
+def test_an_empty_file_and_a_binary_one_are_sent_as_text(written: Callable[[str, str], Path]) -> None:
+    text = "heat_template_version: 2018-08-31\noutputs: {a: {value: {get_file: data}}}\n"
+    file = written("template.yaml", text)
+    (file.parent / "data").write_bytes(b"")
+    assert list(load(file).files.values()) == [""]
+    (file.parent / "data").write_bytes(b"\xff\xfe\x00")
+    assert [b64decode(one) for one in load(file).files.values()] == [b"\xff\xfe\x00"]

@@ -1,0 +1,112 @@
+"""What somebody else has made is not destroyed unasked, and what somebody else does meanwhile is no success of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import Conflict
+from tasks.heat.failure import StackFailed
+from tasks.heat.stack import TAG
+from tasks.heat.stacks import deploy_stack, plan_stack
+from tests.unit.cloud_api import fail, install, overcloud
+from tests.unit.fakes import FakeClock
+from tests.unit.tasks.heat.test_stacks import BAD, BROKEN, GOOD, HELD, SOURCE, changed
+from tests.unit.tasks.heat_api import ID, FakeHeat
+
+THEIRS = ["theirs"]
+
+
+@pytest.fixture
+def heat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeHeat:
+    for module in ("blocks.remote.cloud_session", "tasks.heat.stacks"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: clock.now)
+    return FakeHeat(install(monkeypatch, tmp_path))
+
+
+@pytest.fixture
+def cloud(heat: FakeHeat) -> Cloud:
+    return overcloud()
+
+
+@pytest.mark.parametrize("kind", ["replaced", "deleted"])
+def test_what_would_be_lost_is_not_touched_unapproved(heat: FakeHeat, cloud: Cloud, kind: str) -> None:
+    heat.status, heat.changes = "CREATE_COMPLETE", {kind: [changed("old")]}
+    with pytest.raises(Conflict, match=rf"not approved: stack example: {kind} old \(OS::Nova::Server\)"):
+        deploy_stack(cloud, "example", SOURCE)
+    assert heat.begun == []
+    heat.after["PUT"] = ["UPDATE_COMPLETE"]
+    assert deploy_stack(cloud, "example", SOURCE, approved=True).outcome == "updated"
+
+
+def test_a_stack_that_no_runbook_has_made_is_not_touched_unapproved(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.tags = "CREATE_COMPLETE", THEIRS
+    assert "it was not made by a runbook" in plan_stack(cloud, "example", SOURCE).destroys
+    with pytest.raises(Conflict, match="not approved"):
+        deploy_stack(cloud, "example", SOURCE)
+    assert heat.begun == []
+
+
+def test_one_that_would_stay_as_it_is_needs_no_approval(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.tags, heat.held = "CREATE_COMPLETE", THEIRS, HELD
+    assert plan_stack(cloud, "example", SOURCE).destroys == ""
+    assert deploy_stack(cloud, "example", SOURCE).outcome == "already"
+
+
+@pytest.mark.parametrize("tags", [THEIRS, [TAG, "check-autoscaling"], []])
+def test_an_update_keeps_the_stacks_own_tags_and_its_way_with_failures(
+    heat: FakeHeat, cloud: Cloud, tags: list[str]
+) -> None:
+    heat.status, heat.tags = "CREATE_COMPLETE", tags
+    heat.after["PUT"] = ["UPDATE_COMPLETE"]
+    deploy_stack(cloud, "example", SOURCE, approved=True)
+    (asked,) = heat.api.requests("PUT", f"/stacks/example/{ID}")
+    assert asked.body.get("tags", "") == ",".join(tags)
+    assert "disable_rollback" not in asked.body
+
+
+def test_somebody_elses_creation_that_fails_is_never_removed(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.then, heat.tags, heat.resources = "CREATE_IN_PROGRESS", list(BAD), THEIRS, BROKEN
+    with pytest.raises(StackFailed):
+        deploy_stack(cloud, "example", SOURCE, keep_failed=False)
+    assert heat.begun == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_stack_that_somebody_deletes_meanwhile_does_not_stand(heat: FakeHeat, cloud: Cloud, method: str) -> None:
+    heat.status = "" if method == "POST" else "CREATE_COMPLETE"
+    heat.after[method] = ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+    with pytest.raises(Conflict, match="was deleted while"):
+        deploy_stack(cloud, "example", SOURCE)
+
+
+def test_a_stack_that_somebody_updates_meanwhile_is_not_ours(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.after["POST"], heat.theirs = GOOD, {"heat_template_version": "2018-08-31"}
+    with pytest.raises(Conflict, match="another template meanwhile"):
+        deploy_stack(cloud, "example", SOURCE)
+
+
+@pytest.mark.parametrize("status", ["SUSPEND_COMPLETE", "SUSPEND_FAILED"])
+def test_a_suspended_stack_is_refused(heat: FakeHeat, cloud: Cloud, status: str) -> None:
+    heat.status, heat.held = status, HELD
+    with pytest.raises(Conflict, match=f"is {status}") as refused:
+        plan_stack(cloud, "example", SOURCE)
+    assert "openstack stack resume example" in refused.value.hint
+
+
+def test_a_heat_that_does_not_tell_environment_and_files_is_asked_for_an_update(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.held = "CREATE_COMPLETE", HELD
+    heat.after["PUT"] = ["UPDATE_COMPLETE"]
+    for part in ("environment", "files"):
+        heat.api.on("GET", "orchestration", f"/stacks/example/{ID}/{part}", say=fail(404, "no such route"))
+    assert deploy_stack(cloud, "example", SOURCE).outcome == "updated"
+
+
+def test_a_removal_that_does_not_end_keeps_the_reason_and_is_not_begun_anew(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.after["POST"], heat.resources = BAD, BROKEN
+    heat.api.on("DELETE", "orchestration", f"/stacks/example/{ID}", say=fail(503, "try later"))
+    with pytest.raises(StackFailed, match="No valid host was found") as failed:
+        deploy_stack(cloud, "example", SOURCE, keep_failed=False)
+    assert "openstack stack delete example" in failed.value.hint
