@@ -39,7 +39,9 @@ def runbook(name: str, site: str, role: Callable[[Site], str] | None, dry_run: b
         hosts = where.hosts_with(role(where)) if role else []
     except LookupError as unknown:
         raise RunbookError(
-            str(unknown), "set the role in the site file ([database] role) and apply it again"
+            str(unknown),
+            "name a group of the site's inventory: in the site file ([database] role) for restore-galera, as the parameter "
+            "`role` for other runbooks",
         ) from unknown
     run_id = str(flow_run.id)
     journal = Journal(runbook=name, site=site, run_id=run_id, started=now())

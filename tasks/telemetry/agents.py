@@ -6,9 +6,9 @@ AS 1.2 step 5 restarts every OpenStack service; only the agents read the file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from blocks.remote.command import command, question
+from blocks.remote.command import command, question, script
 from blocks.remote.shell import Shell
 from tasks.change import Change, Wait
 from tasks.containers import restart_service
@@ -17,45 +17,52 @@ from tasks.containers import restart_service
 _POLLING = ("compute", "central", "ipmi", "polling")
 _READING = (*_POLLING, "notification")
 _UNIT = re.compile(r"^[●*\s]*((?:openstack-)?ceilometer-(?:agent-)?([a-z]+)\.service)\s+(\S+)\s+(\S+)", re.MULTILINE)
-_CONTAINER = re.compile(r"^(ceilometer_agent_([a-z]+))$", re.MULTILINE)
+_CONTAINER = re.compile(r"^(ceilometer_agent_([a-z]+)) (.*)$", re.MULTILINE)
+# An agent reads its configuration in the first seconds, and ends where it does not like it.
+_LIVES_S = 5
+_LIVES = f"running for {_LIVES_S} s"
 
-LIST_UNITS = question("systemctl", "list-units", "--type=service", "--plain", "--no-legend", "*ceilometer*")
+LIST_UNITS = question("systemctl", "list-units", "--all", "--type=service", "--plain", "--no-legend", "*ceilometer*")
 LIST_CONTAINERS = question(
-    *("bash", "-c", 'command -v podman >/dev/null || exit 0; exec podman ps --format "{{.Names}}"'),
+    *("bash", "-c", 'command -v podman >/dev/null || exit 0; exec podman ps --all --format "{{.Names}} {{.Status}}"'),
 )
 
 
 @dataclass(frozen=True)
 class Agent:
-    """One of Ceilometer's agents that runs on a host.
+    """One of Ceilometer's agents on a host.
 
     Attributes:
         name: Of the unit, or of the container.
         contained: Whether it is a container.
         polls: Whether it polls; else it reads the file only where that is for all agents (`TelemetryFile.for_all_agents`).
+        runs: Whether it runs. One that does not may be off for a reason: OSP 8's ipmi agent fails where there is no IPMI.
     """
 
     name: str
     contained: bool
     polls: bool = True
+    runs: bool = True
 
 
 def parse_agents(units: str, containers: str) -> list[Agent]:
-    """Find the agents that run and may read the interval.
+    """Find the agents that may read the interval, whether they run or not.
 
     Args:
-        units: What `LIST_UNITS` prints; only loaded units that are active count.
+        units: What `LIST_UNITS` prints; only loaded units count.
         containers: What `LIST_CONTAINERS` prints. TripleO has a unit `tripleo_<name>` for each, which is not listed twice.
     """
     contained = [
-        Agent(name, True, kind in _POLLING) for name, kind in _CONTAINER.findall(containers) if kind in _READING
+        Agent(name, True, kind in _POLLING, status.startswith("Up"))
+        for name, kind, status in _CONTAINER.findall(containers)
+        if kind in _READING
     ]
-    running = [
-        Agent(name, False, kind in _POLLING)
+    units_of_its_own = [
+        Agent(name, False, kind in _POLLING, active == "active")
         for name, kind, load, active in _UNIT.findall(units)
-        if kind in _READING and (load, active) == ("loaded", "active")
+        if kind in _READING and load == "loaded"
     ]
-    return contained + running
+    return contained + units_of_its_own
 
 
 def read_agents(shell: Shell) -> list[Agent]:
@@ -63,17 +70,33 @@ def read_agents(shell: Shell) -> list[Agent]:
     return parse_agents(shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout)
 
 
+# Since when: systemd tells it in microseconds of the host's uptime, podman in seconds of the clock. Systemd of OSP 8 knows no
+# `show --value`.
+_UNIT_LIVES = """
+state=$(systemctl is-active "$1") || :
+if [ "$state" != active ]; then echo "$state"; exit 0; fi
+since=$(systemctl show --property ActiveEnterTimestampMonotonic "$1" | cut -d= -f2)
+read -r up _ </proc/uptime
+[ $(( ${up%.*} - since / 1000000 )) -ge "$2" ] && echo "running for $2 s" || echo "running for less than $2 s"
+"""
+_CONTAINER_LIVES = """
+state=$(podman container inspect --format '{{.State.Status}} {{.State.StartedAt.Unix}}' "$1") || { echo absent; exit 0; }
+if [ "${state% *}" != running ]; then echo "${state% *}"; exit 0; fi
+[ $(( $(date +%s) - ${state#* } )) -ge "$2" ] && echo "running for $2 s" || echo "running for less than $2 s"
+"""
+
+
 def restart(agent: Agent) -> Change:
-    """Restart one agent and wait until it runs."""
-    if agent.contained:
-        return restart_service(agent.name)
-    return Change(
-        (command("systemctl", "restart", agent.name),),
-        until=Wait(
-            f"unit {agent.name}",
-            "active",
-            lambda shell: shell.run(question("systemctl", "is-active", agent.name, ok=tuple(range(5)))).text,
-            60,
-            hint=f"see `journalctl -u {agent.name}`; put the old file back if it does not like the new one",
-        ),
+    """Restart one agent and wait until it has run for as long as it takes to read its file."""
+    look = script(_CONTAINER_LIVES if agent.contained else _UNIT_LIVES, agent.name, str(_LIVES_S), quiet=True)
+    where = "podman logs" if agent.contained else "journalctl -u"
+    lives = Wait(
+        f"{'container' if agent.contained else 'unit'} {agent.name}",
+        _LIVES,
+        lambda shell: shell.run(look).text,
+        60,
+        hint=f"see `{where} {agent.name}`; put the old file back (put_back) if it does not like the new one",
     )
+    if agent.contained:
+        return replace(restart_service(agent.name), until=lives)
+    return Change((command("systemctl", "restart", agent.name),), until=lives)

@@ -9,6 +9,7 @@ next update of the overcloud writes the file anew.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import StringIO
@@ -18,16 +19,17 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from blocks.remote.command import command, script
+from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.change import Change
-from tasks.data_directory import exists
 
 METER = "cpu"
 SHORTEST_S, LONGEST_S = 1, 86_400
 # What is shipped since Pike; OSP 8 shipped 600 (AS 1.2 step 4: "every 10 minutes").
 PRODUCTION_S = 300
+# As `tasks.journal.Journal.stamp` writes it.
+_STAMP = re.compile(r"\d{8}T\d{6}Z")
 
 _GENERATED = ("/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml",)
 # The first that is there is the one that is read: newer releases have a pipeline.yaml too, without intervals.
@@ -116,6 +118,9 @@ def find_source(file: TelemetryFile) -> Source:
         raise _wrong(file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does")
     (source,) = polling
     interval = source.get("interval")
+    if interval is not None and "interval" not in source.lc.data:
+        hint = "write the interval into the source itself"
+        raise _wrong(file, f"source {source.get('name')} has its interval from a YAML anchor that others share", hint)
     if not isinstance(interval, int) or isinstance(interval, bool):
         raise _wrong(file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds")
     line, column = source.lc.value("interval")
@@ -185,22 +190,43 @@ def kept_name(path: str, stamp: str) -> str:
     return f"{path}.before-{stamp}"
 
 
-def read_kept(shell: Shell, path: str) -> list[str]:
-    """List the files that were kept, the oldest first."""
-    look = 'for f in "$1".before-*; do [ ! -e "$f" ] || case "$f" in *.part) ;; *) printf "%s\\n" "$f";; esac; done'
-    return sorted(shell.run(script(look, path, quiet=True)).stdout.split())
+def read_stamps(shell: Shell, path: str) -> list[str]:
+    """List the stamps of the files that this runbook has kept, the oldest first; others' copies beside them are not ours."""
+    look = 'for f in "$1".before-*; do printf "%s\\n" "${f#"$1".before-}"; done'
+    return sorted(filter(_STAMP.fullmatch, shell.run(script(look, path, quiet=True)).stdout.split()))
+
+
+def read_kept(shell: Shell, path: str, stamp: str) -> TelemetryFile | None:
+    """Read what was kept under a stamp; None where nothing was."""
+    answer = shell.run(script(_READ, kept_name(path, stamp), quiet=True, ok=(0, 4)))
+    return None if answer.exit_code else TelemetryFile(shell.name, path, answer.stdout.partition("\n")[2])
+
+
+def same_but_interval(one: TelemetryFile, other: TelemetryFile) -> bool:
+    """Whether two files differ in nothing but the interval of the source that polls CPU."""
+    try:
+        return with_interval(one, find_source(other).interval_s) == other.text
+    except HostError:
+        return False
 
 
 # The old file is kept before the new one takes its place, in one move and with its owner, mode and label. What somebody else
-# has changed since it was read is not overwritten.
+# has changed since it was read is not overwritten. A link stays a link.
 _WRITE = """
-new="$1.openstack-runbooks"
-[ "$(sha256sum <"$1" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
-[ -e "$2" ] || cp -a -- "$1" "$2.part"
+file="$(readlink -f -- "$1")"
+new="$file.openstack-runbooks"
+[ "$(sha256sum <"$file" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
+[ -e "$2" ] || cp -a -- "$file" "$2.part"
 [ -e "$2" ] || mv -T -- "$2.part" "$2"
-cp -a -- "$1" "$new"
+cp -a -- "$file" "$new"
 cat >"$new"
-mv -fT -- "$new" "$1"
+mv -fT -- "$new" "$file"
+"""
+_PUT_BACK = """
+[ -e "$2" ] || exit 0
+file="$(readlink -f -- "$1")"
+[ "$(sha256sum <"$file" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
+mv -fT -- "$2" "$file"
 """
 
 
@@ -232,9 +258,19 @@ def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
     )
 
 
-def put_back(path: str, kept: str) -> Change:
-    """Put the old file back in one move; nothing to do where it is not kept any more."""
-    return Change((command("mv", "-fT", "--", kept, path),), already=lambda shell: not exists(shell, kept))
+def put_back(file: TelemetryFile, stamp: str) -> Change:
+    """Put the old file back in one move; nothing to do where it is not kept any more.
+
+    Args:
+        file: As it is now, and was read.
+        stamp: Of what is kept.
+    """
+    kept = kept_name(file.path, stamp)
+    says = f"put {kept} back as {file.path}"
+    return Change(
+        (script(_PUT_BACK, file.path, kept, _digest(file.text), says=says),),
+        already=lambda shell: stamp not in read_stamps(shell, file.path),
+    )
 
 
 def _digest(text: str) -> str:

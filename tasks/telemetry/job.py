@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from blocks.remote.errors import HostError, Refused
+from blocks.remote.errors import HostError, Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import Host
 from tasks.change import Change
@@ -26,7 +26,7 @@ class Job:
         files: Host → its file, as it was read.
         agents: Host → name → agent that reads the file.
         interval_s: The new interval; None where the old file is put back.
-        kept: Host → what the old file is kept as, or put back from.
+        stamp: Of the name that the old file is kept under, or put back from.
         journal: Of this attempt, with what an earlier one kept.
         again: Whether an earlier attempt was cut short: its agents may still read the old file.
     """
@@ -35,7 +35,7 @@ class Job:
     files: Mapping[str, TelemetryFile]
     agents: Mapping[str, Mapping[str, Agent]]
     interval_s: int | None
-    kept: Mapping[str, str]
+    stamp: str
     journal: Journal
     again: bool
 
@@ -52,7 +52,7 @@ class Job:
     @property
     def nothing_to_do(self) -> bool:
         """Whether every host has the interval, and nothing waits for a restart."""
-        return not self.again and all(
+        return not (self.again or self.put_back) and all(
             telemetry.find_source(file).interval_s == self.interval_s for file in self.files.values()
         )
 
@@ -66,21 +66,21 @@ class Job:
         """The work in a sentence."""
         names = ", ".join(host.name for host in self.hosts)
         if self.interval_s is None:
-            return f"the file that was kept is put back on {names}"
+            return f"the file that was kept as …before-{self.stamp} is put back on {names}, as far as it is there"
         if self.nothing_to_do:
             return f"CPU is polled every {self.interval_s} s on {names} already"
         now = ", ".join(sorted({f"{telemetry.find_source(file).interval_s} s" for file in self.files.values()}))
-        kept = ", ".join(sorted(set(self.kept.values())))
+        kept = ", ".join(sorted({telemetry.kept_name(file.path, self.stamp) for file in self.files.values()}))
         return f"CPU is polled every {self.interval_s} s instead of {now} on {names}; the old file is kept as {kept}"
 
     def change(self, host: str) -> Change:
         """What is done to the file of a host."""
         if self.interval_s is None:
-            return telemetry.put_back(self.files[host].path, self.kept[host])
-        return telemetry.set_interval(self.files[host], self.interval_s, self.journal.stamp)
+            return telemetry.put_back(self.files[host], self.stamp)
+        return telemetry.set_interval(self.files[host], self.interval_s, self.stamp)
 
     def with_agent(self, name: str) -> list[Host]:
-        """The hosts on which an agent runs."""
+        """The hosts that have an agent."""
         return [host for host in self.hosts if name in self.agents[host.name]]
 
     def restart(self, name: str) -> Callable[[Host], Change]:
@@ -88,11 +88,15 @@ class Job:
         return lambda host: restart(self.agents[host.name][name])
 
 
+# In the journal, what must be the same in every attempt.
+_KEPT, _PUT_BACK = "kept under", "put back from"
+
+
 @dataclass(frozen=True)
 class _Seen:
     file: TelemetryFile
     agents: list[Agent]
-    kept: list[str]
+    stamps: list[str]
 
 
 def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
@@ -112,52 +116,101 @@ def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
 def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
     if not book.hosts:
         raise Refused(book.name, ["the role has no host: name the inventory group of those that poll instances"])
-    seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back))
-    book.refuse_if_any()
-    earlier, _ = book.journals.read()
+    # An attempt that was cut short may have left an agent that does not run.
+    earlier, unread = _earlier(book)
     journal = earlier or book.journal
+    names = journal.kept
+    seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
+    book.reasons += [reason for reason in unread if reason not in book.reasons]
+    book.refuse_if_any()
     if earlier is not None:
         journal.attempts += 1
     if put_back:
-        kept = {name: _last_kept(book, journal, name, one) for name, one in seen.items()}
-        book.refuse_if_any()
+        stamp = _put_back_from(book, journal, seen)
+        journal.kept = {_PUT_BACK: stamp}
     else:
-        kept = {name: telemetry.kept_name(one.file.path, journal.stamp) for name, one in seen.items()}
-    journal.kept = {_key(name): path for name, path in kept.items()}
+        stamp = _keep_under(book, journal, seen)
+        journal.kept = {_KEPT: stamp}
+    book.refuse_if_any()
+    journal.kept |= {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
     return Job(
         hosts=book.hosts,
         files={name: one.file for name, one in seen.items()},
         agents={name: {agent.name: agent for agent in one.agents} for name, one in seen.items()},
         interval_s=None if put_back else interval_s,
-        kept=kept,
+        stamp=stamp,
         journal=journal,
         again=earlier is not None,
     )
 
 
-def _look_at_host(shell: Shell, interval_s: int, put_back: bool) -> _Seen:
-    running = read_agents(shell)
-    if not any(agent.polls for agent in running):
+def _earlier(book: Runbook) -> tuple[Journal | None, list[str]]:
+    """The journal of an attempt that was cut short; or why it can't be read, which is told with all else."""
+    try:
+        return book.journals.read()[0], []
+    except RunbookError as error:
+        return None, [str(error)]
+
+
+def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _Seen:
+    """Read one host.
+
+    Args:
+        shell: The host's.
+        interval_s: The new interval, in seconds.
+        put_back: Whether the old file is put back instead.
+        restarted: Names of the agents that an earlier attempt was to restart: these count though they do not run.
+    """
+    there = [agent for agent in read_agents(shell) if agent.runs or agent.name in restarted.split()]
+    if not any(agent.polls for agent in there):
         raise HostError(
             shell.name,
             "none of Ceilometer's agents that poll runs",
             "start it, or name the role of the hosts that poll instances",
         )
-    file = telemetry.read_file(shell, any(agent.contained for agent in running))
+    file = telemetry.read_file(shell, any(agent.contained for agent in there))
     if not put_back:
         telemetry.with_interval(file, interval_s)  # raises where it can't be done
-    agents = [agent for agent in running if agent.polls or file.for_all_agents]
-    return _Seen(file, agents, telemetry.read_kept(shell, file.path))
+    agents = [agent for agent in there if agent.polls or file.for_all_agents]
+    return _Seen(file, agents, telemetry.read_stamps(shell, file.path))
 
 
-def _last_kept(book: Runbook, journal: Journal, host: str, seen: _Seen) -> str:
-    """What is put back: the file that was kept last, or what an attempt that was cut short had put back already."""
-    if seen.kept:
-        return seen.kept[-1]
-    if _key(host) not in journal.kept:
-        book.reasons.append(f"{host}: no earlier {seen.file.path} is kept; set the interval that you want instead")
-    return journal.kept.get(_key(host), "")
+def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+    """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
+
+    A file that has changed in more than its interval since then is not thrown away.
+    """
+    newest = max((stamp for one in seen.values() for stamp in one.stamps), default="")
+    stamp = journal.kept.get(_PUT_BACK, newest)
+    if not stamp:
+        paths = ", ".join(sorted({one.file.path for one in seen.values()}))
+        book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+    for name, kept in _read_kept(book, seen, stamp).items():
+        if not telemetry.same_but_interval(kept, seen[name].file):
+            book.reasons.append(
+                f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
+                f"set the interval that you want instead, or compare it with {telemetry.kept_name(kept.path, stamp)}"
+            )
+    return stamp
+
+
+def _keep_under(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+    """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
+    stamp = journal.kept.get(_KEPT, journal.stamp)
+    kept = _read_kept(book, seen, stamp)
+    if all(telemetry.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+        return stamp
+    return book.journal.stamp
+
+
+def _read_kept(book: Runbook, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
+    """What is kept under a stamp, on each host that has it."""
+    having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
+    found = book.everywhere(
+        lambda shell: telemetry.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
+    )
+    return {name: file for name, file in found.items() if file is not None}
 
 
 def _key(host: str) -> str:
-    return f"old file of {host}"
+    return f"agents of {host}"

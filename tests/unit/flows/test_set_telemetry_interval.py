@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -19,18 +19,26 @@ pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 
 PATH = "/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml"
 READ = 'printf "%s\\n" "$f"; cat "$f"'
-KEPT = f"{PATH}.before-20261121T123456Z"
+STAMP, OLDER = "20261121T123456Z", "20251121T000000Z"
+KEPT = f"{PATH}.before-{STAMP}"
 
 
 def text(interval: int) -> str:
     return f"sources:\n  - name: pollsters\n    interval: {interval}\n    meters: [cpu]\n"
 
 
-def host(name: str, interval: int = 300, kept: str = "", agents: str = "ceilometer_agent_compute\n") -> FakeShell:
-    """A compute node that polls every so many seconds."""
+def host(
+    name: str,
+    interval: int = 300,
+    kept: Mapping[str, str] | None = None,
+    agents: str = "ceilometer_agent_compute Up 3 days\n",
+) -> FakeShell:
+    """A compute node that polls every so many seconds; what it has kept, by its stamp."""
     shell = FakeShell(name, otherwise="")
     shell.on(READ, say=f"{PATH}\n{text(interval)}")
-    shell.on(".before-*", say=f"{kept}\n" if kept else "")
+    for stamp, content in (kept or {}).items():
+        shell.on(READ, f"{PATH}.before-{stamp}", say=f"{PATH}.before-{stamp}\n{content}")
+    shell.on(".before-*", say="".join(f"{stamp}\n" for stamp in kept or {}))
     return shell.on("list-units", say="").on("podman ps", say=agents)
 
 
@@ -53,13 +61,14 @@ def plan(job: Job) -> Plan:
 def test_the_plan_is_the_golden_one(make: Callable[..., Runbook]) -> None:
     job = preflight(make(*(host(name) for name in HOSTS)), 60, False)
     assert_golden("set-telemetry-interval", plan(job))
-    assert job.kept["controller-0"] == KEPT
+    assert KEPT in job.summary
     assert "every 60 s instead of 300 s" in job.summary
     assert "not for production" in job.warnings[0]
 
 
 def test_only_what_reads_the_file_is_restarted_one_host_after_the_other(make: Callable[..., Runbook]) -> None:
-    both = "ceilometer_agent_compute\nceilometer_agent_central\nceilometer_agent_notification\nnova_api\n"
+    both = "".join(f"ceilometer_agent_{kind} Up 3 days\n" for kind in ("compute", "central", "notification"))
+    both += "nova_api Up 3 days\n"
     job = preflight(make(host("controller-0", agents=both), host("controller-1")), 60, False)
     steps = [(step.number, step.sentence, step.hosts, step.one_at_a_time) for step in plan(job).steps[1:]]
     assert steps == [
@@ -96,9 +105,9 @@ def test_after_an_attempt_that_was_cut_short_the_agents_are_restarted_all_the_sa
 
 def test_everything_that_is_wrong_is_told_at_once(make: Callable[..., Runbook]) -> None:
     broken, idle, none = (host(name) for name in HOSTS)
-    broken.on('cat "$f"', say=f"{PATH}\nsources: [\n")
-    idle.on("podman ps", say="nova_compute\n")
-    none.on('cat "$f"', say=4)
+    broken.on(READ, say=f"{PATH}\nsources: [\n")
+    idle.on("podman ps", say="nova_compute Up 3 days\n")
+    none.on(READ, say=4)
     with pytest.raises(Refused) as refused:
         preflight(make(broken, idle, none), 60, False)
     said = sorted(refused.value.reasons)
@@ -106,6 +115,13 @@ def test_everything_that_is_wrong_is_told_at_once(make: Callable[..., Runbook]) 
     assert "is no YAML" in said[0]
     assert "none of Ceilometer's agents that poll runs" in said[1]
     assert f"has no {PATH}" in said[2]
+
+
+def test_a_journal_that_can_not_be_read_is_told_with_all_else(make: Callable[..., Runbook]) -> None:
+    first, second = host("controller-0").on("*.json", say="half\n"), host("controller-1").on(READ, say=4)
+    with pytest.raises(Refused) as refused:
+        preflight(make(first, second), 60, False)
+    assert [reason.split(":")[0] for reason in refused.value.reasons] == ["controller-1", "controller-0"]
 
 
 def test_a_host_s_own_file_that_its_containers_never_read_is_not_taken_for_theirs(make: Callable[..., Runbook]) -> None:
@@ -116,16 +132,68 @@ def test_a_host_s_own_file_that_its_containers_never_read_is_not_taken_for_their
 
 
 def test_the_file_that_was_kept_last_is_put_back(make: Callable[..., Runbook]) -> None:
-    job = preflight(make(host("controller-0", 60, kept=f"{PATH}.before-20251121T000000Z\n{KEPT}")), 60, True)
-    assert job.kept == {"controller-0": KEPT}
-    assert f"mv -fT -- {KEPT} {PATH}" in plan(job).text()
+    job = preflight(make(host("controller-0", 60, {OLDER: text(600), STAMP: text(300)})), 60, True)
+    assert job.stamp == STAMP
+    assert f"bash {PATH} {KEPT}" in plan(job).text()
+    assert not job.nothing_to_do
 
 
-def test_what_an_attempt_that_was_cut_short_has_put_back_is_no_reason_to_refuse(make: Callable[..., Runbook]) -> None:
-    shell = host("controller-0")
-    earlier = journal(runbook="set-telemetry-interval", begun="4", kept={"old file of controller-0": KEPT})
+def test_what_an_attempt_that_was_cut_short_has_put_back_is_not_gone_back_from_again(
+    make: Callable[..., Runbook],
+) -> None:
+    shell = host("controller-0", kept={OLDER: text(600)})
+    earlier = journal(runbook="set-telemetry-interval", begun="4", kept={"put back from": STAMP})
     shell.on("*.json", say=earlier.model_dump_json() + "\n")
-    assert preflight(make(shell), 60, True).kept == {"controller-0": KEPT}
+    assert preflight(make(shell), 60, True).stamp == STAMP
+
+
+def test_a_host_that_has_not_what_the_others_have_kept_is_left_as_it_is(make: Callable[..., Runbook]) -> None:
+    new, other = host("controller-0", kept={OLDER: text(600)}), host("controller-1", 60, {STAMP: text(300)})
+    job = preflight(make(new, other), 60, True)
+    assert job.stamp == STAMP
+    already = job.change("controller-0").already
+    assert already is not None
+    assert already(new)
+    assert not already(other)
+
+
+@pytest.mark.parametrize("kept", [text(300) + "# new meters since\n", "sources: [\n"])
+def test_a_file_that_has_changed_since_in_more_than_its_interval_is_not_thrown_away(
+    make: Callable[..., Runbook], kept: str
+) -> None:
+    with pytest.raises(Refused, match=f"changed in more than its interval since {STAMP}"):
+        preflight(make(host("controller-0", 60, {STAMP: kept})), 60, True)
+
+
+def test_a_broken_file_is_refused_before_the_first_change(make: Callable[..., Runbook]) -> None:
+    shell = host("controller-0", 60, {STAMP: text(300)}).on(READ, f" {PATH}", say=f"{PATH}\nsources: [\n")
+    shell.on(READ, KEPT, say=f"{KEPT}\n{text(300)}")
+    with pytest.raises(Refused, match="changed in more than its interval"):
+        preflight(make(shell), 60, True)
+
+
+@pytest.mark.parametrize(("content", "stamp"), [(text(300), OLDER), (text(300) + "# other meters\n", STAMP)])
+def test_an_attempt_that_goes_on_keeps_a_file_that_was_written_anew_meanwhile(
+    make: Callable[..., Runbook], content: str, stamp: str
+) -> None:
+    shell = host("controller-0", kept={OLDER: content})
+    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"kept under": OLDER})
+    shell.on("*.json", say=earlier.model_dump_json() + "\n")
+    assert preflight(make(shell), 30, False).stamp == stamp
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_an_agent_that_an_earlier_attempt_has_left_dead_is_restarted(
+    make: Callable[..., Runbook], put_back: bool
+) -> None:
+    dead = "ceilometer_agent_compute Exited (1) 2 minutes ago\nceilometer_agent_ipmi Exited (1) 3 weeks ago\n"
+    shell = host("controller-0", 60, {STAMP: text(300)}, agents=dead)
+    with pytest.raises(Refused, match="none of Ceilometer's agents that poll runs"):
+        preflight(make(shell), 30, put_back)
+    names = {"agents of controller-0": "ceilometer_agent_compute"}
+    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"kept under": STAMP, **names})
+    shell.on("*.json", say=earlier.model_dump_json() + "\n")
+    assert preflight(make(shell), 30, put_back).agent_names == ["ceilometer_agent_compute"]
 
 
 def test_nothing_to_put_back_is_refused(make: Callable[..., Runbook]) -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.remote.command import Command
 from blocks.remote.errors import CommandFailed, HostError
-from blocks.remote.shell import Result
 from tasks.perform import apply_change
 from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
 from tasks.telemetry.interval import (
@@ -17,6 +15,8 @@ from tasks.telemetry.interval import (
     kept_name,
     put_back,
     read_file,
+    read_kept,
+    read_stamps,
     set_interval,
     warnings,
     with_interval,
@@ -55,6 +55,9 @@ sinks:
 """
 # AS 1.2 step 4 as it is printed: the indentation is lost.
 PRINTED = '- name: cpu_source\ninterval: 60\nmeters:\n- "cpu"\nsinks:\n- cpu_sink\n'
+
+
+STAMP, OLDER = "20261121T123456Z", "20251121T000000Z"
 
 
 def file(text: str, path: str = "/etc/ceilometer/polling.yaml") -> TelemetryFile:
@@ -109,6 +112,7 @@ def test_several_sources_are_refused_by_name() -> None:
         ("sources: [{name: a, meters: [cpu]}]\n", "has the interval None"),
         ("sources: [{name: a, interval: soon, meters: [cpu]}]\n", "has the interval 'soon'"),
         ("x: &i 300\nsources: [{name: a, interval: *i, meters: [cpu]}]\n", "is not written as 300"),
+        ("x: &d {interval: 300}\nsources: [{name: a, <<: *d, meters: [cpu]}]\n", "has its interval from a YAML anchor"),
         ("sources: [{name: a, interval: 0x12C, meters: [cpu]}]\n", "is not written as 300"),
     ],
 )
@@ -162,14 +166,14 @@ def test_a_host_without_such_a_file_is_refused(here: Path) -> None:
 
 
 def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(here: Path) -> None:
-    path, kept = here / "polling.yaml", Path(kept_name(str(here / "polling.yaml"), "20251121"))
-    set_ = set_interval(read_file(LocalShell(), False), 60, "20251121")
+    path, kept = here / "polling.yaml", Path(kept_name(str(here / "polling.yaml"), STAMP))
+    set_ = set_interval(read_file(LocalShell(), False), 60, STAMP)
     assert apply_change(LocalShell(), set_, silent) == "done"
     assert path.read_text() == POLLING.replace("300 ", "60 ")
     assert path.stat().st_mode & 0o777 == 0o640
     assert kept.read_text() == POLLING
     assert apply_change(LocalShell(), set_, silent) == "already"
-    back = put_back(str(path), str(kept))
+    back = put_back(read_file(LocalShell(), False), STAMP)
     assert apply_change(LocalShell(), back, silent) == "done"
     assert path.read_text() == POLLING
     assert sorted(here.iterdir()) == [path]
@@ -199,6 +203,38 @@ def test_a_change_cut_short_before_its_end_can_be_made_again(here: Path) -> None
     assert path.read_text() == POLLING.replace("300 ", "60 ")
 
 
+def test_a_file_that_somebody_changed_meanwhile_is_not_thrown_away(here: Path) -> None:
+    path = here / "polling.yaml"
+    apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, STAMP), silent)
+    back = put_back(read_file(LocalShell(), False), STAMP)
+    path.write_text(POLLING + "# mine\n")
+    with pytest.raises(CommandFailed, match="has changed since it was read"):
+        apply_change(LocalShell(), back, silent)
+    assert path.read_text() == POLLING + "# mine\n"
+
+
+def test_only_what_this_runbook_has_kept_is_its_own(here: Path) -> None:
+    for name in ("upgrade", STAMP, OLDER, f"{STAMP}.part", "2026"):
+        (here / f"polling.yaml.before-{name}").write_text("x")
+    assert read_stamps(LocalShell(), str(here / "polling.yaml")) == [OLDER, STAMP]
+    assert read_stamps(LocalShell(), str(here / "absent")) == []
+
+
+def test_what_a_link_leads_to_is_kept_and_changed_and_the_link_stays(here: Path) -> None:
+    path, real = here / "polling.yaml", here / "real.yaml"
+    path.rename(real)
+    path.symlink_to(real)
+    apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, STAMP), silent)
+    assert real.read_text() == POLLING.replace("300 ", "60 ")
+    assert path.is_symlink()
+    kept = read_kept(LocalShell(), str(path), STAMP)
+    assert kept is not None
+    assert kept.text == POLLING
+    apply_change(LocalShell(), put_back(read_file(LocalShell(), False), STAMP), silent)
+    assert (real.read_text(), path.is_symlink()) == (POLLING, True)
+    assert sorted(here.iterdir()) == [path, real]
+
+
 def test_the_file_s_text_is_shown_in_no_plan() -> None:
     (line,) = set_interval(file(POLLING), 60, "x").shown
     assert "some_pollsters" not in line
@@ -218,7 +254,11 @@ UNITS_DEBIAN = """ceilometer-agent-central.service loaded active running Ceilome
 ceilometer-polling.service loaded active running Ceilometer Polling
 """
 UNITS_TRIPLEO = "tripleo_ceilometer_agent_compute.service loaded active running ceilometer_agent_compute container\n"
-CONTAINERS = "ceilometer_agent_compute\nceilometer_agent_central\nceilometer_agent_notification\nnova_compute\n"
+CONTAINERS = """ceilometer_agent_compute Up 3 days ago
+ceilometer_agent_central Exited (1) 2 hours ago
+ceilometer_agent_notification Up 3 days (healthy)
+nova_compute Up 3 days ago
+"""
 
 
 def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
@@ -226,6 +266,7 @@ def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
         Agent("openstack-ceilometer-compute.service", False),
         Agent("openstack-ceilometer-central.service", False),
         Agent("openstack-ceilometer-notification.service", False, polls=False),
+        Agent("openstack-ceilometer-ipmi.service", False, runs=False),
     ]
     assert file(PIPELINE, "/etc/ceilometer/pipeline.yaml").for_all_agents
 
@@ -241,7 +282,7 @@ def test_polling_yaml_is_read_by_those_that_poll() -> None:
 def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
     assert parse_agents(UNITS_TRIPLEO, CONTAINERS) == [
         Agent("ceilometer_agent_compute", True),
-        Agent("ceilometer_agent_central", True),
+        Agent("ceilometer_agent_central", True, runs=False),
         Agent("ceilometer_agent_notification", True, polls=False),
     ]
 
@@ -251,20 +292,57 @@ def test_a_host_without_agents_has_none() -> None:
     assert read_agents(shell) == []
 
 
-def test_a_unit_is_restarted_and_waited_for() -> None:
-    states = iter(["activating\n", "active\n"])
-    shell = FakeShell("compute-0").on("restart", say="")
+# What systemctl and podman say of an agent that has just been started, of one that has lived for a while, and of a dead one.
+_SYSTEMCTL = """#!/bin/bash
+case $1 in
+  restart) echo "$*" >>calls;;
+  is-active) read -r state <state; echo "$state"; [ "$state" = active ];;
+  show) read -r up _ </proc/uptime; echo "ActiveEnterTimestampMonotonic=$(( (${up%.*} - $(cat lived)) * 1000000 ))";;
+esac
+"""
+_PODMAN = """#!/bin/bash
+echo "$(cat state) $(( $(date +%s) - $(cat lived) ))"
+"""
 
-    def state(_: Command) -> Result:
-        word = next(states)
-        return Result(word, "", 0 if word == "active\n" else 3)
 
-    shell.on("is-active", say=state)
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in (("systemctl", _SYSTEMCTL), ("podman", _PODMAN)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("contained", "state", "lived", "said"),
+    [
+        (False, "active", 6, "running for 5 s"),
+        (False, "active", 1, "running for less than 5 s"),
+        (False, "failed", 6, "failed"),
+        (True, "running", 6, "running for 5 s"),
+        (True, "running", 1, "running for less than 5 s"),
+        (True, "exited", 6, "exited"),
+    ],
+)
+def test_an_agent_is_back_once_it_has_lived_for_a_while(
+    tools: Path, contained: bool, state: str, lived: int, said: str
+) -> None:
+    (tools / "state").write_text(f"{state}\n")
+    (tools / "lived").write_text(f"{lived}\n")
+    until = restart(Agent("ceilometer-polling.service", contained)).until
+    assert until is not None
+    assert until.wanted == "running for 5 s"
+    assert until.look(LocalShell(tools)) == said
+
+
+def test_a_unit_is_restarted() -> None:
+    shell = FakeShell("compute-0").on("restart", say="").on("is-active", say="running for 5 s\n")
     assert apply_change(shell, restart(Agent("ceilometer-polling.service", False)), silent) == "done"
     assert shell.lines("restart") == ["sudo systemctl restart ceilometer-polling.service"]
 
 
 def test_a_container_is_restarted_through_its_unit() -> None:
-    shell = FakeShell("compute-0", otherwise="")
+    shell = FakeShell("compute-0", otherwise="").on("StartedAt", say="running for 5 s\n")
     apply_change(shell, restart(Agent("ceilometer_agent_compute", True)), silent)
     assert "ceilometer_agent_compute" in shell.lines("tripleo_")[0]
