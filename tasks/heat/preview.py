@@ -11,6 +11,8 @@ from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 
 _KINDS = ("added", "updated", "replaced", "deleted")
+# They hold nothing, and Heat calls them replaced where a number of theirs is another.
+_REMADE = ("OS::Heat::ScalingPolicy)", "Alarm)")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Changes:
     def lines(self) -> list[str]:
         """One line a kind, the destructive ones last; none where nothing changes."""
         return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _KINDS if self.by_kind.get(kind)]
+
+    @property
+    def lost(self) -> list[str]:
+        """What is replaced or deleted and may hold something, one text a kind."""
+        found = {kind: [one for one in self.by_kind.get(kind, ()) if not one.endswith(_REMADE)] for kind in _KINDS[-2:]}
+        return [f"{kind} {', '.join(names)}" for kind, names in found.items() if names]
 
 
 def validate_template(cloud: Cloud, source: StackSource) -> list[str]:

@@ -25,8 +25,6 @@ from tasks.heat.stack import TAG, Stack, find_stack, read_stack
 _EVERY_S = 4.0
 # Heat ends an operation by its own timeout; ours is for a Heat that no longer answers.
 _GRACE_S = 90.0
-# Of the kinds of changes that a preview tells of.
-_LOST = ("replaced", "deleted")
 
 OnLine = Callable[[str], None]
 OnProgress = Callable[[float], None]
@@ -62,7 +60,7 @@ class StackPlan:
         """What somebody would miss, in a sentence that a person must approve; empty where nobody would."""
         if self.action != "update" or self.stack is None:
             return ""
-        said = [f"{kind} {', '.join(self.changes.by_kind[kind])}" for kind in _LOST if self.changes.by_kind.get(kind)]
+        said = list(self.changes.lost)
         if TAG not in self.stack.tags:
             said.insert(
                 0, f"it was not made by a runbook (it lacks the tag {TAG}), and gets another template or parameters"

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.autoscaling.runbooks import PARAMETERS, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
+from tests.lab.shell import wait_until
 
 CHANGED = int(PARAMETERS["cooldown"]) - 1
 
@@ -67,3 +72,44 @@ def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: 
     assert "use OS::Aodh::GnocchiAggregationByResourcesAlarm" in refused.output
     assert "OS::Neutron::Pool" in refused.output
     assert "use OS::Octavia::Pool" in refused.output
+
+
+def test_what_others_have_made_is_changed_only_once_it_is_approved(runbooks: Runbooks, theirs: Any, mine: Path) -> None:
+    asked = runbooks.begin("deploy-stack", stack_name=theirs.name, template=str(mine))
+    wait_until(
+        "nobody was asked", lambda: "" if "waiting for approval" in asked.output else f"it said {asked.output}", 60
+    )
+    assert asked.process.poll() is None
+    asked.process.kill()
+    asked.process.wait()
+    runbooks.crashed("deploy-stack")
+    heat = runbooks.cloud.connect().orchestration
+    assert list(heat.get_stack_template(theirs.id).resources) == ["their_own"]
+    done = runbooks.run("deploy-stack", stack_name=theirs.name, template=str(mine), approved_by="Jane Doe")
+    assert done.code == 0, done.output[-3000:]
+    assert "deleted their_own (OS::Heat::RandomString)" in asked.output
+    assert list(heat.get_stack_template(theirs.id).resources) == ["mine"]
+    assert heat.get_stack(theirs.id).tags == ["theirs"]
+
+
+@pytest.fixture
+def theirs(runbooks: Runbooks) -> Iterator[Any]:
+    """A stack that no runbook has made."""
+    with runbooks.cloud.connect() as project:
+        heat = project.orchestration
+        stack = heat.create_stack(name="theirs", template=one_string("their_own"), tags="theirs")
+        heat.wait_for_status(stack, "CREATE_COMPLETE", failures=["CREATE_FAILED"], interval=0.5, wait=60)
+        yield stack
+        heat.delete_stack(stack)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A template of one's own."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(one_string("mine"))
+    return file
+
+
+def one_string(name: str) -> str:
+    return f"heat_template_version: 2018-08-31\nresources: {{{name}: {{type: OS::Heat::RandomString}}}}\n"

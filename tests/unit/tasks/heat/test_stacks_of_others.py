@@ -41,6 +41,13 @@ def test_what_would_be_lost_is_not_touched_unapproved(heat: FakeHeat, cloud: Clo
     assert deploy_stack(cloud, "example", SOURCE, approved=True).outcome == "updated"
 
 
+def test_policies_and_alarms_that_heat_makes_anew_are_no_loss(heat: FakeHeat, cloud: Cloud) -> None:
+    kinds = ("OS::Heat::ScalingPolicy", "OS::Aodh::GnocchiAggregationByResourcesAlarm", "OS::Ceilometer::Alarm")
+    heat.status = "CREATE_COMPLETE"
+    heat.changes = {"replaced": [changed("up") | {"resource_type": kind} for kind in kinds]}
+    assert plan_stack(cloud, "example", SOURCE).destroys == ""
+
+
 def test_a_stack_that_no_runbook_has_made_is_not_touched_unapproved(heat: FakeHeat, cloud: Cloud) -> None:
     heat.status, heat.tags = "CREATE_COMPLETE", THEIRS
     assert "it was not made by a runbook" in plan_stack(cloud, "example", SOURCE).destroys
