@@ -193,7 +193,7 @@ def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
 def _see_it_is_ours(cloud: Cloud, stack: Stack, source: StackSource) -> None:
     """Raise where somebody else has removed the stack, or has given it another template, while it was followed."""
     if stack.gone:
-        hint = "find out who did (`openstack stack event list` no longer can), then start the runbook again"
+        hint = "find out who did; started again, the runbook makes it anew"
         raise Conflict(cloud.name, f"stack {stack.name} was deleted while this runbook made or updated it", hint)
     held = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
     if not source.same_template(held):

@@ -1,4 +1,4 @@
-"""Ceilometer's polling interval: found, changed without touching anything else, put back; and who must be restarted."""
+"""Ceilometer's polling interval: found, changed without touching anything else, put back."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,6 @@ import pytest
 
 from blocks.remote.errors import CommandFailed, HostError
 from tasks.perform import apply_change
-from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
 from tasks.telemetry.interval import (
     Source,
     TelemetryFile,
@@ -21,7 +20,7 @@ from tasks.telemetry.interval import (
     warnings,
     with_interval,
 )
-from tests.unit.fakes import FakeShell, LocalShell, silent
+from tests.unit.fakes import LocalShell, silent
 
 POLLING = """---
 # written by puppet, %{dont} touch
@@ -239,110 +238,3 @@ def test_the_file_s_text_is_shown_in_no_plan() -> None:
     (line,) = set_interval(file(POLLING), 60, "x").shown
     assert "some_pollsters" not in line
     assert "(the same file with an interval of 60 s)" in line
-
-
-# `systemctl list-units` of OSP 8's compute and controller, of Debian, and of TripleO with containers.
-UNITS_8 = """openstack-ceilometer-compute.service loaded active running OpenStack ceilometer compute agent
-openstack-ceilometer-central.service loaded active running OpenStack ceilometer central agent
-openstack-ceilometer-notification.service loaded active running OpenStack ceilometer notification agent
-openstack-ceilometer-collector.service loaded active running OpenStack ceilometer collection service
-openstack-ceilometer-api.service loaded active running OpenStack ceilometer API service
-openstack-ceilometer-ipmi.service loaded failed failed OpenStack ceilometer ipmi agent
-"""
-UNITS_DEBIAN = """ceilometer-agent-central.service loaded active running Ceilometer Agent Central
-● ceilometer-agent-compute.service not-found inactive dead ceilometer-agent-compute.service
-ceilometer-polling.service loaded active running Ceilometer Polling
-"""
-UNITS_TRIPLEO = "tripleo_ceilometer_agent_compute.service loaded active running ceilometer_agent_compute container\n"
-CONTAINERS = """ceilometer_agent_compute Up 3 days ago
-ceilometer_agent_central Exited (1) 2 hours ago
-ceilometer_agent_notification Up 3 days (healthy)
-nova_compute Up 3 days ago
-"""
-
-
-def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
-    assert parse_agents(UNITS_8, "") == [
-        Agent("openstack-ceilometer-compute.service", False),
-        Agent("openstack-ceilometer-central.service", False),
-        Agent("openstack-ceilometer-notification.service", False, polls=False),
-        Agent("openstack-ceilometer-ipmi.service", False, runs=False),
-    ]
-    assert file(PIPELINE, "/etc/ceilometer/pipeline.yaml").for_all_agents
-
-
-def test_polling_yaml_is_read_by_those_that_poll() -> None:
-    assert parse_agents(UNITS_DEBIAN, "") == [
-        Agent("ceilometer-agent-central.service", False),
-        Agent("ceilometer-polling.service", False),
-    ]
-    assert not file(POLLING).for_all_agents
-
-
-def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
-    assert parse_agents(UNITS_TRIPLEO, CONTAINERS) == [
-        Agent("ceilometer_agent_compute", True),
-        Agent("ceilometer_agent_central", True, runs=False),
-        Agent("ceilometer_agent_notification", True, polls=False),
-    ]
-
-
-def test_a_host_without_agents_has_none() -> None:
-    shell = FakeShell("controller-0", otherwise="")
-    assert read_agents(shell) == []
-
-
-# What systemctl and podman say of an agent that has just been started, of one that has lived for a while, and of a dead one.
-_SYSTEMCTL = """#!/bin/bash
-case $1 in
-  restart) echo "$*" >>calls;;
-  is-active) read -r state <state; echo "$state"; [ "$state" = active ];;
-  show) read -r up _ </proc/uptime; echo "ActiveEnterTimestampMonotonic=$(( (${up%.*} - $(cat lived)) * 1000000 ))";;
-esac
-"""
-_PODMAN = """#!/bin/bash
-echo "$(cat state) $(( $(date +%s) - $(cat lived) ))"
-"""
-
-
-@pytest.fixture
-def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in (("systemctl", _SYSTEMCTL), ("podman", _PODMAN)):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("contained", "state", "lived", "said"),
-    [
-        (False, "active", 6, "running for 5 s"),
-        (False, "active", 1, "running for less than 5 s"),
-        (False, "failed", 6, "failed"),
-        (True, "running", 6, "running for 5 s"),
-        (True, "running", 1, "running for less than 5 s"),
-        (True, "exited", 6, "exited"),
-    ],
-)
-def test_an_agent_is_back_once_it_has_lived_for_a_while(
-    tools: Path, contained: bool, state: str, lived: int, said: str
-) -> None:
-    (tools / "state").write_text(f"{state}\n")
-    (tools / "lived").write_text(f"{lived}\n")
-    until = restart(Agent("ceilometer-polling.service", contained)).until
-    assert until is not None
-    assert until.wanted == "running for 5 s"
-    assert until.look(LocalShell(tools)) == said
-
-
-def test_a_unit_is_restarted() -> None:
-    shell = FakeShell("compute-0").on("restart", say="").on("is-active", say="running for 5 s\n")
-    assert apply_change(shell, restart(Agent("ceilometer-polling.service", False)), silent) == "done"
-    assert shell.lines("restart") == ["sudo systemctl restart ceilometer-polling.service"]
-
-
-def test_a_container_is_restarted_through_its_unit() -> None:
-    shell = FakeShell("compute-0", otherwise="").on("StartedAt", say="running for 5 s\n")
-    apply_change(shell, restart(Agent("ceilometer_agent_compute", True)), silent)
-    assert "ceilometer_agent_compute" in shell.lines("tripleo_")[0]
