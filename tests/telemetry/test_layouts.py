@@ -50,6 +50,32 @@ def test_units_of_osp_8_read_the_new_pipeline_and_the_collector_goes_on(site: Si
     set_and_put_back(site, osp_8)
 
 
+def test_an_agent_that_dies_of_the_new_file_is_named_and_put_back_with_the_old_one(site: Site, osp_8: Layout) -> None:
+    before = osp_8.look()
+    failed = site.refuses(role=osp_8.role, interval_s=13)
+    assert "unit openstack-ceilometer-central.service never became 'running for 5 s'" in failed
+    assert "put_back" in failed
+    compute, controller = osp_8.hosts
+    # The next agents are not taken down, too.
+    assert [agent.process(compute) for agent in compute.agents] == list(before[0].processes.values())
+    assert controller.sh("systemctl is-active openstack-ceilometer-notification") == "active\n"
+    site.completes(role=osp_8.role, put_back=True)
+    for host, was, is_ in zip(osp_8.hosts, before, osp_8.look(), strict=True):
+        assert_put_back(host, was, is_, osp_8)
+
+
+def test_what_somebody_has_written_since_is_not_thrown_away(site: Site, tripleo: Layout) -> None:
+    site.completes(role=tripleo.role, interval_s=60)
+    changed, other = tripleo.hosts
+    changed.sh(f"echo '# other meters' >> {POLLING_FILE}")
+    refused = site.refuses(role=tripleo.role, put_back=True)
+    assert f"{changed.name}: {POLLING_FILE} has changed in more than its interval" in refused
+    assert f"{other.name}: " not in refused
+    changed.sh(f"sed -i '$d' {POLLING_FILE}")
+    site.completes(role=tripleo.role, put_back=True)
+    assert [host.sh(f"cat {POLLING_FILE}") for host in tripleo.hosts] == [tripleo.old] * 2
+
+
 def test_containers_that_read_the_file_of_their_image_are_refused(site: Site, tripleo: Layout) -> None:
     before = tripleo.look()
     managed, unmanaged = tripleo.hosts
