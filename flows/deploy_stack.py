@@ -64,7 +64,7 @@ def deploy_stack(
     with runbook(NAME, site, None, dry_run) as book:
         job = preflight(book, request)
         plan = Plan()
-        procedure(plan, job, timeout_min, keep_failed=on_failure == "keep", approved=False)
+        procedure(plan, job, timeout_min, keep_failed=on_failure == "keep", approved="")
         book.show_plan(plan)
         if dry_run:
             return
@@ -73,11 +73,11 @@ def deploy_stack(
             approver = approve(site, approved_by, f"{job.plan.destroys}\n\n{plan.text()}")
             book.facts.append(f"approved by {approver}: {job.plan.destroys}")
         book.go_on(book.journal, ())
-        procedure(book, job, timeout_min, keep_failed=on_failure == "keep", approved=bool(job.plan.destroys))
+        procedure(book, job, timeout_min, keep_failed=on_failure == "keep", approved=job.plan.destroys)
         book.finish()
 
 
-def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool, approved: bool) -> None:
+def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool, approved: str) -> None:
     """All steps.
 
     Args:
@@ -85,7 +85,7 @@ def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool, appro
         job: What is deployed.
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
-        approved: Whether a person has approved what the plan would destroy.
+        approved: What a person has approved of what the plan would destroy, in the plan's words.
     """
     for number, sentence, where, said in job.files:
         steps.answer(number, sentence, job.cloud, where, said)

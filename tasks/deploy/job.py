@@ -14,10 +14,10 @@ from blocks.remote.errors import Refused, RunbookError
 from tasks.deploy import resource_types as stack_check
 from tasks.deploy.preflight import Needs, why_not_begin
 from tasks.deploy.resource_types import MISSING, ResourceType, parse_resource_type
+from tasks.heat.planning import StackPlan, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
-from tasks.heat.stacks import StackPlan, plan_stack
 from tasks.heat.templates import Chosen, Era, Example, StackFiles, choose, load
 from tasks.perform import preflight_task
 from tasks.runbook import Runbook
@@ -158,8 +158,8 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
         **given,
     }
     values = {**_defaults(files.template), **said}
-    book.reasons += _why_no_numbers(values)
     if chosen is not None and request.example is not None:
+        book.reasons += _why_no_numbers(values)
         book.refuse_if_any()
         book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         book.refuse_if_any()
@@ -197,7 +197,7 @@ def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
-    """Say which of the parameters that are counted with are none: Heat would say so later, and not of all."""
+    """Say which of the examples' parameters that are counted with are none: Heat would say so later, and not of all."""
     numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
     wrong = []
     for name, number in numbers.items():

@@ -9,9 +9,10 @@ from prefect.artifacts import create_table_artifact
 from blocks.remote.cloud import Cloud
 from tasks.change import Call, Change, Watch
 from tasks.heat.outputs import read_outputs
+from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, find_stack
-from tasks.heat.stacks import StackPlan, delete_stack, deploy_stack
+from tasks.heat.stacks import delete_stack, deploy_stack
 from tasks.journal import Outcome
 
 _OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
@@ -24,7 +25,7 @@ def deploy(
     timeout_min: int,
     keep_failed: bool,
     tags: Sequence[str] = (TAG,),
-    approved: bool = False,
+    approved: str = "",
 ) -> Change[Cloud]:
     """Bring a stack to what its template says.
 
@@ -35,7 +36,7 @@ def deploy(
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
         tags: Put on the stack.
-        approved: Whether a person has approved what the plan would destroy.
+        approved: What a person has approved of what the plan would destroy, in the plan's words.
     """
 
     def do(cloud: Cloud, watch: Watch) -> Outcome:

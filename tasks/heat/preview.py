@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,8 @@ from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 
 _KINDS = ("added", "updated", "replaced", "deleted")
-# They hold nothing, and Heat calls them replaced where a number of theirs is another.
-_REMADE = ("OS::Heat::ScalingPolicy)", "Alarm)")
+# They hold nothing, and Heat calls them replaced where a number of theirs is another. Deleted they are missed.
+_REMADE = re.compile(r"\(OS::(Heat::ScalingPolicy|(Aodh|Ceilometer)::\w*Alarm)\)$")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Changes:
     @property
     def lost(self) -> list[str]:
         """What is replaced or deleted and may hold something, one text a kind."""
-        found = {kind: [one for one in self.by_kind.get(kind, ()) if not one.endswith(_REMADE)] for kind in _KINDS[-2:]}
-        return [f"{kind} {', '.join(names)}" for kind, names in found.items() if names]
+        replaced = [one for one in self.by_kind.get("replaced", ()) if not _REMADE.search(one)]
+        found = {"replaced": replaced, "deleted": self.by_kind.get("deleted", ())}
+        # In one order, whichever of Heat's engines answers: what was approved must be found again.
+        return [f"{kind} {', '.join(sorted(names))}" for kind, names in found.items() if names]
 
 
 def validate_template(cloud: Cloud, source: StackSource) -> list[str]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from tasks.heat.templates import StackFiles
 
+# What Heat shows in place of a hidden parameter.
+_HIDDEN = "******"
+
 
 @dataclass(frozen=True)
 class StackSource:
@@ -37,9 +40,32 @@ class StackSource:
         held = (template, _essence(environment), files)
         return bool(_plain(held) == _plain((self.stack.template, _essence(self.environment), self.stack.files)))
 
-    def same_template(self, template: Mapping[str, Any]) -> bool:
-        """Say whether Heat holds this template, whatever the parameters: of hidden ones it does not tell the value."""
-        return bool(_plain(template) == _plain(self.stack.template))
+    def may_be(
+        self,
+        template: Mapping[str, Any],
+        environment: Mapping[str, Any] | None,
+        files: Mapping[str, str] | None,
+    ) -> bool:
+        """Say whether nothing that Heat tells of a stack speaks against its holding just this.
+
+        Args:
+            template: As Heat tells it.
+            environment: The same, a hidden parameter as stars; None where it tells nothing.
+            files: The same; None where it tells nothing.
+        """
+        told = self.environment if environment is None else environment
+        held = (template, _essence(told), self.stack.files if files is None else files)
+        ours = (self.stack.template, _with_stars(_essence(self.environment), told), self.stack.files)
+        return bool(_plain(held) == _plain(ours))
+
+
+def _with_stars(ours: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Put stars where Heat shows them in place of a hidden parameter: what it is can't be known."""
+    starred = dict(ours)
+    for section in ("parameters", "parameter_defaults"):
+        hidden = {name: value for name, value in (told.get(section) or {}).items() if value == _HIDDEN}
+        starred[section] = {name: hidden.get(name, value) for name, value in ours[section].items()}
+    return starred
 
 
 def _essence(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,19 +7,19 @@ is: the next run waits for the end of that operation, and only then asks what is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Literal
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import Conflict, NotFound
+from blocks.remote.cloud_errors import Conflict
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.waiting import wait_until
 from tasks.heat.events import Follower, last_operation, newest_event, read_events
 from tasks.heat.failure import StackFailed, read_failure
-from tasks.heat.preview import Changes, preview_create, preview_update
+from tasks.heat.planning import plan_stack, read_held, refuse_suspended
 from tasks.heat.source import StackSource
-from tasks.heat.stack import TAG, Stack, find_stack, read_stack
+from tasks.heat.stack import TAG, Stack, read_stack
 
 # Three calls a look: less than one a second. The first looks come sooner, and ask for the stack's state alone.
 _EVERY_S = 4.0
@@ -35,40 +35,6 @@ def _nobody(_: object) -> None:
 
 
 @dataclass(frozen=True)
-class StackPlan:
-    """What deploying a stack would do.
-
-    Attributes:
-        action: `create`, `update`, `nothing`, or `wait` for an operation that is under way.
-        stack: The stack as it is; None where there is none.
-        changes: What Heat foresees.
-    """
-
-    action: Literal["create", "update", "nothing", "wait"]
-    stack: Stack | None
-    changes: Changes = field(default_factory=Changes)
-
-    @property
-    def lines(self) -> list[str]:
-        """The plan for an operator."""
-        if self.action == "wait" and self.stack is not None:
-            return [f"{self.stack.name} is {self.stack.status}: wait for its end, then look again"]
-        return ["nothing to do: Heat holds just this template"] if self.action == "nothing" else self.changes.lines
-
-    @property
-    def destroys(self) -> str:
-        """What somebody would miss, in a sentence that a person must approve; empty where nobody would."""
-        if self.action != "update" or self.stack is None:
-            return ""
-        said = list(self.changes.lost)
-        if TAG not in self.stack.tags:
-            said.insert(
-                0, f"it was not made by a runbook (it lacks the tag {TAG}), and gets another template or parameters"
-            )
-        return f"stack {self.stack.name}: {'; '.join(said)}" if said else ""
-
-
-@dataclass(frozen=True)
 class Deployed:
     """A stack that stands.
 
@@ -81,45 +47,6 @@ class Deployed:
     stack: Stack
 
 
-def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
-    """Say what `deploy_stack` would do, without changing anything.
-
-    Raises:
-        Conflict: The stack is half deleted, or suspended.
-        RequestRejected: Heat will not have the template.
-        CloudError, Stopped: As `Cloud.asking`.
-    """
-    stack = find_stack(cloud, name)
-    if stack is None:
-        return StackPlan("create", None, preview_create(cloud, name, source))
-    if stack.busy:
-        return StackPlan("wait", stack)
-    if stack.status == "DELETE_FAILED":
-        hint = f"delete it (`openstack stack delete {name}`), then start the runbook again"
-        raise Conflict(cloud.name, f"stack {name} is half deleted: {stack.reason}", hint)
-    if stack.status.startswith("SUSPEND"):
-        hint = f"resume it (`openstack stack resume {name}`), then start the runbook again"
-        raise Conflict(cloud.name, f"stack {name} is {stack.status}: Heat updates none that is suspended", hint)
-    if stack.complete and _holds(cloud, stack, source):
-        return StackPlan("nothing", stack)
-    return StackPlan("update", stack, preview_update(cloud, stack, source))
-
-
-def _holds(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
-    """Compare with what Heat holds; its preview would call every nested stack updated, changed or not.
-
-    The Heat of OSP 8 tells of the template alone: there an update is asked for, in which it finds nothing to do.
-    """
-    try:
-        held = [
-            cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
-            for part in ("template", "environment", "files")
-        ]
-    except NotFound:
-        return False
-    return source.same_as(*held)
-
-
 def deploy_stack(
     cloud: Cloud,
     name: str,
@@ -128,7 +55,7 @@ def deploy_stack(
     timeout_min: int = 30,
     tags: Sequence[str] = (TAG,),
     keep_failed: bool = True,
-    approved: bool = False,
+    approved: str = "",
     on_line: OnLine = _nobody,
     on_progress: OnProgress = _nobody,
 ) -> Deployed:
@@ -142,7 +69,7 @@ def deploy_stack(
         tags: Put on the stack, so that it can be found if this run dies.
         keep_failed: Whether a stack whose *creation* failed stays for a look. One that stood before is never removed, nor one
             that somebody else is making.
-        approved: Whether a person has approved what `StackPlan.destroys` says.
+        approved: What a person has approved, as `StackPlan.destroys` said it; nothing else is lost.
         on_line: Gets each event as it happens, also those of nested stacks, without secrets.
         on_progress: Gets the percentage of resources that are complete, nested ones included.
 
@@ -163,7 +90,7 @@ def deploy_stack(
         plan = plan_stack(cloud, name, source)
     if plan.action == "nothing" and plan.stack is not None:
         return Deployed("attached" if attached else "already", plan.stack)
-    if plan.destroys and not approved:
+    if plan.destroys and plan.destroys != approved:
         hint = "start the runbook again: it shows what would be lost, and waits for approval"
         raise Conflict(cloud.name, f"not approved: {plan.destroys}", hint)
     body = source.body | {"timeout_mins": timeout_min}
@@ -174,7 +101,7 @@ def deploy_stack(
         body |= {"tags": ",".join(plan.stack.tags)} if plan.stack.tags else {}
         seen = newest_event(cloud, plan.stack)  # what is older was told by earlier runs
         stack = _update(cloud, plan.stack, body)
-    stack = _follow(cloud, stack, within_s, on_line, on_progress, seen)
+    stack = _follow(cloud, stack, within_s, on_line, on_progress, seen, plan.stack)
     _end_well(cloud, stack, keep_failed, on_line)
     _see_it_is_ours(cloud, stack, source)
     return Deployed("created" if plan.stack is None else "updated", stack)
@@ -191,14 +118,15 @@ def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
 
 
 def _see_it_is_ours(cloud: Cloud, stack: Stack, source: StackSource) -> None:
-    """Raise where somebody else has removed the stack, or has given it another template, while it was followed."""
+    """Raise where somebody else has removed, suspended or updated the stack while it was followed."""
     if stack.gone:
         hint = "find out who did; started again, the runbook makes it anew"
         raise Conflict(cloud.name, f"stack {stack.name} was deleted while this runbook made or updated it", hint)
-    held = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
-    if not source.same_template(held):
+    refuse_suspended(cloud, stack)
+    if not source.may_be(*read_held(cloud, stack)):
         hint = "agree with whoever did; started again, the runbook shows what it would change back"
-        raise Conflict(cloud.name, f"stack {stack.name} was given another template meanwhile", hint)
+        said = f"somebody else has updated stack {stack.name} meanwhile: it holds another template or other parameters"
+        raise Conflict(cloud.name, said, hint)
 
 
 def _before_operation(cloud: Cloud, stack: Stack) -> str:
@@ -208,14 +136,40 @@ def _before_operation(cloud: Cloud, stack: Stack) -> str:
     return events[older - 1].id if older else ""
 
 
-def _follow(cloud: Cloud, stack: Stack, within_s: float, on_line: OnLine, on_progress: OnProgress, after: str) -> Stack:
-    """Wait until an operation ends, telling what happens after an event."""
+def _follow(
+    cloud: Cloud,
+    stack: Stack,
+    within_s: float,
+    on_line: OnLine,
+    on_progress: OnProgress,
+    after: str,
+    before: Stack | None = None,
+) -> Stack:
+    """Wait until an operation ends, telling what happens after an event.
+
+    Args:
+        cloud: Where.
+        stack: The stack.
+        within_s: Seconds until it must have ended.
+        on_line: Gets each event.
+        on_progress: Gets the percentage.
+        after: The newest event before the operation.
+        before: The stack as it was before; None where the operation is known to have begun. The Heat of OSP 8 answers
+            first and begins then, and what it shows until then is the end of an earlier operation.
+    """
     follower = Follower(cloud, stack, on_line, on_progress, after)
-    now, due = stack, 0.0
+    now, due, begun = stack, 0.0, before is None
 
     def look() -> str:
-        nonlocal now, due
+        nonlocal now, due, begun
         now = read_stack(cloud, stack)
+        begun = begun or before is None or now.busy or now.gone or now.status != before.status
+        if not begun:
+            # It may have begun after the stack was read: its state counts at the next look.
+            begun = any(
+                one.stack_id == stack.id and one.resource == stack.name for one in read_events(cloud, stack, after)
+            )
+            return f"{now.status}, what was asked for has not begun"
         if not now.gone and (not now.busy or monotonic() >= due):
             follower.look(deleting=now.status.startswith("DELETE"))
             due = monotonic() + _EVERY_S / 2
@@ -228,7 +182,7 @@ def _follow(cloud: Cloud, stack: Stack, within_s: float, on_line: OnLine, on_pro
         look,
         within_s,
         every_s=_EVERY_S,
-        satisfied=lambda status: not status.endswith("_IN_PROGRESS"),
+        satisfied=lambda status: status.endswith(("_COMPLETE", "_FAILED")),
         hint="see the log of heat-engine; Heat goes on, and this runbook started again attaches to it",
     )
     if now.complete or now.gone:
@@ -288,7 +242,7 @@ def delete_stack(
         else:
             seen = newest_event(cloud, now)
             cloud.tell(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
-        now = _follow(cloud, Stack(now.name, now.id, "DELETE_IN_PROGRESS"), within_s, on_line, on_progress, seen)
+        now = _follow(cloud, now, within_s, on_line, on_progress, seen, now)
         if now.gone:
             return "deleted"
         on_line(f"{stack.name} is {now.status}: {now.reason}")

@@ -99,4 +99,6 @@ def restart(agent: Agent) -> Change:
     )
     if agent.contained:
         return replace(restart_service(agent.name), until=lives)
-    return Change((command("systemctl", "restart", agent.name),), until=lives)
+    # One that has failed too often is not started again before its failures are forgotten.
+    again = () if agent.runs else (command("systemctl", "reset-failed", agent.name, ok=(0, 1)),)
+    return Change((*again, command("systemctl", "restart", agent.name)), until=lives)

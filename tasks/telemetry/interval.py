@@ -1,4 +1,4 @@
-"""How often Ceilometer polls CPU (AS 1.2 steps 4 and 5, AS 1.3 steps 3 and 4): read, changed, put back.
+"""How often Ceilometer polls CPU (AS 1.2 steps 4 and 5, AS 1.3 steps 3 and 4): read, and changed.
 
 The interval stands in `polling.yaml` since Pike, on OSP 8 in `pipeline.yaml`. TripleO's containers copy `polling.yaml` at
 their start from the configuration that Puppet has generated, and know nothing of the host's own `/etc`. Only the interval's
@@ -9,8 +9,7 @@ next update of the overcloud writes the file anew.
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import PurePosixPath
@@ -28,8 +27,6 @@ METER = "cpu"
 SHORTEST_S, LONGEST_S = 1, 86_400
 # What is shipped since Pike; OSP 8 shipped 600 (AS 1.2 step 4: "every 10 minutes").
 PRODUCTION_S = 300
-# As `tasks.journal.Journal.stamp` writes it.
-_STAMP = re.compile(r"\d{8}T\d{6}Z")
 
 _GENERATED = ("/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml",)
 # The first that is there is the one that is read: newer releases have a pipeline.yaml too, without intervals.
@@ -39,6 +36,8 @@ _UNMANAGED = (
     "containers without it read the polling.yaml of their image, and a change would last until they are made anew: deploy "
     "with the parameter ManagePolling set to true, and TripleO writes it"
 )
+
+_WRITE_OUT = "write the interval into each source itself"
 
 _READ = 'for f; do if [ -e "$f" ]; then printf "%s\\n" "$f"; cat "$f"; exit 0; fi; done; exit 4'
 
@@ -96,11 +95,17 @@ def read_file(shell: Shell, contained: bool) -> TelemetryFile:
 
 
 def _read(shell: Shell, paths: tuple[str, ...], hint: str = "") -> TelemetryFile:
-    answer = shell.run(script(_READ, *paths, quiet=True, ok=(0, 4)))
-    if answer.exit_code:
+    found = read_first(shell, paths)
+    if found is None:
         raise HostError(shell.name, f"has no {' and no '.join(paths)}", hint)
+    return found
+
+
+def read_first(shell: Shell, paths: tuple[str, ...]) -> TelemetryFile | None:
+    """Read the first of these files that is there; None where none is."""
+    answer = shell.run(script(_READ, *paths, quiet=True, ok=(0, 4)))
     path, _, text = answer.stdout.partition("\n")
-    return TelemetryFile(shell.name, path, text)
+    return None if answer.exit_code else TelemetryFile(shell.name, path, text)
 
 
 def find_source(file: TelemetryFile) -> Source:
@@ -118,9 +123,11 @@ def find_source(file: TelemetryFile) -> Source:
         raise _wrong(file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does")
     (source,) = polling
     interval = source.get("interval")
-    if interval is not None and "interval" not in source.lc.data:
-        hint = "write the interval into the source itself"
-        raise _wrong(file, f"source {source.get('name')} has its interval from a YAML anchor that others share", hint)
+    # A source that is nothing but a merge has no positions at all.
+    if interval is not None and "interval" not in (source.lc.data or {}):
+        raise _wrong(
+            file, f"source {source.get('name')} has its interval from a YAML anchor that others share", _WRITE_OUT
+        )
     if not isinstance(interval, int) or isinstance(interval, bool):
         raise _wrong(file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds")
     line, column = source.lc.value("interval")
@@ -172,7 +179,11 @@ def with_interval(file: TelemetryFile, seconds: int) -> str:
             file, f"the interval of source {source.name} is not written as {old}", "write it as a plain number"
         )
     lines[source.line] = line[: source.column] + str(seconds) + line[source.column + len(old) :]
-    return "".join(lines)
+    changed = replace(file, text="".join(lines))
+    pairs = zip(_sources(file), _sources(changed), strict=True)
+    if sum(before.get("interval") != now.get("interval") for before, now in pairs) > 1:
+        raise _wrong(file, f"others share the interval of source {source.name} through a YAML anchor", _WRITE_OUT)
+    return changed.text
 
 
 def warnings(seconds: int) -> list[str]:
@@ -190,24 +201,13 @@ def kept_name(path: str, stamp: str) -> str:
     return f"{path}.before-{stamp}"
 
 
-def read_stamps(shell: Shell, path: str) -> list[str]:
-    """List the stamps of the files that this runbook has kept, the oldest first; others' copies beside them are not ours."""
-    look = 'for f in "$1".before-*; do printf "%s\\n" "${f#"$1".before-}"; done'
-    return sorted(filter(_STAMP.fullmatch, shell.run(script(look, path, quiet=True)).stdout.split()))
-
-
-def read_kept(shell: Shell, path: str, stamp: str) -> TelemetryFile | None:
-    """Read what was kept under a stamp; None where nothing was."""
-    answer = shell.run(script(_READ, kept_name(path, stamp), quiet=True, ok=(0, 4)))
-    return None if answer.exit_code else TelemetryFile(shell.name, path, answer.stdout.partition("\n")[2])
-
-
-def same_but_interval(one: TelemetryFile, other: TelemetryFile) -> bool:
-    """Whether two files differ in nothing but the interval of the source that polls CPU."""
+def is_broken(file: TelemetryFile) -> bool:
+    """Whether it is no YAML, or has no list of sources, so that no agent can read it."""
     try:
-        return with_interval(one, find_source(other).interval_s) == other.text
+        _sources(file)
     except HostError:
-        return False
+        return True
+    return False
 
 
 # The old file is kept before the new one takes its place, in one move and with its owner, mode and label. What somebody else
@@ -221,12 +221,6 @@ new="$file.openstack-runbooks"
 cp -a -- "$file" "$new"
 cat >"$new"
 mv -fT -- "$new" "$file"
-"""
-_PUT_BACK = """
-[ -e "$2" ] || exit 0
-file="$(readlink -f -- "$1")"
-[ "$(sha256sum <"$file" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
-mv -fT -- "$2" "$file"
 """
 
 
@@ -248,7 +242,7 @@ def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
                 _WRITE,
                 file.path,
                 kept_name(file.path, stamp),
-                _digest(file.text),
+                digest(file.text),
                 stdin=text,
                 stdin_is=f"the same file with an interval of {seconds} s",
                 says=f"set the interval in {file.path}",
@@ -258,20 +252,6 @@ def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
     )
 
 
-def put_back(file: TelemetryFile, stamp: str) -> Change:
-    """Put the old file back in one move; nothing to do where it is not kept any more.
-
-    Args:
-        file: As it is now, and was read.
-        stamp: Of what is kept.
-    """
-    kept = kept_name(file.path, stamp)
-    says = f"put {kept} back as {file.path}"
-    return Change(
-        (script(_PUT_BACK, file.path, kept, _digest(file.text), says=says),),
-        already=lambda shell: stamp not in read_stamps(shell, file.path),
-    )
-
-
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What `sha256sum` says of the file on its host."""
     return hashlib.sha256(text.encode()).hexdigest()

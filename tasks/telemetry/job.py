@@ -13,6 +13,7 @@ from tasks.journal import Journal
 from tasks.perform import preflight_task
 from tasks.runbook import Runbook
 from tasks.telemetry import interval as telemetry
+from tasks.telemetry import kept as keeping
 from tasks.telemetry.agents import Agent, read_agents, restart
 from tasks.telemetry.interval import TelemetryFile
 
@@ -29,6 +30,8 @@ class Job:
         stamp: Of the name that the old file is kept under, or put back from.
         journal: Of this attempt, with what an earlier one kept.
         again: Whether an earlier attempt was cut short: its agents may still read the old file.
+        run_stamp: When this attempt began, for the name of a broken file that the old one replaces.
+        idle: Sentences on agents that do not run and are left alone.
     """
 
     hosts: list[Host]
@@ -38,6 +41,8 @@ class Job:
     stamp: str
     journal: Journal
     again: bool
+    run_stamp: str
+    idle: list[str]
 
     @property
     def put_back(self) -> bool:
@@ -59,7 +64,14 @@ class Job:
     @property
     def warnings(self) -> list[str]:
         """What the operator must know."""
-        return [] if self.interval_s is None else telemetry.warnings(self.interval_s)
+        if self.interval_s is not None:
+            return telemetry.warnings(self.interval_s) + self.idle
+        broken = [
+            f"{name}: {file.path} is broken, and is kept as {keeping.broken_name(file.path, self.run_stamp)}"
+            for name, file in self.files.items()
+            if telemetry.is_broken(file)
+        ]
+        return broken + self.idle
 
     @property
     def summary(self) -> str:
@@ -76,7 +88,7 @@ class Job:
     def change(self, host: str) -> Change:
         """What is done to the file of a host."""
         if self.interval_s is None:
-            return telemetry.put_back(self.files[host], self.stamp)
+            return keeping.put_back(self.files[host], self.stamp, self.run_stamp)
         return telemetry.set_interval(self.files[host], self.interval_s, self.stamp)
 
     def with_agent(self, name: str) -> list[Host]:
@@ -89,7 +101,7 @@ class Job:
 
 
 # In the journal, what must be the same in every attempt.
-_KEPT, _PUT_BACK = "kept under", "put back from"
+_KEPT, _PUT_BACK = "old files, dated", "put back from those dated"
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,7 @@ class _Seen:
     file: TelemetryFile
     agents: list[Agent]
     stamps: list[str]
+    idle: list[str]
 
 
 def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
@@ -117,9 +130,9 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
     if not book.hosts:
         raise Refused(book.name, ["the role has no host: name the inventory group of those that poll instances"])
     # An attempt that was cut short may have left an agent that does not run.
-    earlier, unread = _earlier(book)
+    earlier, ended, unread = _earlier(book)
     journal = earlier or book.journal
-    names = journal.kept
+    names = _last_restarted(ended) | journal.subject if put_back else journal.subject
     seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
     book.reasons += [reason for reason in unread if reason not in book.reasons]
     book.refuse_if_any()
@@ -132,7 +145,7 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
         stamp = _keep_under(book, journal, seen)
         journal.kept = {_KEPT: stamp}
     book.refuse_if_any()
-    journal.kept |= {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
+    journal.subject = {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
     return Job(
         hosts=book.hosts,
         files={name: one.file for name, one in seen.items()},
@@ -141,15 +154,22 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
         stamp=stamp,
         journal=journal,
         again=earlier is not None,
+        run_stamp=book.journal.stamp,
+        idle=[f"{name}: {agent} does not run, and is left alone" for name, one in seen.items() for agent in one.idle],
     )
 
 
-def _earlier(book: Runbook) -> tuple[Journal | None, list[str]]:
-    """The journal of an attempt that was cut short; or why it can't be read, which is told with all else."""
+def _earlier(book: Runbook) -> tuple[Journal | None, list[Journal], list[str]]:
+    """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
     try:
-        return book.journals.read()[0], []
+        return *book.journals.read(), []
     except RunbookError as error:
-        return None, [str(error)]
+        return None, [], [str(error)]
+
+
+def _last_restarted(ended: list[Journal]) -> dict[str, str]:
+    """What the last run that set an interval has restarted: one of these may have died of it after that run's end."""
+    return next((journal.subject for journal in reversed(ended) if _KEPT in journal.kept), {})
 
 
 def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _Seen:
@@ -159,34 +179,56 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
         shell: The host's.
         interval_s: The new interval, in seconds.
         put_back: Whether the old file is put back instead.
-        restarted: Names of the agents that an earlier attempt was to restart: these count though they do not run.
+        restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
     """
-    there = [agent for agent in read_agents(shell) if agent.runs or agent.name in restarted.split()]
-    if not any(agent.polls for agent in there):
-        raise HostError(
-            shell.name,
-            "none of Ceilometer's agents that poll runs",
-            "start it, or name the role of the hosts that poll instances",
-        )
+    known = read_agents(shell)
+    there = _counting(shell.name, known, put_back, restarted.split())
     file = telemetry.read_file(shell, any(agent.contained for agent in there))
     if not put_back:
         telemetry.with_interval(file, interval_s)  # raises where it can't be done
     agents = [agent for agent in there if agent.polls or file.for_all_agents]
-    return _Seen(file, agents, telemetry.read_stamps(shell, file.path))
+    idle = [agent.name for agent in known if agent.polls and agent not in there]
+    return _Seen(file, agents, keeping.read_stamps(shell, file.path), idle)
+
+
+def _counting(host: str, known: list[Agent], put_back: bool, restarted: list[str]) -> list[Agent]:
+    """The agents that are restarted.
+
+    Where none runs that polls, the present file may be the reason: that must not stand in the way of the old one.
+    """
+    if not any(agent.polls for agent in known):
+        hint = "name the role of the hosts that poll instances"
+        raise HostError(host, "none of Ceilometer's agents that poll is there", hint)
+    there = [agent for agent in known if agent.runs or agent.name in restarted]
+    if any(agent.polls for agent in there):
+        return there
+    if put_back:
+        return known
+    raise HostError(
+        host,
+        "none of Ceilometer's agents that poll runs",
+        "start one; put the old file back (put_back) if they do not like the present one; or name the role of the hosts that "
+        "poll instances",
+    )
 
 
 def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
     """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
 
-    A file that has changed in more than its interval since then is not thrown away.
+    A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
     """
     newest = max((stamp for one in seen.values() for stamp in one.stamps), default="")
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
         paths = ", ".join(sorted({one.file.path for one in seen.values()}))
         book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+        return stamp
+    for name, one in seen.items():
+        if stamp not in one.stamps and telemetry.is_broken(one.file):
+            missing = telemetry.kept_name(one.file.path, stamp)
+            book.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
     for name, kept in _read_kept(book, seen, stamp).items():
-        if not telemetry.same_but_interval(kept, seen[name].file):
+        if not keeping.may_replace(seen[name].file, kept):
             book.reasons.append(
                 f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
                 f"set the interval that you want instead, or compare it with {telemetry.kept_name(kept.path, stamp)}"
@@ -198,7 +240,7 @@ def _keep_under(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> s
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_KEPT, journal.stamp)
     kept = _read_kept(book, seen, stamp)
-    if all(telemetry.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+    if all(keeping.same_but_interval(one, seen[name].file) for name, one in kept.items()):
         return stamp
     return book.journal.stamp
 
@@ -207,7 +249,7 @@ def _read_kept(book: Runbook, seen: Mapping[str, _Seen], stamp: str) -> dict[str
     """What is kept under a stamp, on each host that has it."""
     having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
     found = book.everywhere(
-        lambda shell: telemetry.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
+        lambda shell: keeping.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
     )
     return {name: file for name, file in found.items() if file is not None}
 

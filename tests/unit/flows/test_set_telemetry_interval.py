@@ -113,7 +113,7 @@ def test_everything_that_is_wrong_is_told_at_once(make: Callable[..., Runbook]) 
     said = sorted(refused.value.reasons)
     assert [reason.split(":")[0] for reason in said] == list(HOSTS)
     assert "is no YAML" in said[0]
-    assert "none of Ceilometer's agents that poll runs" in said[1]
+    assert "none of Ceilometer's agents that poll is there" in said[1]
     assert f"has no {PATH}" in said[2]
 
 
@@ -142,7 +142,7 @@ def test_what_an_attempt_that_was_cut_short_has_put_back_is_not_gone_back_from_a
     make: Callable[..., Runbook],
 ) -> None:
     shell = host("controller-0", kept={OLDER: text(600)})
-    earlier = journal(runbook="set-telemetry-interval", begun="4", kept={"put back from": STAMP})
+    earlier = journal(runbook="set-telemetry-interval", begun="4", kept={"put back from those dated": STAMP})
     shell.on("*.json", say=earlier.model_dump_json() + "\n")
     assert preflight(make(shell), 60, True).stamp == STAMP
 
@@ -165,11 +165,15 @@ def test_a_file_that_has_changed_since_in_more_than_its_interval_is_not_thrown_a
         preflight(make(host("controller-0", 60, {STAMP: kept})), 60, True)
 
 
-def test_a_broken_file_is_refused_before_the_first_change(make: Callable[..., Runbook]) -> None:
+def test_a_broken_file_is_put_aside_and_the_old_one_put_back(make: Callable[..., Runbook]) -> None:
     shell = host("controller-0", 60, {STAMP: text(300)}).on(READ, f" {PATH}", say=f"{PATH}\nsources: [\n")
     shell.on(READ, KEPT, say=f"{KEPT}\n{text(300)}")
-    with pytest.raises(Refused, match="changed in more than its interval"):
-        preflight(make(shell), 60, True)
+    with pytest.raises(Refused, match="is no YAML"):
+        preflight(make(shell), 60, False)
+    job = preflight(make(shell), 60, True)
+    assert job.warnings == [f"controller-0: {PATH} is broken, and is kept as {PATH}.broken-{STAMP}"]
+    assert f"{PATH}.broken-{STAMP}" in plan(job).text()
+    assert STAMP in job.summary
 
 
 @pytest.mark.parametrize(("content", "stamp"), [(text(300), OLDER), (text(300) + "# other meters\n", STAMP)])
@@ -177,7 +181,7 @@ def test_an_attempt_that_goes_on_keeps_a_file_that_was_written_anew_meanwhile(
     make: Callable[..., Runbook], content: str, stamp: str
 ) -> None:
     shell = host("controller-0", kept={OLDER: content})
-    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"kept under": OLDER})
+    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": OLDER})
     shell.on("*.json", say=earlier.model_dump_json() + "\n")
     assert preflight(make(shell), 30, False).stamp == stamp
 
@@ -188,12 +192,45 @@ def test_an_agent_that_an_earlier_attempt_has_left_dead_is_restarted(
 ) -> None:
     dead = "ceilometer_agent_compute Exited (1) 2 minutes ago\nceilometer_agent_ipmi Exited (1) 3 weeks ago\n"
     shell = host("controller-0", 60, {STAMP: text(300)}, agents=dead)
-    with pytest.raises(Refused, match="none of Ceilometer's agents that poll runs"):
-        preflight(make(shell), 30, put_back)
     names = {"agents of controller-0": "ceilometer_agent_compute"}
-    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"kept under": STAMP, **names})
+    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": STAMP}, subject=names)
     shell.on("*.json", say=earlier.model_dump_json() + "\n")
     assert preflight(make(shell), 30, put_back).agent_names == ["ceilometer_agent_compute"]
+
+
+def test_a_broken_file_without_an_old_one_is_no_reason_to_restart_what_reads_it(make: Callable[..., Runbook]) -> None:
+    broken = host("controller-0").on(READ, say=f"{PATH}\nsources: [\n")
+    with pytest.raises(Refused) as refused:
+        preflight(make(broken, host("controller-1", 60, {STAMP: text(300)})), 60, True)
+    (reason,) = refused.value.reasons
+    assert reason.startswith(f"controller-0: {PATH} is broken, and no {KEPT} is there")
+
+
+def test_an_agent_that_died_once_its_run_had_ended_is_restarted_with_the_old_file(make: Callable[..., Runbook]) -> None:
+    agents = "ceilometer_agent_compute Exited (1) 2 minutes ago\nceilometer_agent_ipmi Up 3 days\n"
+    shell = host("controller-0", 60, {STAMP: text(300)}, agents=agents)
+    names = {"agents of controller-0": "ceilometer_agent_compute ceilometer_agent_ipmi"}
+    ended = journal(runbook="set-telemetry-interval", finished=True, kept={"old files, dated": STAMP}, subject=names)
+    shell.on("*.json", say=ended.model_dump_json() + "\n")
+    assert preflight(make(shell), 60, True).agent_names == ["ceilometer_agent_compute", "ceilometer_agent_ipmi"]
+    # Months later it may be off on purpose.
+    job = preflight(make(shell), 30, False)
+    assert job.agent_names == ["ceilometer_agent_ipmi"]
+    assert job.warnings[1:] == ["controller-0: ceilometer_agent_compute does not run, and is left alone"]
+
+
+def test_where_no_agent_runs_and_nobody_knows_which_did_all_are_restarted_with_the_old_file(
+    make: Callable[..., Runbook],
+) -> None:
+    dead = "ceilometer_agent_compute Exited (1) 2 minutes ago\n"
+    shell = host("controller-0", 60, {STAMP: text(300)}, agents=dead)
+    assert preflight(make(shell), 60, True).agent_names == ["ceilometer_agent_compute"]
+    with pytest.raises(Refused, match="none of Ceilometer's agents that poll runs") as refused:
+        preflight(make(shell), 60, False)
+    assert "put_back" in str(refused.value)
+    shell.on("podman ps", say="nova_compute Up 3 days\n")
+    with pytest.raises(Refused, match="none of Ceilometer's agents that poll is there"):
+        preflight(make(shell), 60, True)
 
 
 def test_nothing_to_put_back_is_refused(make: Callable[..., Runbook]) -> None:

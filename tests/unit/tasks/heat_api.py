@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,8 @@ class FakeHeat:
         held: `template`, `environment`, `files` that Heat tells of it.
         changes: What its preview says.
         tags: Its tags; a runbook has made it unless they say otherwise.
-        theirs: The template that somebody else gives it as soon as it is changed.
+        theirs: What of `held` somebody else changes as soon as it is changed.
+        late: Looks that Heat lets pass before it begins what it was asked, as that of OSP 8 may.
         closing: Looks for which it keeps its name though it is deleted.
     """
 
@@ -85,7 +86,9 @@ class FakeHeat:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=lambda: [TAG])
     theirs: dict[str, Any] = field(default_factory=dict)
+    late: int = 0
     closing: int = 0
+    _start: Callable[[], None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         on = self.api.on
@@ -125,6 +128,11 @@ class FakeHeat:
         return {"stacks": [self._body()] if there and wanted and tagged else []}
 
     def _show(self) -> Answer:
+        if self._start is not None:
+            body, self.late = self._body(), self.late - 1
+            if self.late <= 0:
+                self._start()
+            return {"stack": body}
         if self.then:
             self.status = self.then.pop(0)
         elif self.status == "DELETE_COMPLETE" and self.closing:
@@ -132,13 +140,18 @@ class FakeHeat:
         return fail(404, "no such stack") if self.status == "" else {"stack": {**self._body(), "outputs": self.outputs}}
 
     def _begin(self, method: str, asked: Asked) -> Answer:
-        self.then = list(self.after[method])
-        if method != "DELETE":
-            self.held = {part: asked.body[part] for part in ("template", "environment", "files")}
-            self.held |= {"template": self.theirs} if self.theirs else {}
-        verb = {"POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}[method]
-        self.status = f"{verb}_IN_PROGRESS"
-        self.events.append(event(len(self.events), "example", self.status, f"Stack {verb} started"))
+        def start() -> None:
+            self._start, self.then = None, list(self.after[method])
+            if method != "DELETE":
+                self.held = {part: asked.body[part] for part in ("template", "environment", "files")} | self.theirs
+            verb = {"POST": "CREATE", "PUT": "UPDATE", "DELETE": "DELETE"}[method]
+            self.status = f"{verb}_IN_PROGRESS"
+            self.events.append(event(len(self.events), "example", self.status, f"Stack {verb} started"))
+
+        if self.late:
+            self._start = start
+        else:
+            start()
         return (
             (201, {"stack": {"id": ID}}) if method == "POST" else (202, "202 Accepted\n\n") if method == "PUT" else 204
         )

@@ -10,10 +10,11 @@ from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused
 from tasks.deploy.job import Request, percents, prepare, read_types, thresholds
 from tasks.deploy.resource_types import MISSING, ResourceType
-from tasks.heat.templates import Era, StackFiles, load
+from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
 from tasks.runbook import Runbook
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
+from tests.unit.tasks.heat.test_templates import TODAY
 from tests.unit.tasks.samples import SITE, journal
 
 TEMPLATE = """
@@ -95,10 +96,21 @@ def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) ->
 @pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
 def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
+    types = types_in(choose(Example.CPU_GROUP, TODAY).load())
+    api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(types)})
+    api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
+    assert refuse(Request("cpu-group", [str(tmp_path / "mine.yaml")], {}, "x")) == [
+        "parameter max_size is 'three', which is no number",
+        "parameter granularity is 'often', which is no number",
+    ]
+
+
+def test_in_an_operators_own_template_they_may_be_words(api: FakeApi, tmp_path: Path) -> None:
     text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
-    reasons = refuse(Request(str(template(tmp_path, text)), [str(tmp_path / "mine.yaml")], {}, "x"))
-    assert "parameter max_size is 'three', which is no number" in reasons
-    assert "parameter granularity is 'often', which is no number" in reasons
+    api.on("POST", "orchestration", "/validate", say={"Parameters": {"image": {"Type": "String"}}})
+    given = {"max_size": "three", "granularity": "often"}
+    (reason,) = refuse(Request(str(template(tmp_path, text)), [], given, "x"))
+    assert "parameter image" in reason
 
 
 def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) -> None:

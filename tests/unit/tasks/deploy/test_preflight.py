@@ -12,7 +12,7 @@ import requests
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Stopped
 from tasks.deploy.preflight import Needs, why_not_begin
-from tests.unit.cloud_api import PROJECT, FakeApi, fail, install, overcloud
+from tests.unit.cloud_api import PROJECT, Asked, FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 
 NEEDS = Needs(
@@ -158,6 +158,17 @@ def test_all_reasons_are_told_at_once(api: FakeApi) -> None:
         NEEDS, flavor="m9", image="cirros", networks=("nowhere",), ports=11, volumes=11, archive_policy="slow"
     )
     assert len(reasons(bad)) == 6
+
+
+def test_other_projects_balancers_are_not_counted_for_an_administrator(api: FakeApi) -> None:
+    everybodys = [{"id": str(number), "project_id": PROJECT if number == 0 else "theirs"} for number in range(9)]
+
+    def listed(asked: Asked) -> dict[str, Any]:
+        wanted = asked.query.get("project_id")
+        return {"loadbalancers": [one for one in everybodys if wanted in (None, one["project_id"])]}
+
+    api.on("GET", "load-balancer", "/v2.0/lbaas/loadbalancers", say=listed)
+    assert reasons() == []
 
 
 @pytest.mark.parametrize("service", ["metric", "alarming", "load-balancer", "volumev3", "orchestration"])

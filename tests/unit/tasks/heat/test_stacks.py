@@ -10,9 +10,10 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict, RequestRejected
 from blocks.remote.errors import Stopped, WaitExpired
 from tasks.heat.failure import StackFailed
+from tasks.heat.planning import plan_stack
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, find_left, find_stack
-from tasks.heat.stacks import delete_stack, deploy_stack, plan_stack
+from tasks.heat.stacks import delete_stack, deploy_stack
 from tasks.heat.templates import StackFiles
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock

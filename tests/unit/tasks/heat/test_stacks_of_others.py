@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict
+from blocks.remote.errors import WaitExpired
 from tasks.heat.failure import StackFailed
-from tasks.heat.stack import TAG
-from tasks.heat.stacks import deploy_stack, plan_stack
+from tasks.heat.planning import plan_stack
+from tasks.heat.stack import TAG, Stack
+from tasks.heat.stacks import delete_stack, deploy_stack
 from tests.unit.cloud_api import fail, install, overcloud
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.heat.test_stacks import BAD, BROKEN, GOOD, HELD, SOURCE, changed
@@ -38,7 +41,27 @@ def test_what_would_be_lost_is_not_touched_unapproved(heat: FakeHeat, cloud: Clo
         deploy_stack(cloud, "example", SOURCE)
     assert heat.begun == []
     heat.after["PUT"] = ["UPDATE_COMPLETE"]
-    assert deploy_stack(cloud, "example", SOURCE, approved=True).outcome == "updated"
+    assert (
+        deploy_stack(cloud, "example", SOURCE, approved=plan_stack(cloud, "example", SOURCE).destroys).outcome
+        == "updated"
+    )
+
+
+def test_what_was_approved_is_not_taken_for_what_would_be_lost_by_now(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.changes = "CREATE_COMPLETE", {"replaced": [changed("old")]}
+    approved = plan_stack(cloud, "example", SOURCE).destroys
+    heat.changes = {"replaced": [changed("old")], "deleted": [changed("precious")]}
+    with pytest.raises(Conflict, match=r"not approved: .*deleted precious"):
+        deploy_stack(cloud, "example", SOURCE, approved=approved)
+    assert heat.begun == []
+
+
+def test_what_was_approved_is_found_again_in_whatever_order_heat_tells_it(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.changes = "CREATE_COMPLETE", {"deleted": [changed("one"), changed("two")]}
+    approved = plan_stack(cloud, "example", SOURCE).destroys
+    heat.changes = {"deleted": [changed("two"), changed("one")]}
+    heat.after["PUT"] = ["UPDATE_COMPLETE"]
+    assert deploy_stack(cloud, "example", SOURCE, approved=approved).outcome == "updated"
 
 
 def test_policies_and_alarms_that_heat_makes_anew_are_no_loss(heat: FakeHeat, cloud: Cloud) -> None:
@@ -46,6 +69,14 @@ def test_policies_and_alarms_that_heat_makes_anew_are_no_loss(heat: FakeHeat, cl
     heat.status = "CREATE_COMPLETE"
     heat.changes = {"replaced": [changed("up") | {"resource_type": kind} for kind in kinds]}
     assert plan_stack(cloud, "example", SOURCE).destroys == ""
+    heat.changes = {"deleted": [changed("up") | {"resource_type": kind} for kind in kinds]}
+    assert plan_stack(cloud, "example", SOURCE).destroys.count("up (OS::") == len(kinds)  # then nothing takes its place
+
+
+def test_an_operators_own_type_with_alarm_in_its_name_is_a_loss(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status = "CREATE_COMPLETE"
+    heat.changes = {"replaced": [changed("all") | {"resource_type": "My::Servers::WithAlarm"}]}
+    assert "replaced all (My::Servers::WithAlarm)" in plan_stack(cloud, "example", SOURCE).destroys
 
 
 def test_a_stack_that_no_runbook_has_made_is_not_touched_unapproved(heat: FakeHeat, cloud: Cloud) -> None:
@@ -68,7 +99,7 @@ def test_an_update_keeps_the_stacks_own_tags_and_its_way_with_failures(
 ) -> None:
     heat.status, heat.tags = "CREATE_COMPLETE", tags
     heat.after["PUT"] = ["UPDATE_COMPLETE"]
-    deploy_stack(cloud, "example", SOURCE, approved=True)
+    deploy_stack(cloud, "example", SOURCE, approved=plan_stack(cloud, "example", SOURCE).destroys)
     (asked,) = heat.api.requests("PUT", f"/stacks/example/{ID}")
     assert asked.body.get("tags", "") == ",".join(tags)
     assert "disable_rollback" not in asked.body
@@ -89,10 +120,67 @@ def test_a_stack_that_somebody_deletes_meanwhile_does_not_stand(heat: FakeHeat, 
         deploy_stack(cloud, "example", SOURCE)
 
 
-def test_a_stack_that_somebody_updates_meanwhile_is_not_ours(heat: FakeHeat, cloud: Cloud) -> None:
-    heat.after["POST"], heat.theirs = GOOD, {"heat_template_version": "2018-08-31"}
-    with pytest.raises(Conflict, match="another template meanwhile"):
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"template": {"heat_template_version": "2018-08-31"}},
+        {"environment": HELD["environment"] | {"parameters": {"size": "9"}}},  # type: ignore[operator]
+        {"environment": HELD["environment"] | {"parameter_defaults": {"flavor": "m1.huge"}}},  # type: ignore[operator]
+        {"files": {"file:///a": "y"}},
+    ],
+    ids=["template", "parameter", "default", "file"],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_stack_that_somebody_updates_meanwhile_is_not_ours(
+    heat: FakeHeat, cloud: Cloud, method: str, theirs: dict[str, Any]
+) -> None:
+    heat.status, heat.theirs = "" if method == "POST" else "CREATE_COMPLETE", theirs
+    heat.after[method] = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+    with pytest.raises(Conflict, match="somebody else has updated stack example meanwhile"):
         deploy_stack(cloud, "example", SOURCE)
+
+
+def test_hidden_parameters_that_heat_shows_as_stars_are_no_doing_of_others(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.after["POST"] = GOOD
+    heat.theirs = {"environment": {"parameters": {"size": "******"}, "parameter_defaults": {"flavor": "******"}}}
+    assert deploy_stack(cloud, "example", SOURCE).outcome == "created"
+    assert plan_stack(cloud, "example", SOURCE).action == "update"  # they may be others by now
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"])
+@pytest.mark.parametrize("late", [1, 3])
+def test_an_update_counts_once_heat_has_begun_it(heat: FakeHeat, cloud: Cloud, status: str, late: int) -> None:
+    heat.status, heat.late = status, late
+    heat.after["PUT"] = ["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_FAILED"]
+    heat.resources = BROKEN
+    with pytest.raises(StackFailed, match="No valid host was found"):
+        deploy_stack(cloud, "example", SOURCE)
+    assert heat.status == "UPDATE_FAILED"
+    assert not heat.then
+
+
+def test_an_update_that_ends_before_the_first_look_counts(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.after["PUT"] = "UPDATE_COMPLETE", ["UPDATE_COMPLETE"]
+    assert deploy_stack(cloud, "example", SOURCE).outcome == "updated"
+
+
+def test_an_update_that_heat_never_begins_is_no_success(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.late = "CREATE_COMPLETE", 10**6
+    with pytest.raises(WaitExpired, match="last seen 'CREATE_COMPLETE, what was asked for has not begun'"):
+        deploy_stack(cloud, "example", SOURCE)
+
+
+def test_a_deletion_counts_once_heat_has_begun_it(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.late, heat.after["DELETE"] = "CREATE_COMPLETE", 3, ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+    assert delete_stack(cloud, Stack("example", ID, "CREATE_COMPLETE")) == "deleted"
+    assert heat.begun == ["DELETE"]
+
+
+def test_a_stack_that_somebody_suspends_meanwhile_does_not_stand(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.after["PUT"] = "CREATE_COMPLETE", ["UPDATE_IN_PROGRESS", "SUSPEND_COMPLETE"]
+    with pytest.raises(Conflict, match="is SUSPEND_COMPLETE") as refused:
+        deploy_stack(cloud, "example", SOURCE)
+    assert "openstack stack resume example" in refused.value.hint
 
 
 @pytest.mark.parametrize("status", ["SUSPEND_COMPLETE", "SUSPEND_FAILED"])
@@ -106,9 +194,20 @@ def test_a_suspended_stack_is_refused(heat: FakeHeat, cloud: Cloud, status: str)
 def test_a_heat_that_does_not_tell_environment_and_files_is_asked_for_an_update(heat: FakeHeat, cloud: Cloud) -> None:
     heat.status, heat.held = "CREATE_COMPLETE", HELD
     heat.after["PUT"] = ["UPDATE_COMPLETE"]
+    osp_8(heat)
+    assert deploy_stack(cloud, "example", SOURCE).outcome == "updated"
+
+
+def osp_8(heat: FakeHeat) -> None:
     for part in ("environment", "files"):
         heat.api.on("GET", "orchestration", f"/stacks/example/{ID}/{part}", say=fail(404, "no such route"))
-    assert deploy_stack(cloud, "example", SOURCE).outcome == "updated"
+
+
+def test_another_template_is_seen_there_too(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.after["POST"], heat.theirs = GOOD, {"template": {"heat_template_version": "2015-04-30"}}
+    osp_8(heat)
+    with pytest.raises(Conflict, match="somebody else has updated"):
+        deploy_stack(cloud, "example", SOURCE)
 
 
 def test_a_removal_that_does_not_end_keeps_the_reason_and_is_not_begun_anew(heat: FakeHeat, cloud: Cloud) -> None:

@@ -110,6 +110,13 @@ def test_a_unit_is_restarted() -> None:
     assert shell.lines("restart") == ["sudo systemctl restart ceilometer-polling.service"]
 
 
+def test_a_unit_that_has_failed_too_often_is_let_start_again() -> None:
+    shell = FakeShell("compute-0").on("systemctl", say="").on("is-active", say="running for 5 s\n")
+    shell.on("reset-failed", say=1)
+    apply_change(shell, restart(Agent("ceilometer-polling.service", False, runs=False)), silent)
+    assert [one.words[1] for one in shell.ran if one.words[0] == "systemctl"] == ["reset-failed", "restart"]
+
+
 def test_a_container_is_restarted_through_its_unit() -> None:
     shell = FakeShell("compute-0", otherwise="").on("StartedAt", say="running for 5 s\n")
     apply_change(shell, restart(Agent("ceilometer_agent_compute", True)), silent)

@@ -12,14 +12,12 @@ from tasks.telemetry.interval import (
     TelemetryFile,
     find_source,
     kept_name,
-    put_back,
     read_file,
-    read_kept,
-    read_stamps,
     set_interval,
     warnings,
     with_interval,
 )
+from tasks.telemetry.kept import may_replace, put_back, read_kept, read_stamps
 from tests.unit.fakes import LocalShell, silent
 
 POLLING = """---
@@ -112,6 +110,8 @@ def test_several_sources_are_refused_by_name() -> None:
         ("sources: [{name: a, interval: soon, meters: [cpu]}]\n", "has the interval 'soon'"),
         ("x: &i 300\nsources: [{name: a, interval: *i, meters: [cpu]}]\n", "is not written as 300"),
         ("x: &d {interval: 300}\nsources: [{name: a, <<: *d, meters: [cpu]}]\n", "has its interval from a YAML anchor"),
+        ("x: &d {name: a, interval: 300, meters: [cpu]}\nsources: [{<<: *d}]\n", "has its interval from a YAML anchor"),
+        ("sources: [&a {name: a, interval: 300, meters: [cpu]}, {<<: *a, name: b, meters: [disk]}]\n", "others share"),
         ("sources: [{name: a, interval: 0x12C, meters: [cpu]}]\n", "is not written as 300"),
     ],
 )
@@ -172,7 +172,7 @@ def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(her
     assert path.stat().st_mode & 0o777 == 0o640
     assert kept.read_text() == POLLING
     assert apply_change(LocalShell(), set_, silent) == "already"
-    back = put_back(read_file(LocalShell(), False), STAMP)
+    back = put_back(read_file(LocalShell(), False), STAMP, STAMP)
     assert apply_change(LocalShell(), back, silent) == "done"
     assert path.read_text() == POLLING
     assert sorted(here.iterdir()) == [path]
@@ -205,7 +205,7 @@ def test_a_change_cut_short_before_its_end_can_be_made_again(here: Path) -> None
 def test_a_file_that_somebody_changed_meanwhile_is_not_thrown_away(here: Path) -> None:
     path = here / "polling.yaml"
     apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, STAMP), silent)
-    back = put_back(read_file(LocalShell(), False), STAMP)
+    back = put_back(read_file(LocalShell(), False), STAMP, STAMP)
     path.write_text(POLLING + "# mine\n")
     with pytest.raises(CommandFailed, match="has changed since it was read"):
         apply_change(LocalShell(), back, silent)
@@ -213,8 +213,10 @@ def test_a_file_that_somebody_changed_meanwhile_is_not_thrown_away(here: Path) -
 
 
 def test_only_what_this_runbook_has_kept_is_its_own(here: Path) -> None:
-    for name in ("upgrade", STAMP, OLDER, f"{STAMP}.part", "2026"):
+    for name in ("upgrade", STAMP, OLDER, f"{STAMP}.part", "2026", "mine 20271121T000000Z"):
         (here / f"polling.yaml.before-{name}").write_text("x")
+    # Earlier versions kept a link as a link, to the very file that was changed then.
+    (here / "polling.yaml.before-20271121T000000Z").symlink_to(here / "polling.yaml")
     assert read_stamps(LocalShell(), str(here / "polling.yaml")) == [OLDER, STAMP]
     assert read_stamps(LocalShell(), str(here / "absent")) == []
 
@@ -229,9 +231,38 @@ def test_what_a_link_leads_to_is_kept_and_changed_and_the_link_stays(here: Path)
     kept = read_kept(LocalShell(), str(path), STAMP)
     assert kept is not None
     assert kept.text == POLLING
-    apply_change(LocalShell(), put_back(read_file(LocalShell(), False), STAMP), silent)
+    apply_change(LocalShell(), put_back(read_file(LocalShell(), False), STAMP, STAMP), silent)
     assert (real.read_text(), path.is_symlink()) == (POLLING, True)
     assert sorted(here.iterdir()) == [path, real]
+
+
+def test_a_broken_file_is_kept_beside_the_one_that_is_put_back(here: Path) -> None:
+    path = here / "polling.yaml"
+    apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, STAMP), silent)
+    path.write_text("sources: [\n")
+    back = put_back(read_file(LocalShell(), False), STAMP, broken_stamp="20261122T000000Z")
+    assert apply_change(LocalShell(), back, silent) == "done"
+    assert path.read_text() == POLLING
+    broken = here / "polling.yaml.broken-20261122T000000Z"
+    assert broken.read_text() == "sources: [\n"
+    assert sorted(here.iterdir()) == [path, broken]
+    assert apply_change(LocalShell(), back, silent) == "already"
+
+
+@pytest.mark.parametrize(
+    ("now", "kept", "may"),
+    [
+        (POLLING, POLLING, True),
+        (POLLING.replace("300 ", "60 "), POLLING, True),
+        (POLLING + "# mine\n", POLLING, False),
+        ("sources: [\n", POLLING, True),
+        ("", POLLING, True),
+        ("sources: [\n", "sources: [\n", False),
+        ("sources: []\n", POLLING, False),
+    ],
+)
+def test_only_what_is_broken_or_differs_in_its_interval_alone_may_be_replaced(now: str, kept: str, may: bool) -> None:
+    assert may_replace(file(now), file(kept)) == may
 
 
 def test_the_file_s_text_is_shown_in_no_plan() -> None:
