@@ -194,6 +194,10 @@ def granularity(timeline: Timeline) -> Iterator[Finding]:
     """Found where the members' metric has no archive policy, or one without the alarm's granularity."""
     offered, wanted = timeline.granularities_s, timeline.timing.granularity_s
     if offered is None:
+        # A member that has just been made is unknown to Gnocchi until its first measure has come.
+        seen = timeline.observations
+        if not seen or (seen[-1].at - seen[0].at).total_seconds() <= timeline.timing.silent_after_s():
+            return
         yield Finding(Kind.NO_GRANULARITY, "Gnocchi has no metric cpu of the members, so no archive policy either")
     elif offered and wanted not in offered:
         listed = ", ".join(f"{one} s" for one in offered)

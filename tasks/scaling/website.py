@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -83,9 +84,14 @@ class Visitor:
 
     def has_seen(self, name: str) -> bool:
         """Whether a page named this server."""
-        return any(name in page for page in list(self._pages))
+        return any(_hostname(name) in page.lower() for page in list(self._pages))
 
     def turns(self, names: list[str], last: int) -> dict[str, int]:
         """How often each server was named among the last so many pages."""
         pages = list(self._pages)[-last:]
-        return {name: sum(name in page for page in pages) for name in names}
+        return {name: sum(_hostname(name) in page.lower() for page in pages) for name in names}
+
+
+def _hostname(name: str) -> str:
+    """The name that a server has for itself: Nova makes one of its display name, in lower case."""
+    return re.sub("[ _.]", "-", name).lower()

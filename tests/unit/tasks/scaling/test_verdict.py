@@ -305,6 +305,12 @@ def test_an_event_from_before_anybody_looked_is_judged_by_heat_s_words_alone() -
     assert Kind.WRONG_REASON not in kinds(replace(good(), events=(Event(at(-500), "down", REASON),)))
 
 
+def test_a_metric_that_has_not_come_yet_is_not_missed() -> None:
+    young = replace(good(), granularities_s=None)
+    young = replace(young, observations=young.observations[:10])
+    assert Kind.NO_GRANULARITY not in kinds(young)
+
+
 def test_on_osp_8_there_is_no_archive_policy_to_miss() -> None:
     assert kinds(replace(good(), granularities_s=())) == set()
 

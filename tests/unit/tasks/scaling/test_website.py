@@ -47,6 +47,12 @@ def visit(monkeypatch: pytest.MonkeyPatch, *answers: str | Exception, counting: 
     return visitor
 
 
+def test_a_server_names_itself_as_nova_makes_its_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = visit(monkeypatch, "Hello, My name is we-web-farm-1")
+    assert visitor.has_seen("We-Web_farm.1")
+    assert visitor.turns(["We-Web_farm.1"], 10) == {"We-Web_farm.1": 1}
+
+
 def test_it_knows_who_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = visit(monkeypatch, "Hello, My name is we-1", "Hello, My name is we-2")
     assert visitor.has_seen("we-1")
