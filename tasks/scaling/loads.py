@@ -52,7 +52,10 @@ class Loads:
     def end(self, servers: Collection[Server], watch: Watch) -> None:
         """End the loads on all members; one that can't be reached ends by its own time limit."""
         for server in servers:
-            answer = self._on(server, end_load())
+            try:
+                answer = self._on(server, end_load())
+            except CloudError as error:  # of its console; the others' loads are ended all the same
+                answer = error.message
             if isinstance(answer, str):
                 watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
         self._loaded.clear()

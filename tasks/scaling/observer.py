@@ -87,7 +87,8 @@ class Observer:
             lasts_s: Seconds after which a load that is put on a member ends by itself.
         """
         self._read_group()
-        alarms = self._alarms.get(self._alarm_states)
+        # What moves the group is an alarm, which may be down again before it would be asked for by the clock.
+        alarms = self._alarms.get(self._alarm_states, anew=self.moved)
         ids = {one.id for one in self._active}
         measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=ids != self._measured)
         self._measured = ids

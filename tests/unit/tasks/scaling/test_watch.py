@@ -15,7 +15,7 @@ import tasks.scaling.observer
 import tasks.scaling.watch
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
+from blocks.remote.cloud_errors import CloudError, CloudUnreachable, Conflict, NotFound
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
@@ -315,7 +315,26 @@ def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, w
     assert any(line.startswith("m0: the load could not be ended, it ends by itself") for line in said)
 
 
-@pytest.mark.parametrize("error", [NotFound("x", "no such server"), Conflict("x", "instance is not ready")])
+def test_alarms_are_asked_for_as_soon_as_the_group_moves(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def alarms(*_: object) -> list[Alarm]:
+        asked.append(farm.size)
+        return farm.alarms()
+
+    monkeypatch.setattr("tasks.scaling.observer.read_alarms", alarms)
+    group = watching(farm)
+    farm.looks = 9
+    group._look("leave")
+    farm.size = 2
+    group._look("leave")
+    assert asked == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NotFound("x", "no such server"), Conflict("x", "instance is not ready"), CloudUnreachable("x", "Nova is down")],
+)
 def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
     farm: Farm, watch: Watch, error: CloudError
 ) -> None:
