@@ -1,8 +1,8 @@
 """Load on a member: the documented `dd` (AS 1.2.1, 1.3.1), as many as it has vCPUs, found again and ended.
 
 Every one runs under a `timeout` of its own, so that none goes on when whoever started it is gone, and carries a mark in its
-environment by which it is found. The scripts are for any shell and any user: a Cirros has busybox, no bash, and a `timeout`
-that takes its seconds with -t where it is old.
+environment by which it is found. The scripts are for any shell and any user, and for a busybox whose `timeout` takes its
+seconds with -t. A Cirros has no `timeout` at all: it can't be loaded yet.
 """
 
 from __future__ import annotations
