@@ -13,8 +13,9 @@ from prefect import flow
 from tasks.change import Steps
 from tasks.deploy.job import Request
 from tasks.hooks import Closing
-from tasks.scaling.check import Check, Intervals, Job
-from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, begin, conclude, run_check
+from tasks.scaling.check import Check
+from tasks.scaling.job import Intervals, Job
+from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, around, run_check
 
 NAME = "check-autoscaling"
 _closing = Closing(None)
@@ -74,8 +75,9 @@ def procedure(steps: Steps, job: Job, check: Check, asked: Asked) -> None:
         check: The check itself.
         asked: What the operator asks for.
     """
-    begin(steps, job, "1.2 6", "Run the Orchestration scripts to build the environment")
-    steps.step("1.2.1a", "See that the group is at its minimum", [job.cloud], check.read())
-    steps.step("1.2.1b", "Generate CPU load in every member, and watch the group grow", [job.cloud], check.grow())
-    steps.step("1.2.2", "Terminate the running dd processes, and watch the group shrink", [job.cloud], check.shrink())
-    conclude(steps, job, check, asked)
+    with around(steps, job, check, asked, "1.2 6", "Run the Orchestration scripts to build the environment"):
+        steps.step("1.2.1a", "See that the group is at its minimum", [job.cloud], check.read())
+        steps.step("1.2.1b", "Generate CPU load in every member, and watch the group grow", [job.cloud], check.grow())
+        steps.step(
+            "1.2.2", "Terminate the running dd processes, and watch the group shrink", [job.cloud], check.shrink()
+        )

@@ -13,8 +13,8 @@ from prefect import flow
 from tasks.change import Steps
 from tasks.deploy.job import Request
 from tasks.hooks import Closing
-from tasks.scaling.check import Intervals, Job
-from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, begin, conclude, run_check
+from tasks.scaling.job import Intervals, Job
+from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, around, run_check
 from tasks.scaling.web_check import WebCheck
 
 NAME = "check-web-autoscaling"
@@ -75,8 +75,7 @@ def procedure(steps: Steps, job: Job, check: WebCheck, asked: Asked) -> None:
         check: The check itself.
         asked: What the operator asks for.
     """
-    begin(steps, job, "1.3 5", "Run the Orchestration scripts")
-    steps.step("1.3.1a", "See that the page is served and the group at its minimum", [job.cloud], check.read())
-    steps.step("1.3.1b", "Scale up by the webhook and by load in every member", [job.cloud], check.grow())
-    steps.step("1.3.2", "End the load, and watch the group shrink", [job.cloud], check.shrink())
-    conclude(steps, job, check, asked)
+    with around(steps, job, check, asked, "1.3 5", "Run the Orchestration scripts"):
+        steps.step("1.3.1a", "See that the page is served and the group at its minimum", [job.cloud], check.read())
+        steps.step("1.3.1b", "Scale up by the webhook and by load in every member", [job.cloud], check.grow())
+        steps.step("1.3.2", "End the load, and watch the group shrink", [job.cloud], check.shrink())

@@ -68,21 +68,31 @@ def lock_host(shell: Shell, holder: str) -> Held:
         ) from error
 
 
+def limit_of(site: str) -> str:
+    """The name of a site's concurrency limit on the Prefect server."""
+    return f"runbook-{site}"
+
+
+def variable_of(site: str) -> str:
+    """The name of the variable that says who holds it: JSON of `lease` and `run`."""
+    return f"runbook_lease_{site.replace('-', '_')}"
+
+
 class ServerLock:
     """The slot of a site on the Prefect server.
 
     Args:
-        site: The site's name; the limit is called `runbook-<site>`, and `python -m deployments apply` makes it.
+        site: The site's name; `python -m deployments apply` makes its limit.
         flow_run_id: Who holds it.
     """
 
     def __init__(self, site: str, flow_run_id: UUID) -> None:
-        self._site, self._name, self._flow_run_id = site, f"runbook-{site}", flow_run_id
+        self._site, self._name, self._flow_run_id = site, limit_of(site), flow_run_id
         self._lease: UUID | None = None
 
     @property
     def _variable(self) -> str:
-        return f"runbook_lease_{self._site.replace('-', '_')}"
+        return variable_of(self._site)
 
     def take(self) -> None:
         """Take the slot, also from a holder whose flow run has ended.

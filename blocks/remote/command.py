@@ -20,6 +20,7 @@ class Command:
         stdin_is: How the plan names what goes into standard input ("SQL: set root's password").
         root: Whether `sudo -n` goes before it.
         timeout_s: Seconds until the command is ended, on both sides of the connection.
+        limited: Whether the host ends it, too, by its own `timeout`; not where a host may have none, as a Cirros.
         ok: Exit codes that are no failure.
         says: What it does, in a few words, for errors: a script is no sentence.
         quiet: Its output is not streamed to the run's log (it answers a question, or holds a secret).
@@ -30,6 +31,7 @@ class Command:
     stdin_is: str = ""
     root: bool = True
     timeout_s: float = 60.0
+    limited: bool = True
     ok: tuple[int, ...] = (0,)
     quiet: bool = False
     says: str = ""
@@ -38,7 +40,7 @@ class Command:
     def line(self) -> str:
         """The line that the host's shell gets."""
         # `timeout` ends the command on the host too: closing an SSH channel does not.
-        limit = ("timeout", "-k", "5", str(max(1, round(self.timeout_s))))
+        limit = ("timeout", "-k", "5", str(max(1, round(self.timeout_s)))) if self.limited else ()
         sudo = ("sudo", "-n") if self.root else ()
         return shlex.join((*sudo, *limit, *_ENVIRONMENT, *self.words))
 

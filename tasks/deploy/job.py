@@ -14,7 +14,7 @@ from blocks.remote.errors import Refused, RunbookError
 from tasks.deploy import resource_types as stack_check
 from tasks.deploy.preflight import Needs, why_not_begin
 from tasks.deploy.resource_types import MISSING, ResourceType, parse_resource_type
-from tasks.heat.planning import StackPlan, plan_stack
+from tasks.heat.planning import StackPlan, plan_anew, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
@@ -70,6 +70,11 @@ class Job:
     source: StackSource
     plan: StackPlan
     chosen: Chosen | None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The stack's parameters with their values, as Heat counts them: the operator's own, else the environment's."""
+        return {**_defaults(self.source.stack.template), **_said(self.source.stack), **self.source.parameters}
 
     @property
     def files(self) -> list[tuple[str, str, str, str]]:
@@ -132,8 +137,15 @@ def _look(book: Runbook, request: Request) -> Job:
     return job
 
 
-def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) -> Job:
+def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, anew: bool = False) -> Job:
     """Read the template and look at what it asks of the cloud.
+
+    Args:
+        book: The run.
+        access: The place of the steps.
+        cloud: The same as a client.
+        request: What is asked for.
+        anew: Whether a stack of that name will be removed before.
 
     Raises:
         Refused: With every reason.
@@ -151,12 +163,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
         if not problem.refuses:
             book.find(str(problem))
     given = dict(request.parameters)
-    # As Heat counts them: parameters go before defaults, and the operator's own before both.
-    said = {
-        **(files.environment.get("parameter_defaults") or {}),
-        **(files.environment.get("parameters") or {}),
-        **given,
-    }
+    said = {**_said(files), **given}
     values = {**_defaults(files.template), **said}
     if chosen is not None and request.example is not None:
         book.reasons += _why_no_numbers(values)
@@ -169,7 +176,8 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request) 
         missing = validate_template(cloud, source)
         book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
     book.refuse_if_any()
-    return Job(access, request, source, plan_stack(cloud, request.stack_name, source), chosen)
+    plan = plan_anew if anew else plan_stack
+    return Job(access, request, source, plan(cloud, request.stack_name, source), chosen)
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
@@ -189,6 +197,12 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
         else:
             known[name] = parse_resource_type(answer)
     return known
+
+
+def _said(files: StackFiles) -> dict[str, Any]:
+    """What environment files say of parameters, as Heat counts them: parameters go before defaults."""
+    environment = files.environment
+    return {**(environment.get("parameter_defaults") or {}), **(environment.get("parameters") or {})}
 
 
 def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,17 +73,18 @@ def show_outputs(name: str) -> Change[Cloud]:
     return Change((Call(f"openstack stack output show --all {name}", do),))
 
 
-def remove(name: str, within_s: float) -> Change[Cloud]:
+def remove(name: str, within_s: float, tag: str) -> Change[Cloud]:
     """Delete a stack and wait until it is gone.
 
     Args:
         name: The stack's name.
         within_s: Seconds until it must be gone, for each of two attempts.
+        tag: What it bears; one of that name without it is somebody else's, and stays.
     """
 
     def do(cloud: Cloud, watch: Watch) -> Outcome:
         stack = find_stack(cloud, name)
-        if stack is None:
+        if stack is None or tag not in stack.tags:
             return "already"
         did = delete_stack(cloud, stack, within_s=within_s, on_line=watch.line, on_progress=watch.progress)
         return "done" if did == "deleted" else "already"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import uuid4
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict, NotFound
@@ -45,6 +46,17 @@ class StackPlan:
                 0, f"it was not made by a runbook (it lacks the tag {TAG}), and gets another template or parameters"
             )
         return f"stack {self.stack.name}: {'; '.join(said)}" if said else ""
+
+
+def plan_anew(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
+    """Say what making a stack would do once the one of that name is gone.
+
+    Raises:
+        RequestRejected: Heat will not have the template.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    # Under a name that nobody has: that of a stack which is there Heat refuses.
+    return StackPlan("create", None, preview_create(cloud, f"{name}-{uuid4().hex}"[-255:], source))
 
 
 def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:

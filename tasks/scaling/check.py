@@ -1,33 +1,31 @@
-"""What a check of a scaling group is made from, and what comes out of it."""
+"""The check of a scaling group: its steps, and the verdict that comes out of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
 
-from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import mask
 from blocks.state import state_directory
 from tasks.change import Call, Change, Watch
-from tasks.deploy import job as stack_job
-from tasks.heat.stack import TAG, Stack, find_left, find_stack
+from tasks.heat.stack import find_stack
 from tasks.journal import Outcome
-from tasks.perform import preflight_task
-from tasks.runbook import Runbook
 from tasks.scaling import picture
-from tasks.scaling.findings import WEIGHT
+from tasks.scaling.findings import WEIGHT, Finding, Kind
+from tasks.scaling.group import read_group, read_vcpus
+from tasks.scaling.job import Job
 from tasks.scaling.members import Members
 from tasks.scaling.observer import Observer
-from tasks.scaling.settings import read_settings
-from tasks.scaling.timeline import Levels, Timeline
+from tasks.scaling.settings import Settings, read_settings
+from tasks.scaling.timeline import Timeline
 from tasks.scaling.verdict import Verdict, judge
 from tasks.scaling.watch import GroupWatch
 from tasks.telemetry.thresholds import Timing
@@ -35,89 +33,6 @@ from tasks.telemetry.thresholds import Timing
 
 class CheckNotPassed(RunbookError):
     """The group did not scale as it should, or nobody can say."""
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """What no API tells a project: how often telemetry looks.
-
-    Attributes:
-        polling_s: Ceilometer's, of the source that polls CPU.
-        evaluation_s: Aodh's.
-        processing_s: From a poll until Gnocchi answers with it.
-        settle_s: What a member may take until it is active, reached and loaded, or until it is gone.
-    """
-
-    polling_s: float
-    evaluation_s: float
-    processing_s: float
-    settle_s: float
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is checked where.
-
-    Attributes:
-        cloud: The place of the steps.
-        runbook: Name of the runbook: the tag of a stack that is its own.
-        stack: The stack that is there; None where it is made first.
-        left: Whether that is what an earlier run of this runbook has left, to be removed first.
-        made: What the stack is made from; None where it stands and is not ours.
-        stack_name: The stack's name.
-        percent: The thresholds in percent of all vCPUs of a member.
-        intervals: How often telemetry looks.
-    """
-
-    cloud: CloudAccess
-    runbook: str
-    stack: Stack | None
-    left: bool
-    made: stack_job.Job | None
-    stack_name: str
-    percent: Levels
-    intervals: Intervals
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags of a stack that this runbook makes."""
-        return (TAG, self.runbook)
-
-
-def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
-    """Look at the cloud and at the stack, and refuse with the complete list.
-
-    A stack of that name that is not this runbook's own is checked as it is; one that is, an earlier run has left: it is
-    removed and made anew. Where there is none, it is made.
-
-    Raises:
-        Refused: With every reason.
-    """
-    return preflight_task(lambda: _look(book, request, intervals))
-
-
-def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
-    access, cloud = stack_job.the_cloud(book)
-    others: list[str] = []
-    try:
-        stack = find_stack(cloud, request.stack_name)
-        left = stack is not None and book.name in stack.tags
-        made = None if stack is not None and not left else stack_job.prepare(book, access, cloud, request)
-        if stack is not None and not left:
-            read_settings(cloud, stack, book.name)
-        others = [one.name for one in find_left(cloud, book.name) if one.name != request.stack_name]
-    except Refused as refusal:
-        book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
-    except RunbookError as error:
-        book.reasons.append(str(error))
-    book.refuse_if_any()
-    for name in others:
-        book.find(
-            f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
-            f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
-        )
-    high, low = stack_job.percents(request)
-    return Job(access, book.name, stack, left, made, request.stack_name, Levels(high, low), intervals)
 
 
 class Check:
@@ -132,6 +47,7 @@ class Check:
         self._job, self._members = job, members
         self._watch: GroupWatch | None = None
         self._open = ExitStack()
+        self._cut_short: list[Finding] = []
         self.verdict: Verdict | None = None
 
     def __enter__(self) -> Self:
@@ -141,6 +57,22 @@ class Check:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+        if self._watch is not None and self._watch.observer.loaded:
+            logger = get_run_logger()
+            self._watch.end_loads(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
+
+    @property
+    def observed(self) -> bool:
+        """Whether anything was seen that can be judged."""
+        return self._watch is not None and bool(self._watch.observations)
+
+    def cut_short(self, why: str) -> None:
+        """Note that the check could not be gone through.
+
+        Args:
+            why: In a sentence.
+        """
+        self._cut_short.append(Finding(Kind.CUT_SHORT, why))
 
     @property
     def _group(self) -> GroupWatch:
@@ -151,6 +83,7 @@ class Check:
         """Read how the group is meant to scale, and see that it is at its minimum."""
 
         def do(cloud: Cloud, watch: Watch) -> Outcome:
+            self._open.close()  # where this is tried again
             self._watch = self._start(cloud, watch)
             self._watch.begin()
             self._watch.wait_at_minimum(watch)
@@ -169,7 +102,8 @@ class Check:
                 raise
             return "done"
 
-        return Change((Call("ssh MEMBER 'timeout … dd if=/dev/zero of=/dev/null &', as many as it has vCPUs", do),))
+        shown = "ssh MEMBER 'dd if=/dev/zero of=/dev/null &', as many as it has vCPUs, each with a time limit"
+        return Change((Call(shown, do),))
 
     def shrink(self) -> Change[Cloud]:
         """End the loads and watch the group shrink."""
@@ -185,7 +119,7 @@ class Check:
 
         def do(_: Cloud, watch: Watch) -> Outcome:
             timeline = self._group.timeline
-            self.verdict = judge(timeline, self._group.findings())
+            self.verdict = judge(timeline, [*self._group.findings(), *self._cut_short])
             watch.line(f"{self.verdict.outcome}: {self.verdict.why}")
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
             drawn = picture.draw(timeline, f"{self._job.stack_name}: {self.verdict.outcome}")
@@ -231,8 +165,7 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
         raise Refused(job.runbook, [f"stack {job.stack_name} is gone"])
     settings = read_settings(cloud, stack, job.runbook)
     rule, _ = settings.rules
-    with cloud.asking("read the members' flavor") as sdk:
-        vcpus = int(sdk.compute.find_flavor(settings.flavor, ignore_missing=False).vcpus) if settings.flavor else 1
+    vcpus = _vcpus(cloud, job, settings)
     every = job.intervals
     timing = Timing(
         polling_s=every.polling_s,
@@ -243,6 +176,17 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
         cooldown_s=settings.cooldown_s,
     )
     return Observer(cloud, settings, members, vcpus, timing, serves)
+
+
+def _vcpus(cloud: Cloud, job: Job, settings: Settings) -> int:
+    """How many vCPUs each member has, by which thresholds are computed and loads are counted."""
+    group = read_group(cloud, settings.stack, settings.group)
+    found = read_vcpus(cloud, [one.server for one in group.members if one.server is not None])
+    if len(found) == 1:
+        return found.pop()
+    said = f"members of {' and of '.join(map(str, sorted(found)))} vCPUs, and one threshold fits one of them"
+    why = said if found else "no server, from whose flavor a threshold could be computed"
+    raise Refused(job.runbook, [f"group {settings.group} of stack {job.stack_name} has {why}"])
 
 
 def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str]) -> str:

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     REQUESTS_LOST = "requests lost"
     NOT_IN_TURN = "balancer that leaves a member out"
     LEFT_IN_POOL = "member that goes before the balancer knows"
+    CUT_SHORT = "check that was cut short"
 
 
 WEIGHT = {
@@ -66,6 +67,7 @@ WEIGHT = {
     Kind.REQUESTS_LOST: Weight.FAILS,
     Kind.NOT_IN_TURN: Weight.FAILS,
     Kind.LEFT_IN_POOL: Weight.FAILS,
+    Kind.CUT_SHORT: Weight.SPOILS,
 }
 
 

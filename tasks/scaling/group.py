@@ -28,6 +28,8 @@ class Server:
         fixed: Addresses in its networks.
         floating: Floating addresses.
         fault: Why it is in ERROR.
+        vcpus: How many it has; 0 where Nova's listing does not say (before its microversion 2.47).
+        flavor: Id of its flavor, where the listing says that instead.
     """
 
     id: str
@@ -36,6 +38,8 @@ class Server:
     fixed: tuple[str, ...]
     floating: tuple[str, ...]
     fault: str = ""
+    vcpus: int = 0
+    flavor: str = ""
 
     @property
     def address(self) -> str:
@@ -134,7 +138,17 @@ def parse_server(body: Mapping[str, Any]) -> Server:
         return tuple(one["addr"] for one in addresses if one.get("OS-EXT-IPS:type", "fixed") == kind)
 
     fault = (body.get("fault") or {}).get("message") or ""
-    return Server(body["id"], body["name"], body["status"], of("fixed"), of("floating"), fault)
+    flavor = body.get("flavor") or {}
+    return Server(
+        id=body["id"],
+        name=body["name"],
+        status=body["status"],
+        fixed=of("fixed"),
+        floating=of("floating"),
+        fault=fault,
+        vcpus=int(flavor.get("vcpus") or 0),
+        flavor=str(flavor.get("id") or ""),
+    )
 
 
 def read_servers(cloud: Cloud, ids: Iterable[str]) -> dict[str, Server]:
@@ -149,6 +163,20 @@ def read_servers(cloud: Cloud, ids: Iterable[str]) -> dict[str, Server]:
     with cloud.asking("list the servers") as sdk:
         listed = [one.to_dict(original_names=True, computed=False) for one in sdk.compute.servers()]
     return {one["id"]: parse_server(one) for one in listed if one["id"] in wanted}
+
+
+def read_vcpus(cloud: Cloud, servers: Iterable[Server]) -> set[int]:
+    """Read how many vCPUs servers have, each number once.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`; `NotFound` where the flavor of one was deleted since.
+    """
+    listed = list(servers)
+    with cloud.asking("read the members' flavor") as sdk:
+        told = {
+            name: int(sdk.compute.get_flavor(name).vcpus) for name in {one.flavor for one in listed if not one.vcpus}
+        }
+    return {one.vcpus or told[one.flavor] for one in listed}
 
 
 def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource] | None = None) -> Group:

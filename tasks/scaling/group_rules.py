@@ -29,8 +29,9 @@ def size(timeline: Timeline) -> Iterator[Finding]:
 def reason(timeline: Timeline) -> Iterator[Finding]:
     """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not seen in alarm before.
 
-    "Before" is what the step may have taken and two evaluations, reaching back to the observation before that; where nothing
-    was observed by then, only Heat's words count. What the runbook's own call to the webhook did is not judged.
+    "Before" is what the step may have taken and two evaluations, reaching back to the observation before that, and one
+    evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
+    words count. What the runbook's own call to the webhook did is not judged.
     """
     for event in timeline.events:
         if event.ours:
@@ -47,7 +48,8 @@ def reason(timeline: Timeline) -> Iterator[Finding]:
 
 def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
     begin = at - timedelta(seconds=timeline.settle_s + 2 * timeline.timing.evaluation_s)
-    earlier = [one for one in timeline.observations if one.at <= at]
+    end = at + timedelta(seconds=timeline.timing.evaluation_s)
+    earlier = [one for one in timeline.observations if one.at <= end]
     before = [one for one in earlier if one.at < begin][-1:]
     near = [*before, *(one for one in earlier if one.at >= begin)]
     return not near or any(one.alarms.get(name) == ALARM for one in near)
@@ -65,10 +67,10 @@ def threshold(timeline: Timeline) -> Iterator[Finding]:
 
 
 def refused(timeline: Timeline) -> Iterator[Finding]:
-    """Found at the first call of each webhook that was answered with an error."""
+    """Found at the first call of each webhook that was answered with an error, or not at all."""
     told = set()
     for call in timeline.calls:
-        if call.status >= 400 and call.direction not in told:
+        if (call.status >= 400 or not call.status) and call.direction not in told:
             told.add(call.direction)
             why = (
                 ": Keystone lets nobody anonymous check a signature (/v3/ec2tokens), and Heat's [ec2authtoken] has no "
@@ -76,15 +78,16 @@ def refused(timeline: Timeline) -> Iterator[Finding]:
                 if call.status == 403
                 else ""
             )
-            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} answered {call.status}{why}", call.at)
+            said = f"answered {call.status}" if call.status else "did not answer: see whether heat-api-cfn runs"
+            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
 
 
 def signal(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
 
     That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
-    longer than cooldown, two evaluations and what a step may take. A step is granted no time where Heat had none under way:
-    there the signal has only to reach it, and that is as quick as a measure.
+    longer than cooldown, two evaluations and what a step may take, each time from the last event on. A step is granted no
+    time where Heat had none under way: there the signal has only to reach it, and that is as quick as a measure.
     """
     timing = timeline.timing
     waits = timing.cooldown_s + 2 * timing.evaluation_s
@@ -96,8 +99,10 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
             asked = one.alarms.get(ALARM_OF[direction]) == ALARM and room
             since = (since if since and one.size == since.size else one) if asked else None
             still = (still if still and still.size == one.size else one) if asked and one.steady else None
-            if since is None or _acted(timeline, direction, since, one):
+            if since is None:
                 continue
+            if _acted(timeline, direction, since, one):  # what it does not do from now on, counts
+                since, still = one, one if one.steady else None
             if _span_s(since, one) > waits + timeline.settle_s or (
                 still is not None and _span_s(still, one) > waits + timing.processing_s
             ):

@@ -49,15 +49,25 @@ class Loads:
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
             return dict(zip([server.id for server in servers], pool.map(one, servers), strict=True))
 
+    @property
+    def any(self) -> bool:
+        """Whether a load was put on a member, and not ended."""
+        return bool(self._loaded)
+
     def end(self, servers: Collection[Server], watch: Watch) -> None:
-        """End the loads on all members; one that can't be reached ends by its own time limit."""
-        for server in servers:
+        """End the loads on all members, at once; one that can't be reached ends by its own time limit."""
+
+        def one(server: Server) -> Load | str:
             try:
-                answer = self._on(server, end_load())
+                return self._on(server, end_load())
             except CloudError as error:  # of its console; the others' loads are ended all the same
-                answer = error.message
-            if isinstance(answer, str):
-                watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
+                return error.message
+
+        if servers:
+            with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+                for server, answer in zip(servers, pool.map(one, servers), strict=True):
+                    if isinstance(answer, str):
+                        watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
         self._loaded.clear()
 
     def _on(self, server: Server, command: Command) -> Load | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from blocks.remote.cloud import Cloud
@@ -56,7 +56,8 @@ class Observer:
         self.moved = True
         self._resources: list[Resource] = []
         self._measured: set[str] = set()
-        self._since: datetime | None = None
+        self._since: datetime | None = None  # the first look
+        self._newest: datetime | None = None  # the newest measure; while there is none, the first look
         self._meter = Meter(self.cloud, self.timing)
         self._loads = Loads(self.members, self.vcpus)
         # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
@@ -86,32 +87,46 @@ class Observer:
                 being removed do not answer any more.
             lasts_s: Seconds after which a load that is put on a member ends by itself.
         """
-        self._read_group()
+        resources = self._read_group()
         # What moves the group is an alarm, which may be down again before it would be asked for by the clock.
         alarms = self._alarms.get(self._alarm_states, anew=self.moved)
         ids = {one.id for one in self._active}
-        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=ids != self._measured)
+        anew = ids != self._measured or self._overdue
+        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=anew)
         self._measured = ids
         loads = self._loads.ask(self._active, lasts_s if members == "load" else 0) if members != "leave" else {}
         newest = max(measures.values(), key=lambda one: one.at, default=None)
         measured_at = newest.at if newest else None
         at = _now()
         self._since = self._since or at
+        self._newest = measured_at or self._since
+        self._resources = resources  # a look that ended before it could tell did not see them
         return Observation(
             at=at,
             members=tuple(self._member(one, measures.get(id_), loads.get(id_)) for id_, one in self.servers.items()),
             alarms=alarms,
             measured_at=measured_at,
             measured_before=newest.before if newest else None,
-            backlog=self._meter.backlog(ids, measured_at or self._since, at),
+            backlog=self._meter.backlog(ids, self._newest, at),
             steady=all(one.ready for one in self.group.members),
         )
+
+    @property
+    def _overdue(self) -> bool:
+        """Whether telemetry would count as silent: it is asked anew, before that is said of it."""
+        silent = timedelta(seconds=self.timing.silent_after_s())
+        return self._newest is not None and _now() - self._newest > silent
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there are loads on members that were not ended."""
+        return self._loads.any
 
     def end_loads(self, watch: Watch) -> None:
         """End the loads on all members that are there."""
         self._loads.end(self._active, watch)
 
-    def _read_group(self) -> None:
+    def _read_group(self) -> list[Resource]:
         """Heat's listing each time; Nova's only where that has changed, or says less of a member than Nova does.
 
         Heat looks at a server until it is there, or in ERROR, or gone: what it is at work on, its listing will tell.
@@ -119,11 +134,11 @@ class Observer:
         resources = read_resources(self.cloud, self.settings.stack)
         self.types |= types_of(resources)
         self.moved = resources != self._resources
-        self._resources = resources
         self.group = self._groups.get(
             lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources),
             anew=self.moved or any(one.settled and not one.ready for one in self.group.members),
         )
+        return resources
 
     def _alarm_states(self) -> dict[str, str]:
         names = {alarm.id: name for name, alarm in self.settings.alarms.items()}

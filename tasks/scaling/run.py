@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -13,8 +14,10 @@ from tasks.change import Steps
 from tasks.deploy.job import Request
 from tasks.heat.calls import deploy, remove
 from tasks.opening import runbook
+from tasks.perform import StepFailed
 from tasks.plan import Plan
-from tasks.scaling.check import Check, Intervals, Job, preflight
+from tasks.scaling.check import Check
+from tasks.scaling.job import Intervals, Job, preflight
 from tasks.scaling.members import Members, access
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
@@ -88,32 +91,43 @@ def run_check(
         check.raise_if_not_passed()
 
 
-def begin(steps: Steps, job: Job, number: str, sentence: str) -> None:
-    """Make the stack, unless it stands and is somebody's own; what an earlier run has left goes first.
+@contextmanager
+def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sentence: str) -> Iterator[None]:
+    """Make the stack, and in the end judge what was seen and remove what the runbook has made, also after a step has failed.
 
-    Args:
-        steps: Who walks through them: the plan, or the run.
-        job: What is checked.
-        number: The document's number of the step that makes it.
-        sentence: What that step does.
-    """
-    cloud = [job.cloud]
-    if job.left:
-        steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S))
-    if job.made is not None:
-        make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
-        steps.step(number, sentence, cloud, make)
-
-
-def conclude(steps: Steps, job: Job, check: Check, asked: Asked) -> None:
-    """Judge what was seen, and remove what the runbook has made.
+    A stack that stands and is somebody's own is neither made nor removed; what an earlier run has left goes first.
 
     Args:
         steps: Who walks through them: the plan, or the run.
         job: What is checked.
         check: The check itself.
         asked: What the operator asks for.
+        number: The document's number of the step that makes the stack.
+        sentence: What that step does.
     """
-    steps.step("V", "Judge what was seen", [job.cloud], check.judge(asked.site))
-    if job.made is not None and asked.cleanup:
-        steps.step("C", "Remove the stack", [job.cloud], remove(job.stack_name, _REMOVE_S))
+    cloud = [job.cloud]
+
+    def judge() -> None:
+        steps.step("V", "Judge what was seen", cloud, check.judge(asked.site))
+
+    def clean_up() -> None:
+        if job.made is not None and asked.cleanup:
+            steps.step("C", "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.own))
+
+    if job.left:
+        steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S, job.runbook))
+    try:
+        if job.made is not None:
+            make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
+            steps.step(number, sentence, cloud, make)
+        yield
+    except StepFailed as failure:
+        check.cut_short(failure.message)
+        for last in ([judge] if check.observed else []) + [clean_up]:
+            try:
+                last()
+            except StepFailed as besides:
+                steps.find(str(besides))
+        raise
+    judge()
+    clean_up()

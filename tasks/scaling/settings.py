@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,14 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused
 from tasks.heat.stack import Resource, Stack, read_resources
 from tasks.scaling.group import read_group_alarms
+from tasks.scaling.sizes import Unresolved, read_number, read_sizes
 from tasks.scaling.timeline import Direction
 from tasks.scaling.webhook import Policy, read_policies
 from tasks.telemetry.alarms import Alarm, Rule
+from tasks.telemetry.measures import CPU, RATE
 
 _GROUPS = ("OS::Heat::AutoScalingGroup",)
+_ALARM_OF = {"gt": "high", "ge": "high", "lt": "low", "le": "low"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,6 @@ class Settings:
         cooldown_s: The longest of group and policies.
         policies: `up` and `down`.
         alarms: `high` and `low`: Aodh's.
-        flavor: Of the members, as the stack's parameter says it; empty where it has none of that name.
     """
 
     stack: Stack
@@ -39,7 +41,6 @@ class Settings:
     cooldown_s: float
     policies: Mapping[Direction, Policy]
     alarms: Mapping[str, Alarm]
-    flavor: str
 
     @property
     def rules(self) -> tuple[Rule, Rule]:
@@ -59,7 +60,8 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     """Read how a stack's group is meant to scale.
 
     Raises:
-        Refused: The stack is not one group with two policies and two alarms; with every reason.
+        Refused: The stack is not one group with two policies and two alarms on CPU, or its numbers can't be read or can't
+            be checked; with every reason.
         CloudError, Stopped: As `Cloud.asking`.
     """
     resources = read_resources(cloud, stack)
@@ -69,39 +71,44 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     declared = template.get("resources") or {}
     reasons: list[str] = []
     groups = [one for one in own if one.type in _GROUPS]
-    if len(groups) != 1:
+    sizes = None
+    if len(groups) == 1:
+        sizes, reasons = read_sizes(groups[0].name, _properties(declared, groups[0].name), told)
+    else:
         names = ", ".join(one.name for one in groups) or "none"
         reasons.append(f"stack {stack.name} has not one {_GROUPS[0]}, but {len(groups)} ({names})")
-    policies = _policies(read_policies(cloud, stack, resources), declared, told)
+    policies = _policies(read_policies(cloud, stack, resources), declared, told, reasons)
     reasons += [
         f"stack {stack.name} has no policy to scale {direction}"
         for direction in ("up", "down")
         if direction not in policies
     ]
-    alarms = _alarms(read_group_alarms(cloud, stack, resources))
-    reasons += [
-        f"stack {stack.name} has no enabled {name} alarm on a threshold"
-        for name in ("high", "low")
-        if name not in alarms
-    ]
-    if reasons:
+    alarms = _alarms(stack, read_group_alarms(cloud, stack, resources), reasons)
+    scaling = [one for one in own if one in groups or one.name in {policy.name for policy in policies.values()}]
+    cooldown_s = _cooldown_s(declared, told, scaling, reasons)
+    if reasons or sizes is None:
         raise Refused(runbook, reasons)
-    (group,) = groups
-    properties = _properties(declared, group.name)
     return Settings(
         stack=stack,
-        group=group.name,
-        min_size=int(_resolved(properties.get("min_size", 0), told)),
-        max_size=int(_resolved(properties.get("max_size", 0), told)),
-        cooldown_s=max(_cooldowns(declared, told, [group, *(one for one in own if one.name in _names(policies))])),
+        group=groups[0].name,
+        min_size=sizes.least,
+        max_size=sizes.most,
+        cooldown_s=cooldown_s,
         policies=policies,
         alarms=alarms,
-        flavor=str(told.get("flavor") or ""),
     )
 
 
-def _names(policies: Mapping[Direction, Policy]) -> set[str]:
-    return {policy.name for policy in policies.values()}
+def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Say what keeps the group of a template that is still to be made from being checked.
+
+    Args:
+        template: The template.
+        parameters: Of the stack, with their values.
+    """
+    declared = template.get("resources") or {}
+    groups = [name for name, one in declared.items() if isinstance(one, Mapping) and one.get("type") in _GROUPS]
+    return [reason for name in groups for reason in read_sizes(name, _properties(declared, name), parameters)[1]]
 
 
 def _properties(declared: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -109,31 +116,57 @@ def _properties(declared: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _resolved(value: Any, told: Mapping[str, Any]) -> Any:
-    """A property's value; the one function that the numbers of a group are written with is get_param."""
-    if isinstance(value, Mapping) and "get_param" in value:
-        return told.get(str(value["get_param"]), 0)
-    return value
-
-
 def _policies(
-    policies: Mapping[str, Policy], declared: Mapping[str, Any], told: Mapping[str, Any]
+    policies: Mapping[str, Policy], declared: Mapping[str, Any], told: Mapping[str, Any], reasons: list[str]
 ) -> dict[Direction, Policy]:
     found: dict[Direction, Policy] = {}
     for name, policy in policies.items():
-        adjustment = float(_resolved(_properties(declared, name).get("scaling_adjustment", 0), told))
+        written = _properties(declared, name).get("scaling_adjustment", 0)
+        try:
+            adjustment = read_number(written, told, f"scaling_adjustment of policy {name}")
+        except Unresolved as unresolved:
+            reasons.append(str(unresolved))
+            continue
         if adjustment:
             found["up" if adjustment > 0 else "down"] = policy
     return found
 
 
-def _alarms(alarms: Mapping[str, Alarm]) -> dict[str, Alarm]:
-    found: dict[str, Alarm] = {}
-    for alarm in alarms.values():
-        if alarm.enabled and alarm.rule is not None:
-            found["high" if alarm.rule.operator in {"gt", "ge"} else "low"] = alarm
-    return found
+def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> dict[str, Alarm]:
+    """The one alarm on CPU in each direction; others (on memory, on disks) are nobody's that is checked here."""
+    found: dict[str, list[tuple[str, Alarm]]] = {"high": [], "low": []}
+    for name, alarm in alarms.items():
+        rule = alarm.rule
+        if not alarm.enabled or rule is None or rule.operator not in _ALARM_OF:
+            continue
+        if rule.metric == CPU and rule.aggregation == RATE:
+            found[_ALARM_OF[rule.operator]].append((name, alarm))
+        elif rule.metric in {CPU, "cpu_util"}:
+            reasons.append(
+                f"alarm {name} compares {rule.aggregation} of {rule.metric}, and only {RATE} of {CPU} can be told from "
+                "percent and vCPUs"
+            )
+    for direction, those in found.items():
+        if len(those) != 1:
+            names = f": {', '.join(name for name, _ in those)}" if those else ""
+            many = f"{len(those)} enabled {direction} alarms" if those else f"no enabled {direction} alarm"
+            reasons.append(f"stack {stack.name} has {many} on a threshold of CPU{names}")
+    return {direction: those[0][1] for direction, those in found.items() if those}
 
 
-def _cooldowns(declared: Mapping[str, Any], told: Mapping[str, Any], resources: list[Resource]) -> list[float]:
-    return [float(_resolved(_properties(declared, one.name).get("cooldown", 0), told) or 0) for one in resources]
+def _cooldown_s(
+    declared: Mapping[str, Any], told: Mapping[str, Any], scaling: list[Resource], reasons: list[str]
+) -> float:
+    """The longest of the group's and its policies'."""
+
+    def each() -> Iterator[float]:
+        for one in scaling:
+            written = _properties(declared, one.name).get("cooldown")
+            if written is None:
+                continue
+            try:
+                yield read_number(written, told, f"cooldown of {one.name}")
+            except Unresolved as unresolved:
+                reasons.append(str(unresolved))
+
+    return max(each(), default=0.0)

@@ -160,18 +160,24 @@ def silence(timeline: Timeline, one: Observation) -> float | None:
 
 
 def measures(timeline: Timeline) -> Iterator[Finding]:
-    """Found at the first observation with an age of the newest measure that telemetry can't explain (`silence`)."""
-    for one in timeline.observations:
-        seconds = silence(timeline, one)
-        if seconds is None:
-            continue
+    """Found at the first observation with an age of the newest measure that telemetry can't explain, unless it is coarse."""
+    for one, seconds in _silent(timeline):
         cause = (
             f"{one.backlog} measures wait for metricd: see whether gnocchi-metricd runs"
             if one.backlog
             else "nothing waits for metricd: see whether Ceilometer's polling and notification agents run, and RabbitMQ"
         )
-        yield Finding(Kind.NO_MEASURES, f"no new measure of any member for {seconds:.0f} s; {cause}", one.at)
+        if not _gaps(timeline, one):
+            yield Finding(Kind.NO_MEASURES, f"no new measure of any member for {seconds:.0f} s; {cause}", one.at)
         return
+
+
+def _silent(timeline: Timeline) -> Iterator[tuple[Observation, float]]:
+    """The observations at which telemetry was silent, each with the seconds since the newest measure."""
+    for one in timeline.observations:
+        seconds = silence(timeline, one)
+        if seconds is not None:
+            yield one, seconds
 
 
 # So many in a row that a poll or two which a busy cloud has missed are not taken for its interval.
@@ -179,15 +185,32 @@ _GAPS = 3
 
 
 def coarse(timeline: Timeline) -> Iterator[Finding]:
-    """Found where CPU is polled less often than the alarm's granularity, as configured or as at least three gaps show."""
+    """Found where CPU is polled less often than the alarm's granularity, as configured or as the gaps between measures show.
+
+    That is: at least three gaps of which none is as short as it should be; or where telemetry was silent, a single one.
+    """
     polling, granularity = timeline.timing.polling_s, timeline.timing.granularity_s
     if polling > granularity:
         yield Finding(Kind.TOO_COARSE, f"CPU is polled every {polling:g} s, and the alarm looks at {granularity:g} s")
         return
-    times = sorted({time for one in timeline.observations for time in (one.measured_at, one.measured_before) if time})
+    mend = f"see whether Ceilometer polls every {polling:g} s (set-telemetry-interval)"
+    for one, seconds in _silent(timeline):
+        if gaps := _gaps(timeline, one):
+            said = f"no new measure for {seconds:.0f} s, and those before it came {min(gaps):g} s apart"
+            yield Finding(Kind.TOO_COARSE, f"{said}, where the alarm looks at {granularity:g} s: {mend}", one.at)
+        return
+    gaps = _gaps(timeline, timeline.observations[-1]) if timeline.observations else []
+    if len(gaps) >= _GAPS:
+        said = f"measures come every {min(gaps):g} s, and the alarm looks at {granularity:g} s"
+        yield Finding(Kind.TOO_COARSE, f"{said}: {mend}")
+
+
+def _gaps(timeline: Timeline, until: Observation) -> list[float]:
+    """The seconds between one measure and the next so far; none unless all of them are longer than the alarm's granularity."""
+    seen = [one for one in timeline.observations if one.at <= until.at]
+    times = sorted({time for one in seen for time in (one.measured_at, one.measured_before) if time})
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    if len(gaps) >= _GAPS and min(gaps) > 1.5 * granularity:
-        yield Finding(Kind.TOO_COARSE, f"measures come every {min(gaps):g} s, and the alarm looks at {granularity:g} s")
+    return gaps if gaps and min(gaps) > 1.5 * timeline.timing.granularity_s else []
 
 
 def granularity(timeline: Timeline) -> Iterator[Finding]:

@@ -115,7 +115,7 @@ class Call:
     Attributes:
         at: When.
         direction: Which policy's.
-        status: The HTTP status of the answer.
+        status: The HTTP status of the answer; 0 where none came.
     """
 
     at: datetime

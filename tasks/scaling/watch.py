@@ -18,6 +18,7 @@ from tasks.scaling.findings import WEIGHT, Finding, Kind, Weight
 from tasks.scaling.group_rules import not_at_minimum
 from tasks.scaling.happenings import Happenings
 from tasks.scaling.observer import Observer
+from tasks.scaling.patience import Patience
 from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
 from tasks.scaling.traffic import Asking
@@ -60,6 +61,8 @@ class GroupWatch:
 
     def __post_init__(self) -> None:
         self.happenings = Happenings(self.cloud, self.settings, self._ours)
+        self.patience = Patience(self.settle_s)
+        self._read_on = True
 
     @property
     def cloud(self) -> Cloud:
@@ -113,7 +116,9 @@ class GroupWatch:
         """
 
         def look() -> str:
-            now = self._look("ask")
+            now = self.patience.ask(lambda: self._look("ask"), watch)
+            if now is None:
+                return "not told by the cloud"
             self.observations.append(now)
             watch.line(_line(now))
             whole = len(now.ready) == len(now.members) == self.settings.min_size
@@ -130,6 +135,8 @@ class GroupWatch:
                 steady=True,
             )
         except WaitExpired as expired:
+            if not self.observations:
+                raise
             watch.line(expired.message)
             self._before = list(not_at_minimum(self.timeline))
 
@@ -164,11 +171,10 @@ class GroupWatch:
             nonlocal said, due
             if time.monotonic() < due:
                 return "under way"
-            now = self._look("load" if direction == "up" else "leave")
-            self.observations.append(now)
-            if self.observer.moved or now.alarms != self._told_by or done(now):
-                self.happenings.read(self.observer.group, self.observer.types)
-            self._told_by = now.alarms
+            now = self.patience.ask(lambda: self._see(direction, done), watch)
+            if now is None:
+                due = time.monotonic() + _EVERY_S
+                return "under way"
             if (text := _line(now)) != said:
                 watch.line(text)
                 said = text
@@ -195,6 +201,17 @@ class GroupWatch:
             watch.line(expired.message)  # the verdict says what that means
         finally:
             self.traffic = self.traffic.more(before, self.cloud.calls)
+
+    def _see(self, direction: Direction, done: Callable[[Observation], bool]) -> Observation:
+        """Look once, and read what Heat has done if anything has changed since its events were read."""
+        now = self._look("load" if direction == "up" else "leave")
+        self._read_on = self._read_on or self.observer.moved or now.alarms != self._told_by or done(now)
+        self._told_by = now.alarms
+        if self._read_on:
+            self.happenings.read(self.observer.group, self.observer.types)
+            self._read_on = False
+        self.observations.append(now)
+        return now
 
     def _pause_s(self, direction: Direction) -> float:
         """How long until the next look: whoever waits for a minute need not ask every second."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from blocks.remote.cloud_errors import CertificateRejected, CloudUnreachable
 from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.change import Watch
@@ -34,9 +35,9 @@ class WebWatch(GroupWatch):
 
     def _load_up(self, watch: Watch) -> None:
         """Load every member, add one by the webhook, and watch the alarm add the others."""
-        self._wait_idle()
+        self._wait_idle(watch)
         self.load_on = datetime.now(UTC)
-        self.observations.append(self._look("load"))
+        self._put_load(watch)
         self.post("up", watch)
         self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
         self._see_turns()
@@ -49,16 +50,32 @@ class WebWatch(GroupWatch):
         except WebhookRefused as refused:
             status = refused.status or 500
             watch.line(refused.message)
+        except (CloudUnreachable, CertificateRejected) as silent:
+            status = 0
+            watch.line(silent.message)
         self.calls.append(seen.Call(at, direction, status))
-        watch.line(f"POST to the webhook to scale {direction}: {status}")
+        watch.line(f"POST to the webhook to scale {direction}: {status or 'no answer'}")
 
-    def _wait_idle(self) -> None:
+    def _put_load(self, watch: Watch) -> None:
+        """Load the members that there are, before the webhook adds one."""
+
+        def look() -> str:
+            now = self.patience.ask(lambda: self._look("load"), watch)
+            self.observations += [now] if now else []
+            return "on" if now else "not told by the cloud"
+
+        wait_until(self.cloud.name, "the members' load", "on", look, 2 * self.settle_s, every_s=SOON_S, steady=True)
+
+    def _wait_idle(self, watch: Watch) -> None:
         """Wait for the end of the cooldown that making the group began: Heat drops what comes in it."""
 
         def look() -> str:
-            activity = read_activity(self.cloud, self.settings.stack, self.settings.group)
-            resting = activity.cooldown_ends is not None and activity.cooldown_ends > datetime.now(UTC)
-            return "busy" if activity.scaling or resting else "idle"
+            return self.patience.ask(activity, watch) or "not told by the cloud"
+
+        def activity() -> str:
+            now = read_activity(self.cloud, self.settings.stack, self.settings.group)
+            resting = now.cooldown_ends is not None and now.cooldown_ends > datetime.now(UTC)
+            return "busy" if now.scaling or resting else "idle"
 
         within_s = self.settings.cooldown_s + self.settle_s
         wait_until(self.cloud.name, f"group {self.settings.group}", "idle", look, within_s, every_s=2, steady=True)

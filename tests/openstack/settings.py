@@ -31,6 +31,7 @@ IMAGE = "debian-12"
 FLAVOR = "m1.tiny"
 KEYPAIR = "lab"
 SECURITY_GROUPS = ("all", "base")
+# `cirros` has the few programs of a Cirros, from busybox; the others have all of Debian.
 MEMBER_USERS = ("debian", "cirros", "cloud-user")
 
 POLLING_SECONDS = 5
@@ -46,7 +47,7 @@ VCPU_PERCENT = 15
 PACKAGES = (
     "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,sudo,iproute2,iptables,conntrack,"
     "iputils-arping,iputils-ping,procps,psmisc,curl,ca-certificates,hostname,patch,socat,less,php8.2-cli,"
-    "mariadb-server,rabbitmq-server,memcached,haproxy,uwsgi-core,uwsgi-plugin-python3,"
+    "busybox-static,mariadb-server,rabbitmq-server,memcached,haproxy,uwsgi-core,uwsgi-plugin-python3,"
     "python3-pymysql,python3-memcache,python3-pymemcache,python3-nova,python3-neutron,python3-octavia,"
     "keystone,placement-api,glance-api,nova-common,nova-api,nova-conductor,nova-scheduler,neutron-server,"
     "heat-api,heat-api-cfn,heat-engine,gnocchi-api,gnocchi-metricd,aodh-api,aodh-evaluator,aodh-notifier,"

@@ -69,8 +69,13 @@ def test_a_server_serves_the_page_that_its_user_data_made(web: Server) -> None:
 
 
 def test_a_server_lets_its_key_in_and_has_the_vcpus_of_its_flavor(web: Server, tmp_path: Path) -> None:
-    result = web.ssh("hostname; nproc; sudo -n id -u", tmp_path, user="cirros")
+    result = web.ssh("hostname; nproc; sudo -n id -u", tmp_path)
     assert result.stdout == "web\n1\n0\n", result.stderr
+
+
+def test_a_server_has_a_user_who_has_no_more_than_a_cirros(web: Server, tmp_path: Path) -> None:
+    result = web.ssh("hostname; sudo -n id -u; which timeout bash || which tr", tmp_path, user="cirros")
+    assert result.stdout == "web\n0\n/usr/local/lib/cirros/tr\n", result.stderr
 
 
 def test_ceilometer_sees_one_busy_vcpu_as_all_of_it(web: Server, project: Any, tmp_path: Path) -> None:

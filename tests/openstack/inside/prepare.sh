@@ -39,3 +39,10 @@ for user in "$@"; do
   install -d -o "$id" -g "$id" "$own/member/home/$user"
   id=$((id + 1))
 done
+
+# What a Cirros has: busybox without `timeout`, and sudo.
+sed --in-place "s#^\(cirros:.*:\)/bin/bash#\1/usr/local/bin/cirros-shell#" "$own/member/etc/passwd"
+mkdir -p "$own/member/usr/local/lib/cirros"
+for applet in $("$root/bin/busybox" --list); do ln -s /bin/busybox "$own/member/usr/local/lib/cirros/$applet"; done
+rm "$own/member/usr/local/lib/cirros/timeout"
+ln -sf /usr/bin/sudo "$own/member/usr/local/lib/cirros/sudo"

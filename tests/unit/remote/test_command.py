@@ -46,6 +46,10 @@ def test_the_host_itself_ends_a_command_that_takes_too_long(seconds: float, limi
     assert words[-2:] == ["sleep", "1d"]
 
 
+def test_a_host_without_a_timeout_is_not_asked_for_one() -> None:
+    assert shlex.split(command("uptime", root=False, limited=False).line) == ["env", "LC_ALL=C", "uptime"]
+
+
 def test_within_gives_another_deadline_and_leaves_the_rest() -> None:
     one = command("true", timeout_s=5, ok=(0, 3))
     assert one.within(7) == command("true", timeout_s=7, ok=(0, 3))

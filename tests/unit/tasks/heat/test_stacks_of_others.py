@@ -11,7 +11,7 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict
 from blocks.remote.errors import WaitExpired
 from tasks.heat.failure import StackFailed
-from tasks.heat.planning import plan_stack
+from tasks.heat.planning import plan_anew, plan_stack
 from tasks.heat.stack import TAG, Stack
 from tasks.heat.stacks import delete_stack, deploy_stack
 from tests.unit.cloud_api import fail, install, overcloud
@@ -216,3 +216,13 @@ def test_a_removal_that_does_not_end_keeps_the_reason_and_is_not_begun_anew(heat
     with pytest.raises(StackFailed, match="No valid host was found") as failed:
         deploy_stack(cloud, "example", SOURCE, keep_failed=False)
     assert "openstack stack delete example" in failed.value.hint
+
+
+@pytest.mark.parametrize("status", ["DELETE_FAILED", "SUSPEND_COMPLETE", "CREATE_IN_PROGRESS"])
+def test_a_stack_that_will_be_removed_before_stands_in_no_plans_way(heat: FakeHeat, cloud: Cloud, status: str) -> None:
+    heat.status = status
+    plan = plan_anew(cloud, "example", SOURCE)
+    assert (plan.action, plan.stack) == ("create", None)
+    assert plan.lines
+    (asked,) = heat.api.requests("POST", "/stacks/preview")
+    assert asked.body["stack_name"].startswith("example-")  # its own name is taken

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from blocks.cloud import CloudAccess
-from tasks.scaling.check import Check, CheckNotPassed, Intervals, Job, render
+from tasks.scaling.check import Check, CheckNotPassed, render
+from tasks.scaling.job import Intervals, Job
 from tasks.scaling.members import Members, access
 from tasks.scaling.timeline import Levels
 from tasks.scaling.traffic import Asking
@@ -25,6 +26,7 @@ JOB = Job(
     "x",
     Levels(50, 10),
     Intervals(60, 60, 60, 300),
+    "1",
 )
 
 
@@ -59,4 +61,4 @@ def test_a_group_that_did_not_pass_fails_the_run(outcome: str) -> None:
 
 
 def test_its_own_stack_bears_its_name_as_a_tag() -> None:
-    assert JOB.tags == ("openstack-runbooks", "check-autoscaling")
+    assert JOB.tags == ("openstack-runbooks", "check-autoscaling", "run-1")

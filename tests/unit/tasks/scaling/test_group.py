@@ -22,6 +22,7 @@ from tasks.scaling.group import (
     read_group,
     read_group_alarms,
     read_servers,
+    read_vcpus,
     scaling_events,
 )
 from tests.unit.cloud_api import FakeApi, install, overcloud
@@ -114,6 +115,17 @@ def test_a_group_that_the_stack_does_not_have_is_answered_with_what_it_has(heat:
 )
 def test_a_member_is_ready_once_nova_runs_it(status: str, ready: bool) -> None:
     assert Member("one", "UPDATE_COMPLETE", parse_server(server(1, status))).ready is ready
+
+
+def test_vcpus_are_told_by_the_listing_or_by_the_flavor_that_it_names(heat: FakeHeat) -> None:
+    heat.api.on("GET", "compute", "/flavors/7", say={"flavor": {"id": "7", "name": "m1.small", "vcpus": 2}})
+    told = parse_server(server(1, flavor={"original_name": "m1.small", "vcpus": 4}))
+    named = parse_server(server(2, flavor={"id": "7", "links": []}))
+    assert read_vcpus(overcloud(), [told]) == {4}
+    assert heat.api.requests("GET", "/flavors/.*") == []
+    assert read_vcpus(overcloud(), [told, named, named]) == {2, 4}
+    assert len(heat.api.requests("GET", "/flavors/7")) == 1
+    assert read_vcpus(overcloud(), []) == set()
 
 
 def test_a_server_is_reached_at_its_floating_address_if_it_has_one() -> None:

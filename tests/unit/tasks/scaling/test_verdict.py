@@ -194,7 +194,8 @@ def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: K
 def test_every_kind_has_a_case_and_a_weight() -> None:
     of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN, Kind.LEFT_IN_POOL}  # test_web_watch.py
     before = {Kind.NOT_AT_MINIMUM}  # test_watch.py
-    assert {case[2] for case in WRONG} | of_a_visitor | before == set(Kind) == set(WEIGHT)
+    of_a_run = {Kind.CUT_SHORT}  # test_run.py
+    assert {case[2] for case in WRONG} | of_a_visitor | before | of_a_run == set(Kind) == set(WEIGHT)
 
 
 def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
@@ -257,10 +258,45 @@ def test_measures_that_come_by_twos_are_not_taken_for_rare_ones() -> None:
 @pytest.mark.parametrize(("until", "told"), [(29, False), (30, True)])
 def test_two_polls_that_a_busy_cloud_has_missed_are_not_its_interval(until: int, told: bool) -> None:
     def rare(one: Observation, now: int) -> Observation:
-        rarely = min(now, until)
-        return replace(one, measured_at=at(rarely - rarely % 10))
+        return replace(one, measured_at=at(now - now % 10))
 
-    assert (Kind.TOO_COARSE in {one.kind for one in judge(seen(good(), rare)).findings}) is told
+    timeline = seen(good(), rare)
+    so_far = replace(timeline, observations=timeline.observations[: until + 1])
+    assert (Kind.TOO_COARSE in {one.kind for one in judge(so_far).findings}) is told
+
+
+def test_a_polling_interval_that_is_longer_than_told_is_not_taken_for_silence() -> None:
+    def rare(one: Observation, now: int) -> Observation:
+        newest = now - now % 25
+        return replace(one, measured_at=at(newest), measured_before=at(newest - 25))
+
+    found = judge(seen(_quiet(), rare)).findings
+    assert Kind.NO_MEASURES not in {one.kind for one in found}
+    (finding,) = [one for one in found if one.kind is Kind.TOO_COARSE]
+    assert "no new measure for 17 s, and those before it came 25 s apart" in finding.sentence
+    assert "set-telemetry-interval" in finding.sentence
+
+
+def test_a_signal_that_is_lost_after_the_first_step_is_found_too() -> None:
+    (finding,) = [one for one in judge(good(TWO)).findings if one.kind is Kind.SIGNAL_LOST]
+    assert finding.at == at(29)
+
+
+def test_heat_whose_clock_is_behind_names_no_wrong_reason() -> None:
+    late = seen(seen(good(), alarm("high", OK, 0, 12)), alarm("high", ALARM, 12, 65))
+    skewed = replace(
+        late, settle_s=0, timing=replace(late.timing, evaluation_s=2), events=(Event(at(11), "up", REASON),)
+    )
+    assert Kind.WRONG_REASON not in kinds(skewed)
+    skewed = replace(skewed, events=(Event(at(9), "up", REASON),))
+    assert Kind.WRONG_REASON in kinds(skewed)
+
+
+def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None:
+    (finding,) = [
+        one for one in judge(replace(good(), calls=(Call(at(15), "up", 0),))).findings if one.kind is Kind.REFUSED
+    ]
+    assert "the webhook to scale up did not answer: see whether heat-api-cfn runs" in finding.sentence
 
 
 def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:

@@ -1,11 +1,9 @@
-"""Watching a group: load goes where members are, the watching ends when nothing can come of it, and the load ends with it."""
+"""Watching a group: load goes where members are, and the watching ends when nothing can come of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from itertools import pairwise
-from typing import cast
 
 import pytest
 
@@ -13,158 +11,18 @@ import tasks.scaling.happenings
 import tasks.scaling.meter
 import tasks.scaling.observer
 import tasks.scaling.watch
-from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import CloudError, CloudUnreachable, Conflict, NotFound
 from blocks.remote.command import Command
-from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
 from tasks.change import Watch
 from tasks.heat.stack import Resource, Stack
-from tasks.scaling.check import Check, Intervals, Job
 from tasks.scaling.findings import Finding, Kind
 from tasks.scaling.group import Group, Member, Server
-from tasks.scaling.load import end_load, look_at_load
-from tasks.scaling.members import Members
-from tasks.scaling.observer import Observer
-from tasks.scaling.settings import Settings
-from tasks.scaling.timeline import Levels
 from tasks.scaling.verdict import judge
 from tasks.scaling.watch import GroupWatch
-from tasks.scaling.webhook import Policy
-from tasks.telemetry.alarms import Alarm, Rule
-from tasks.telemetry.measures import Measure
-from tasks.telemetry.thresholds import ArchivePolicy, Timing
+from tasks.telemetry.alarms import Alarm
 from tests.unit.fakes import FakeClock
-
-TIMING = Timing(polling_s=10, granularity_s=10, evaluation_periods=2, evaluation_s=5, processing_s=5, cooldown_s=10)
-BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-
-
-@dataclass
-class Farm:
-    """A group that grows by one member every three looks under load, and shrinks so without.
-
-    Attributes:
-        most: How many members it will ever have.
-        unreachable: Names of members that SSH does not reach.
-        ran: Member → what was done there.
-    """
-
-    clock: FakeClock
-    most: int = 3
-    unreachable: set[str] = field(default_factory=set)
-    ran: dict[str, list[str]] = field(default_factory=dict)
-    looks: int = 0
-    size: int = 1
-
-    @property
-    def loaded(self) -> bool:
-        return any(words and words[-1] == "load" for words in self.ran.values())
-
-    def now(self) -> datetime:
-        return BEGIN + timedelta(seconds=self.clock.now - 1000.0)
-
-    def resources(self, *_: object) -> list[Resource]:
-        self.looks += 1
-        if self.looks % 3 == 0:
-            self.size = min(self.most, self.size + 1) if self.loaded else max(1, self.size - 1)
-        return [Resource(f"m{number}", "", "CREATE_COMPLETE", "", "", "group/1", "") for number in range(self.size)]
-
-    def group(self, *_: object) -> Group:
-        names = [f"m{number}" for number in range(self.size)]
-        for name in set(self.ran) - set(names):
-            del self.ran[name]
-        servers = [Server(name, name, "ACTIVE", ("10.0.0.1",), ()) for name in names]
-        return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
-
-    def alarms(self, *_: object) -> list[Alarm]:
-        return [alarm("high", "alarm" if self.loaded else "ok"), alarm("low", "ok" if self.loaded else "alarm")]
-
-    def measures(self, _: Cloud, servers: set[str], *__: object, **___: object) -> dict[str, Measure]:
-        at = self.now() - timedelta(seconds=10)
-        return dict.fromkeys(servers, Measure(at, 10, 10e9 if self.loaded else 0.1e9))
-
-    def on(self, name: str, command: Command) -> Result:
-        if name in self.unreachable:
-            raise Unreachable(name, "no SSH session")
-        done = self.ran.setdefault(name, [])
-        if command == end_load():
-            done.append("end")
-        elif command != look_at_load():
-            done.append("load")
-        return Result(f"vcpus 1\nrunning {int(done[-1:] == ['load'])}\n", "", 0)
-
-
-@dataclass
-class FarmShell:
-    """A shell on a member."""
-
-    farm: Farm
-    name: str
-
-    def run(self, command: Command) -> Result:
-        return self.farm.on(self.name, command)
-
-
-@dataclass
-class FarmMembers:
-    """Shells on all members."""
-
-    farm: Farm
-
-    def shell(self, server: Server) -> FarmShell:
-        return FarmShell(self.farm, server.name)
-
-
-def alarm(name: str, state: str) -> Alarm:
-    threshold, operator = (5e9, "gt") if name == "high" else (1e9, "lt")
-    rule = Rule("cpu", "rate:mean", 10, 2, operator, threshold, "{}")
-    return Alarm(name, name, state, BEGIN, "", True, True, rule, 1)
-
-
-@pytest.fixture
-def farm(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Farm:
-    farm = Farm(clock)
-    for module, name, stand_in in (
-        (tasks.scaling.observer, "read_resources", farm.resources),
-        (tasks.scaling.observer, "read_group", farm.group),
-        (tasks.scaling.observer, "read_alarms", farm.alarms),
-        (tasks.scaling.observer, "_now", farm.now),
-        (tasks.scaling.happenings, "read_events", lambda *_: []),
-        (tasks.scaling.happenings, "newest_event", lambda *_: ""),
-        (tasks.scaling.watch, "_now", farm.now),
-    ):
-        monkeypatch.setattr(module, name, stand_in)
-    policy = ArchivePolicy("a", {10: 3600.0}, frozenset({"mean", "rate:mean"}))
-    monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
-    monkeypatch.setattr(tasks.scaling.meter, "read_newest", farm.measures)
-    return farm
-
-
-def watching(farm: Farm) -> GroupWatch:
-    settings = Settings(
-        stack=Stack("x", "1", "CREATE_COMPLETE"),
-        group="group",
-        min_size=1,
-        max_size=3,
-        cooldown_s=10,
-        policies={"up": Policy("up", "", ""), "down": Policy("down", "", "")},
-        alarms={"high": alarm("high", "ok"), "low": alarm("low", "ok")},
-        flavor="m1.nano",
-    )
-    members = cast("Members", FarmMembers(farm))
-    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Levels(50, 10), 60)
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def watch(said: list[str]) -> Watch:
-    return Watch(said.append, lambda _: None)
+from tests.unit.tasks.scaling.farm import Farm, watching
 
 
 def test_a_group_is_watched_to_its_maximum_and_back(farm: Farm, watch: Watch, said: list[str]) -> None:
@@ -306,15 +164,6 @@ def test_nova_is_not_asked_for_what_heat_is_at_work_on(farm: Farm, monkeypatch: 
     assert seen == [0, 0, 0, 1, 1]
 
 
-def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, watch: Watch, said: list[str]) -> None:
-    farm.unreachable = {"m0"}
-    group = watching(farm)
-    group.grow(watch)
-    group.end_loads(watch)
-    assert "m0: no SSH session" in group.observations[0].members[0].unreachable
-    assert any(line.startswith("m0: the load could not be ended, it ends by itself") for line in said)
-
-
 def test_alarms_are_asked_for_as_soon_as_the_group_moves(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
@@ -329,43 +178,3 @@ def test_alarms_are_asked_for_as_soon_as_the_group_moves(farm: Farm, monkeypatch
     farm.size = 2
     group._look("leave")
     assert asked == [1, 2]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [NotFound("x", "no such server"), Conflict("x", "instance is not ready"), CloudUnreachable("x", "Nova is down")],
-)
-def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
-    farm: Farm, watch: Watch, error: CloudError
-) -> None:
-    group = watching(farm)
-    group._look("load")
-    coming = Server("m9", "m9", "BUILD", (), ())
-    gone = Server("gone", "gone", "ACTIVE", (), ())
-    changing = (Member("gone", "CREATE_COMPLETE", gone), Member("m9", "CREATE_IN_PROGRESS", coming))
-    group.observer.group = replace(group.observer.group, members=(*changing, *group.observer.group.members))
-    shell = FarmMembers(farm).shell
-
-    def without_console(server: Server) -> FarmShell:
-        assert server is not coming, "it has no console yet, and no load"
-        if server.id == "gone":
-            raise error
-        return shell(server)
-
-    group.observer.members.shell = without_console  # type: ignore[method-assign,assignment]
-    group.end_loads(watch)
-    assert farm.ran["m0"] == ["load", "end"]
-
-
-def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = Job(
-        CloudAccess(name="x"), "check-autoscaling", None, False, None, "x", Levels(50, 10), Intervals(10, 5, 5, 60)
-    )
-    check = Check(job, cast("Members", FarmMembers(farm)))
-    check._watch = watching(farm)
-    check._watch._look("load")
-    monkeypatch.setattr(GroupWatch, "_pause_s", lambda *_: 1 / 0)
-    (call,) = check.grow().commands
-    with pytest.raises(ZeroDivisionError):
-        call.do(Cloud("overcloud"), watch)  # type: ignore[union-attr]
-    assert farm.ran["m0"][-1] == "end"

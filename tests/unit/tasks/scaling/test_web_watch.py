@@ -10,10 +10,11 @@ import pytest
 
 import tasks.scaling.web_watch
 from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import CertificateRejected, CloudError, CloudUnreachable, ServiceFailed
 from tasks.heat.events import Event
 from tasks.scaling import timeline as seen
 from tasks.scaling.findings import Kind
-from tasks.scaling.group import Group, Member, Server
+from tasks.scaling.group import Activity, Group, Member, Server
 from tasks.scaling.members import Members
 from tasks.scaling.observer import Observer
 from tasks.scaling.settings import Settings
@@ -32,7 +33,7 @@ NAMES = ("we-1", "we-2")
 
 def watching(visitor: Visitor) -> WebWatch:
     policies = {"up": Policy("up", "", ""), "down": Policy("down", "", "")}
-    settings = cast("Settings", cast("Any", Settings)(None, "webserver", 1, 3, 60.0, policies, {}, ""))
+    settings = cast("Settings", cast("Any", Settings)(None, "webserver", 1, 3, 60.0, policies, {}))
     timing = Timing(60, 60, 2, 60, 60, 60)
     observer = Observer(Cloud("x"), settings, cast("Members", None), 1, timing, visitor.has_seen)
     servers = [Server(name, name, "ACTIVE", (), ()) for name in NAMES]
@@ -131,3 +132,37 @@ def test_a_webhook_that_refuses_is_put_on_record_with_its_status(monkeypatch: py
     monkeypatch.setattr(tasks.scaling.web_watch, "post_webhook", refuse)
     watch.post("up", silent)
     assert [(call.direction, call.status) for call in watch.calls] == [("up", 403)]
+
+
+@pytest.mark.parametrize("error", [CloudUnreachable("x", "connection reset"), CertificateRejected("x", "self-signed")])
+def test_a_webhook_that_does_not_answer_is_put_on_record_and_not_called_again(
+    monkeypatch: pytest.MonkeyPatch, error: CloudError
+) -> None:
+    def silence(*_: object) -> None:
+        raise error
+
+    watch = watching(Visitor("http://192.0.2.80/"))
+    monkeypatch.setattr(tasks.scaling.web_watch, "post_webhook", silence)
+    watch.post("up", silent)
+    assert [(call.direction, call.status) for call in watch.calls] == [("up", 0)]
+
+
+def test_a_cloud_that_fails_for_a_moment_before_the_webhook_is_called_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    answers: list[Any] = [CloudUnreachable("x", "502"), Activity(False, None, ""), ServiceFailed("x", "500"), None]
+
+    def answer(*_: object, **__: object) -> Any:
+        said = answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said or seen.Observation(AT, ())
+
+    watch = watching(Visitor("http://192.0.2.80/"))
+    monkeypatch.setattr(tasks.scaling.web_watch, "read_activity", answer)
+    monkeypatch.setattr(watch, "_look", answer)
+    watch._wait_idle(silent)
+    before = len(watch.observations)
+    watch._put_load(silent)
+    assert answers == []
+    assert len(watch.observations) == before + 1

@@ -1,0 +1,211 @@
+"""What stands around the steps of a check: a stack that is made first, a verdict, and the removal of what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import CloudUnreachable
+from blocks.remote.errors import Refused, RunbookError, WaitExpired
+from tasks.change import Do, Spot, Steps, Watch
+from tasks.deploy import job as stack_job
+from tasks.heat.calls import remove
+from tasks.heat.planning import StackPlan
+from tasks.heat.source import StackSource
+from tasks.heat.stack import Stack
+from tasks.perform import StepFailed
+from tasks.scaling import job as scaling_job
+from tasks.scaling.check import Check, observer_of
+from tasks.scaling.findings import Kind
+from tasks.scaling.group import Group, Member, Server
+from tasks.scaling.job import Intervals, Job
+from tasks.scaling.members import Members
+from tasks.scaling.run import Asked, around
+from tasks.scaling.timeline import Levels
+from tasks.scaling.verdict import judge
+from tests.unit.cloud_api import install, overcloud
+from tests.unit.fakes import FakeClock, silent
+from tests.unit.tasks.heat_api import FakeHeat
+from tests.unit.tasks.scaling.farm import Farm, FarmMembers, watching
+from tests.unit.tasks.timelines import good
+
+ACCESS = CloudAccess(name="overcloud")
+INTERVALS = Intervals(10, 5, 5, 60)
+REQUEST = stack_job.Request("cpu-group", [], {}, "x")
+ASKED = Asked("check-autoscaling", "lab", REQUEST, INTERVALS, "debian", None, True, False)
+
+
+@dataclass
+class Walked:
+    """Notes the steps' numbers, and lets some of them fail; a `tasks.change.Steps`.
+
+    Attributes:
+        fails: Numbers of the steps that fail.
+    """
+
+    fails: Sequence[str] = ()
+    numbers: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def step(self, number: str, sentence: str, hosts: Sequence[Spot], do: Do, **_: Any) -> None:
+        self.numbers.append(number)
+        if number in self.fails:
+            raise StepFailed(number, sentence, "overcloud", WaitExpired("overcloud", f"{number} never came"))
+
+    def find(self, finding: str) -> None:
+        self.told.append(finding)
+
+
+def job(made: bool = True, left: bool = False) -> Job:
+    source = cast("StackSource", None)
+    mine = stack_job.Job(ACCESS, REQUEST, source, StackPlan("create", None), None) if made else None
+    return Job(ACCESS, "check-autoscaling", None, left, mine, "x", Levels(50, 10), INTERVALS, "42")
+
+
+def walk(steps: Walked, job: Job, check: Check, asked: Asked = ASKED) -> None:
+    with around(cast("Steps", steps), job, check, asked, "1.2 6", "Build"):
+        steps.step("1.2.1a", "See", [ACCESS], check.read())
+
+
+def check(farm: Farm, seen: bool = True) -> Check:
+    one = Check(job(), cast("Members", FarmMembers(farm)))
+    if seen:
+        one._watch = watching(farm)
+        one._watch.wait_at_minimum(silent)
+    return one
+
+
+def test_a_stack_is_made_before_and_removed_after_the_verdict(farm: Farm) -> None:
+    steps = Walked()
+    walk(steps, job(), check(farm))
+    assert steps.numbers == ["1.2 6", "1.2.1a", "V", "C"]
+
+
+def test_what_an_earlier_run_has_left_goes_first(farm: Farm) -> None:
+    steps = Walked()
+    walk(steps, job(left=True), check(farm))
+    assert steps.numbers[:2] == ["0", "1.2 6"]
+
+
+def test_a_stack_of_ones_own_is_neither_made_nor_removed(farm: Farm) -> None:
+    steps = Walked()
+    walk(steps, job(made=False), check(farm))
+    assert steps.numbers == ["1.2.1a", "V"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_step_that_fails_leaves_a_verdict_and_no_stack_unless_it_is_to_stay(farm: Farm, keep: bool) -> None:
+    steps, checked = Walked(["1.2.1a"]), check(farm)
+    with pytest.raises(StepFailed, match=r"1\.2\.1a never came"):
+        walk(steps, job(), checked, replace(ASKED, cleanup=not keep))
+    assert steps.numbers == ["1.2 6", "1.2.1a", "V", *([] if keep else ["C"])]
+    (finding,) = checked._cut_short
+    assert finding.kind is Kind.CUT_SHORT
+    assert "1.2.1a never came" in finding.sentence
+
+
+def test_without_a_look_there_is_nothing_to_judge(farm: Farm) -> None:
+    steps = Walked(["1.2 6"])
+    with pytest.raises(StepFailed, match=r"1\.2 6 never came"):
+        walk(steps, job(), check(farm, seen=False))
+    assert steps.numbers == ["1.2 6", "C"]
+
+
+def test_a_removal_that_fails_besides_is_told_and_hides_nothing(farm: Farm) -> None:
+    steps = Walked(["1.2.1a", "V", "C"])
+    with pytest.raises(StepFailed, match=r"1\.2\.1a never came"):
+        walk(steps, job(), check(farm))
+    assert [line.partition(" (")[0] for line in steps.told] == ["step V", "step C"]
+
+
+def test_a_check_that_was_cut_short_is_inconclusive_for_that(farm: Farm) -> None:
+    checked = check(farm)
+    checked.cut_short("step 1.2.1b failed: Nova is down")
+    assert checked._watch is not None
+    verdict = judge(checked._watch.timeline, checked._cut_short)
+    assert verdict.outcome == "inconclusive"
+    assert verdict.why.startswith("check that was cut short: step 1.2.1b failed: Nova is down")
+    assert judge(good(), checked._cut_short).outcome == "passed"
+
+
+@pytest.mark.parametrize(("tags", "did", "begun"), [(["run-42"], "done", ["DELETE"]), (["run-7"], "already", [])])
+def test_only_a_stack_of_ones_own_is_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, clock: FakeClock, tags: list[str], did: str, begun: list[str]
+) -> None:
+    heat = FakeHeat(install(monkeypatch, tmp_path), "CREATE_COMPLETE", tags=tags, after={"DELETE": ["DELETE_COMPLETE"]})
+    (call,) = remove("example", 60, "run-42").commands
+    assert call.do(overcloud(), Watch(print, lambda _: None)) == did  # type: ignore[union-attr]
+    assert heat.begun == begun
+
+
+@pytest.mark.parametrize(("who", "reasons"), [("", 0), ("flow run tidy-owl (7) on site other, Running", 1)])
+def test_the_stack_of_a_run_that_is_at_work_was_not_left(
+    monkeypatch: pytest.MonkeyPatch, who: str, reasons: int
+) -> None:
+    asked: list[str] = []
+
+    def at_work(run: str) -> str:
+        asked.append(run)
+        return who
+
+    monkeypatch.setattr(scaling_job, "at_work", at_work)
+    stack = Stack("x", "1", "CREATE_COMPLETE", tags=("openstack-runbooks", "check-autoscaling", "run-7"))
+    found = scaling_job._why_not_left(stack)
+    assert asked == ["7"]
+    assert len(found) == reasons
+    assert all(who in one and "openstack stack delete x" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("servers", "said"),
+    [
+        ([], "group group of stack x has no server"),
+        ([1, 2], "has members of 1 and of 2 vCPUs, and one threshold fits one of them"),
+        ([2, 2], ""),
+    ],
+)
+def test_the_members_themselves_say_how_many_vcpus_they_have(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, servers: list[int], said: str, tmp_path: Any
+) -> None:
+    settings = watching(farm).settings
+    members = [
+        Member(str(n), "CREATE_COMPLETE", Server(str(n), "m", "ACTIVE", (), (), "", vcpus))
+        for n, vcpus in enumerate(servers)
+    ]
+    install(monkeypatch, tmp_path)
+    for name, stand_in in (
+        ("find_stack", settings.stack),
+        ("read_settings", settings),
+        ("read_group", Group("group", "", tuple(members))),
+    ):
+        monkeypatch.setattr(f"tasks.scaling.check.{name}", lambda *_, answer=stand_in: answer)
+
+    def observe() -> int:
+        return observer_of(overcloud(), job(), cast("Members", None)).vcpus
+
+    if said:
+        with pytest.raises(Refused, match=said):
+            observe()
+    else:
+        assert observe() == 2
+
+
+def test_an_unreachable_cloud_is_no_reason_to_judge_it(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that fails is tried again with a new observer and a new visitor; what the first one saw is forgotten."""
+    checked = check(farm)
+    closed: list[str] = []
+    checked._open.callback(closed.append, "the first visitor")
+    monkeypatch.setattr(checked, "_start", lambda *_: raises(CloudUnreachable("x", "503")))
+    (call,) = checked.read().commands
+    with pytest.raises(CloudUnreachable):
+        call.do(Cloud("x"), silent)  # type: ignore[union-attr]
+    assert closed == ["the first visitor"]
+
+
+def raises(error: RunbookError) -> Any:
+    raise error
