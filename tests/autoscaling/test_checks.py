@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from openstack.exceptions import NotFoundException
 
-from tests.autoscaling.runbooks import BESIDE, INTERVALS, PARAMETERS, Begun, Ended, Runbooks
+from tests.autoscaling.runbooks import BESIDE, INTERVALS, PARAMETERS, SITE, Begun, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
 from tests.lab.shell import wait_until
 
@@ -18,6 +18,7 @@ GROUP, FARM = "check-autoscaling", "check-web-autoscaling"
 _FARM_STACK = "webfarm"
 # The document's own image, of which the CPU group is made: what is run in its members needs no more than busybox.
 _CIRROS = {**INTERVALS, "member_user": "cirros"}
+_ASKED_AGAIN = "it is asked again"
 _LOAD = "pgrep --list-full --full '[d]d if=/dev/zero of=/dev/null'"
 
 
@@ -35,18 +36,31 @@ def farm(runbooks: Runbooks, begun: Begun) -> Iterator[Standing]:
 
 
 @pytest.fixture(scope="module")
-def killed(runbooks: Runbooks, begun: Begun, farm: Standing) -> Begun:
-    """The check, killed while its member is under load."""
+def loaded(runbooks: Runbooks, begun: Begun, farm: Standing) -> Begun:
+    """The check, whose member is under load."""
 
-    def loaded() -> str:
+    def look() -> str:
         assert begun.process.poll() is None, begun.output[-3000:]
         return "" if "dd if=/dev/zero" in runbooks.cloud.exec(_LOAD, check=False).stdout else "no load"
 
-    wait_until("the member was not loaded", loaded, timeout=120)
-    begun.process.send_signal(signal.SIGKILL)
-    begun.process.wait(10)
-    runbooks.crashed(GROUP)
+    wait_until("the member was not loaded", look, timeout=120)
     return begun
+
+
+@pytest.fixture(scope="module")
+def elsewhere(runbooks: Runbooks, loaded: Begun) -> Ended:
+    """The same check of another site on the same project, meanwhile."""
+    return runbooks.run(GROUP, site=BESIDE, stack_parameters=PARAMETERS, **_CIRROS, dry_run=True)
+
+
+@pytest.fixture(scope="module")
+def killed(runbooks: Runbooks, loaded: Begun, elsewhere: Ended) -> Begun:
+    """The check, killed while its member is under load."""
+    assert loaded.process.poll() is None, loaded.output[-3000:]
+    loaded.process.send_signal(signal.SIGKILL)
+    loaded.process.wait(10)
+    runbooks.crashed(GROUP)
+    return loaded
 
 
 @dataclass
@@ -70,7 +84,24 @@ def both(runbooks: Runbooks, killed: Begun, farm: Standing) -> Both:
     farm.rest()
     group = runbooks.begin(GROUP, stack_parameters=PARAMETERS, **_CIRROS)
     web = runbooks.begin(FARM, site=BESIDE, stack_name=_FARM_STACK, **INTERVALS)
+    for begun in (group, web):
+        wait_until("it did not begin to watch", lambda begun=begun: says(begun, "1b on"), timeout=240)  # type: ignore[misc]
+    with runbooks.cloud.faults.during("alarm-api"):
+        wait_until("nobody missed the alarms", lambda: says(group, _ASKED_AGAIN) or says(web, _ASKED_AGAIN), timeout=60)
     return Both(left, group.wait(), web.wait())
+
+
+def says(begun: Begun, text: str) -> str:
+    """Nothing, once a run that goes on has said something."""
+    assert begun.process.poll() is None, begun.output[-3000:]
+    return "" if text in begun.output else begun.output[-500:]
+
+
+def test_the_stack_of_a_check_that_is_at_work_was_not_left_for_another_site(elsewhere: Ended) -> None:
+    assert elsewhere.code == 1, elsewhere.output[-3000:]
+    assert re.search(
+        rf"stack {GROUP} is that of flow run \S+ \(\S+\) on site {SITE}, Running: wait for", elsewhere.output
+    )
 
 
 def test_the_load_of_a_killed_check_has_a_time_limit_of_its_own(runbooks: Runbooks, killed: Begun) -> None:
@@ -81,7 +112,8 @@ def test_the_load_of_a_killed_check_has_a_time_limit_of_its_own(runbooks: Runboo
 
 def test_the_stack_of_a_killed_check_bears_the_names_to_find_it_by(runbooks: Runbooks, killed: Begun) -> None:
     stack = runbooks.cloud.connect().get_stack(GROUP)
-    assert set(stack.tags) == {"openstack-runbooks", GROUP}
+    (run,) = set(stack.tags) - {"openstack-runbooks", GROUP}
+    assert re.fullmatch("run-[0-9a-f-]{36}", run)
     planned = runbooks.run(GROUP, stack_parameters=PARAMETERS, **INTERVALS, dry_run=True)
     assert planned.code == 0, planned.output[-3000:]
     assert "Remove what an earlier run left" in planned.output
@@ -113,6 +145,12 @@ def test_a_web_farm_that_scales_passes_and_no_visitor_notices(runbooks: Runbooks
     (asked,) = re.findall(r"(\d+) requests of a visitor, none was lost", verdict)
     assert int(asked) > 200
     assert "Members that left the pool before their servers went: 2" in verdict
+
+
+def test_a_service_that_was_away_for_a_moment_changed_nothing(both: Both) -> None:
+    for ended in (both.group, both.farm):
+        assert _ASKED_AGAIN in ended.output
+        assert "1b on" not in ended.output.partition(_ASKED_AGAIN)[2]  # no step was begun anew
 
 
 def test_no_load_is_left(runbooks: Runbooks, both: Both) -> None:

@@ -46,6 +46,11 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "systemctl stop gnocchi-metricd",
         "systemctl start gnocchi-metricd",
     ),
+    "alarm-api": (
+        "nothing answers who asks for alarms; they are evaluated all the same",
+        "systemctl stop aodh-api",
+        "systemctl start aodh-api",
+    ),
     "evaluator": (
         "nothing evaluates alarms",
         "systemctl stop aodh-evaluator",
