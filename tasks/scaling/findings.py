@@ -32,6 +32,7 @@ class Kind(StrEnum):
     LATE = "later than the intervals allow"
     ALREADY_FULL = "max_size reached before"
     NOT_AT_MINIMUM = "group that does not come to its minimum"
+    BUSY_BEFORE = "busy before any load"
     LOAD_DIED = "load that died early"
     NOT_BUSY = "load that does not reach the threshold"
     UNREACHABLE = "member out of reach"
@@ -58,6 +59,7 @@ WEIGHT = {
     Kind.LATE: Weight.TOLD,
     Kind.ALREADY_FULL: Weight.SPOILS,
     Kind.NOT_AT_MINIMUM: Weight.SPOILS,
+    Kind.BUSY_BEFORE: Weight.SPOILS,
     Kind.LOAD_DIED: Weight.SPOILS,
     Kind.NOT_BUSY: Weight.SPOILS,
     Kind.UNREACHABLE: Weight.SPOILS,

@@ -161,13 +161,16 @@ def full(timeline: Timeline) -> Iterator[Finding]:
 
 
 def not_at_minimum(timeline: Timeline) -> Iterator[Finding]:
-    """Found where a group did not come to its minimum before there was any load: as it was seen last, why it can't be tried."""
+    """Found where a group did not come to rest at its minimum before there was any load: as it was seen last, why not."""
     last = timeline.observations[-1]
     lost = [member for member in last.members if member.unreachable]
     for member in lost:
         yield Finding(Kind.UNREACHABLE, f"member {member.id}: {member.unreachable}", last.at)
     if last.size >= timeline.max_size:
         yield Finding(Kind.ALREADY_FULL, f"the group had {last.size} members before there was any load", last.at)
-    elif not lost:
+    elif not lost and not len(last.ready) == len(last.members) == timeline.min_size:
         ready = f"{len(last.ready)} of {len(last.members)} members were ready"
         yield Finding(Kind.NOT_AT_MINIMUM, f"{ready} before there was any load, and not {timeline.min_size}", last.at)
+    elif not lost:
+        used = "" if last.cpu_percent is None else f", and the members used {last.cpu_percent:.0f} %"
+        yield Finding(Kind.BUSY_BEFORE, f"the high alarm was up before there was any load{used}", last.at)

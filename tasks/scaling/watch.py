@@ -110,7 +110,7 @@ class GroupWatch:
         self.happenings.begin()
 
     def wait_at_minimum(self, watch: Watch) -> None:
-        """Wait until the group has no more than its fewest members, and all of them are ready and reached.
+        """Wait until the group has no more than its fewest members, all of them ready and reached, and no alarm to grow.
 
         A group that does not come there is not tried: the verdict says what it was.
         """
@@ -121,8 +121,11 @@ class GroupWatch:
                 return "not told by the cloud"
             self.observations.append(now)
             watch.line(_line(now))
+            if self.decided:
+                return "decided"
             whole = len(now.ready) == len(now.members) == self.settings.min_size
-            return "ready" if whole and not any(one.unreachable for one in now.members) else _line(now)
+            reached = not any(one.unreachable for one in now.members)
+            return "ready" if whole and reached and now.alarms.get("high") != seen.ALARM else _line(now)
 
         try:
             wait_until(
@@ -132,6 +135,7 @@ class GroupWatch:
                 look,
                 self.settle_s,
                 every_s=_EVERY_S,
+                satisfied=lambda word: word in {"ready", "decided"},
                 steady=True,
             )
         except WaitExpired as expired:

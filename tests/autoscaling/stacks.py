@@ -79,6 +79,10 @@ class Standing:
         age = datetime.now(UTC) - datetime.fromisoformat(seen[-1][0])
         if age > timedelta(seconds=2 * granularity_s + 5):
             return f"the newest measure is {age.total_seconds():.0f} s old"
+        # What a metricd that was stopped still had to work off may bring an alarm back.
+        busy = [value for _, value in seen[-2:] if value > granularity_s * 1e9 / 10]
+        if busy:
+            return f"of the two newest measures these are of a load: {busy}"
         return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
 
     def _alarm(self, name: str) -> dict[str, Any]:

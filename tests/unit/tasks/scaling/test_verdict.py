@@ -193,7 +193,7 @@ def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: K
 
 def test_every_kind_has_a_case_and_a_weight() -> None:
     of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN, Kind.LEFT_IN_POOL}  # test_web_watch.py
-    before = {Kind.NOT_AT_MINIMUM}  # test_watch.py
+    before = {Kind.NOT_AT_MINIMUM, Kind.BUSY_BEFORE}  # test_watch.py
     of_a_run = {Kind.CUT_SHORT}  # test_run.py
     assert {case[2] for case in WRONG} | of_a_visitor | before | of_a_run == set(Kind) == set(WEIGHT)
 

@@ -22,7 +22,7 @@ from tasks.scaling.verdict import judge
 from tasks.scaling.watch import GroupWatch
 from tasks.telemetry.alarms import Alarm
 from tests.unit.fakes import FakeClock
-from tests.unit.tasks.scaling.farm import Farm, watching
+from tests.unit.tasks.scaling.farm import Farm, alarm, watching
 
 
 def test_a_group_is_watched_to_its_maximum_and_back(farm: Farm, watch: Watch, said: list[str]) -> None:
@@ -90,6 +90,28 @@ def test_a_group_above_its_minimum_is_not_begun_with(farm: Farm, watch: Watch) -
     finding = not_begun(watching(farm), watch)
     assert finding.kind is Kind.NOT_AT_MINIMUM
     assert "2 of 2 members were ready before there was any load, and not 1" in str(finding)
+
+
+def test_a_group_that_is_busy_already_is_not_begun_with(farm: Farm, watch: Watch) -> None:
+    farm.most = 1
+    farm.ran["m0"] = ["load"]
+    finding = not_begun(watching(farm), watch)
+    assert str(finding) == (
+        "busy before any load: the high alarm was up before there was any load, and the members used 100 %"
+    )
+
+
+def test_an_alarm_that_is_still_up_is_waited_for(
+    farm: Farm, watch: Watch, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alarms(*_: object) -> list[Alarm]:
+        return [alarm("high", "alarm" if clock.now < 1020 else "ok"), alarm("low", "ok")]
+
+    monkeypatch.setattr("tasks.scaling.observer.read_alarms", alarms)
+    group = watching(farm)
+    group.wait_at_minimum(watch)
+    assert group.findings() == []
+    assert 1020 <= clock.now < 1040
 
 
 def test_a_group_whose_members_nobody_reaches_is_not_begun_with(farm: Farm, watch: Watch) -> None:
