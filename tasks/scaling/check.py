@@ -59,7 +59,10 @@ class Check:
         self._open.close()
         if self._watch is not None and self._watch.observer.loaded:
             logger = get_run_logger()
-            self._watch.end_loads(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
+            try:
+                self._watch.end_loads(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
+            except RunbookError as error:  # the run was stopped: what ended it is what counts
+                logger.warning("the loads end by themselves: %s", mask(error.message))
 
     @property
     def observed(self) -> bool:

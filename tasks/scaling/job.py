@@ -87,13 +87,13 @@ def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -
 def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
     access, cloud = stack_job.the_cloud(book)
     others: list[str] = []
-    book.reasons += [
-        f"{cloud.name} has no {service}, by whose API this check sees {what}: watch the group by hand as the document does"
-        for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)"))
-        if not cloud.offers(service)
-    ]
-    book.refuse_if_any()
     try:
+        book.reasons += [
+            f"{cloud.name} has no {service}, by whose API this check sees {what}: watch the group by hand as the document does"
+            for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)"))
+            if not cloud.offers(service)
+        ]
+        book.refuse_if_any()
         stack = find_stack(cloud, request.stack_name)
         left = stack is not None and book.name in stack.tags
         if stack is not None and left:
@@ -104,7 +104,8 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
             book.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
             read_settings(cloud, stack, book.name)
-        others = [one.name for one in find_left(cloud, book.name) if one.name != request.stack_name]
+        tagged = [one for one in find_left(cloud, book.name) if one.name != request.stack_name]
+        others = [one.name for one in tagged if not _at_work(one)]
     except Refused as refusal:
         book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
     except RunbookError as error:
@@ -122,10 +123,14 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
 
 def _why_not_left(stack: Stack) -> list[str]:
     """Say why a stack that a run of this runbook has made was not left by it: that run is still at work."""
-    runs = [tag.removeprefix(_RUN) for tag in stack.tags if tag.startswith(_RUN)]
     return [
         f"stack {stack.name} is that of {who}: wait for its end, give another stack_name, or, if that run has been given up, "
         f"remove the stack with `openstack stack delete {stack.name}`"
-        for who in map(at_work, runs)
-        if who
+        for who in _at_work(stack)
     ]
+
+
+def _at_work(stack: Stack) -> list[str]:
+    """Who is at work with a stack that a run of this runbook has made."""
+    runs = [tag.removeprefix(_RUN) for tag in stack.tags if tag.startswith(_RUN)]
+    return [who for who in map(at_work, runs) if who]

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from blocks.remote.errors import RunbookError
 from tasks.change import Steps
 from tasks.deploy.job import Request
 from tasks.heat.calls import deploy, remove
@@ -126,7 +127,7 @@ def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sent
         for last in ([judge] if check.observed else []) + [clean_up]:
             try:
                 last()
-            except StepFailed as besides:
+            except RunbookError as besides:
                 steps.find(str(besides))
         raise
     judge()

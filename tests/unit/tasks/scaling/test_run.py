@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
@@ -19,6 +21,7 @@ from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 from tasks.perform import StepFailed
+from tasks.runbook import Runbook
 from tasks.scaling import job as scaling_job
 from tasks.scaling.check import Check, observer_of
 from tasks.scaling.findings import Kind
@@ -28,9 +31,10 @@ from tasks.scaling.members import Members
 from tasks.scaling.run import Asked, around
 from tasks.scaling.timeline import Levels
 from tasks.scaling.verdict import judge
-from tests.unit.cloud_api import install, overcloud
+from tests.unit.cloud_api import SERVICES, install, overcloud
 from tests.unit.fakes import FakeClock, silent
 from tests.unit.tasks.heat_api import FakeHeat
+from tests.unit.tasks.samples import SITE, journal
 from tests.unit.tasks.scaling.farm import Farm, FarmMembers, watching
 from tests.unit.tasks.timelines import good
 
@@ -193,6 +197,56 @@ def test_the_members_themselves_say_how_many_vcpus_they_have(
             observe()
     else:
         assert observe() == 2
+
+
+def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str, Any]], **services: str) -> Runbook:
+    """A run whose preflight was refused; its reasons and findings."""
+    api = install(monkeypatch, tmp_path)
+    api.services = services or api.services
+    tagged = [{"id": "1", "stack_status": "CREATE_COMPLETE", **one} for one in stacks]
+    api.on("GET", "orchestration", "/stacks", say={"stacks": tagged})
+    api.on("GET", "orchestration", "/resource_types", say={"resource_types": []})
+    site = SITE.model_copy(update={"cloud": ACCESS})
+    book = Runbook("check-autoscaling", site, [], True, journal(runbook="check-autoscaling"), {}, overcloud())
+    with pytest.raises(Refused):
+        scaling_job._look(book, REQUEST, INTERVALS)
+    return book
+
+
+def test_a_cloud_without_gnocchi_is_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    services = {name: url for name, url in SERVICES.items() if name != "metric"}
+    book = looked(monkeypatch, tmp_path, [], **services)
+    assert book.reasons == [
+        "overcloud has no metric, by whose API this check sees CPU (Gnocchi): watch the group by hand as the document does"
+    ]
+
+
+def test_the_stack_of_a_run_that_is_at_work_is_refused_with_whatever_else_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(scaling_job, "at_work", lambda run: f"flow run {run}")
+    tags = ["openstack-runbooks", "check-autoscaling", "run-7"]
+    book = looked(monkeypatch, tmp_path, [{"stack_name": "x", "tags": tags}])
+    assert book.reasons[0].startswith("stack x is that of flow run 7: wait for its end")
+    assert len(book.reasons) > 1
+
+
+def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    install(monkeypatch, tmp_path)
+    made = SimpleNamespace(source=SimpleNamespace(stack=SimpleNamespace(template={})), parameters={})
+    there = [Stack(name, "1", "CREATE_COMPLETE", tags=(f"run-{name}",)) for name in ("alive", "dead")]
+    monkeypatch.setattr(stack_job, "prepare", lambda *_, anew: made)
+    monkeypatch.setattr(scaling_job, "find_stack", lambda *_: None)
+    monkeypatch.setattr(scaling_job, "find_left", lambda *_: there)
+    monkeypatch.setattr(scaling_job, "at_work", lambda run: run if run == "alive" else "")
+    site = SITE.model_copy(update={"cloud": ACCESS})
+    book = Runbook("check-autoscaling", site, [], True, journal(runbook="check-autoscaling"), {}, overcloud())
+    with disable_run_logger():
+        scaling_job._look(book, REQUEST, INTERVALS)
+    (finding,) = book.journal.findings
+    assert "`openstack stack delete dead`" in finding
 
 
 def test_an_unreachable_cloud_is_no_reason_to_judge_it(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
