@@ -121,8 +121,8 @@ class Runbooks:
         self._ready.process.wait()
 
     def crashed(self, name: str) -> None:
-        """Tell the server that the latest run of a runbook has crashed, as a worker does when a run's process is killed."""
-        body = {"flows": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC", "limit": 1}
+        """Tell the server that the run of a runbook which goes on has crashed, as a worker does when its process is killed."""
+        body = {"flows": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["RUNNING", "PAUSED"]}}}}
         found = httpx.post(f"{self.server.url}/flow_runs/filter", json=body, timeout=30)
         (run,) = found.raise_for_status().json()
         state = {"state": {"type": "CRASHED", "message": "its process was killed"}, "force": True}
