@@ -94,7 +94,7 @@ def both(runbooks: Runbooks, killed: Begun, farm: Standing) -> Both:
 def says(begun: Begun, text: str) -> str:
     """Nothing, once a run that goes on has said something."""
     assert begun.process.poll() is None, begun.output[-3000:]
-    return "" if text in begun.output else begun.output[-500:]
+    return "" if text in begun.output else f"it said {begun.output[-500:]}"
 
 
 def test_the_stack_of_a_check_that_is_at_work_was_not_left_for_another_site(elsewhere: Ended) -> None:
