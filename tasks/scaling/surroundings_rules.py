@@ -165,7 +165,8 @@ def measures(timeline: Timeline) -> Iterator[Finding]:
         cause = (
             f"{one.backlog} measures wait for metricd: see whether gnocchi-metricd runs"
             if one.backlog
-            else "nothing waits for metricd: see whether Ceilometer's polling and notification agents run, and RabbitMQ"
+            else "nothing waits for metricd: see whether Ceilometer's polling and notification agents run, and RabbitMQ, and "
+            f"whether CPU is polled every {timeline.timing.polling_s:g} s"
         )
         if not _gaps(timeline, one):
             yield Finding(Kind.NO_MEASURES, f"no new measure of any member for {seconds:.0f} s; {cause}", one.at)

@@ -1,0 +1,106 @@
+"""A group that scales as it should passes at the intervals of production too, wherever within them the check begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tasks.scaling.happenings
+import tasks.scaling.meter
+import tasks.scaling.observer
+import tasks.scaling.watch
+from tasks.change import Watch
+from tasks.scaling.findings import Kind
+from tasks.scaling.verdict import Verdict, judge
+from tasks.telemetry.thresholds import ArchivePolicy, Timing
+from tests.unit.fakes import FakeClock
+from tests.unit.tasks.scaling.simulation import Simulation
+
+QUICK = Timing(polling_s=5, granularity_s=5, evaluation_periods=2, evaluation_s=5, processing_s=5, cooldown_s=10)
+MINUTE = Timing(polling_s=60, granularity_s=60, evaluation_periods=2, evaluation_s=60, processing_s=60, cooldown_s=60)
+PRODUCTION = Timing(300, 300, 2, 60, 60, 300)
+
+
+def checked(cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, settle_s: float) -> Verdict:
+    for module, name, stand_in in (
+        (tasks.scaling.observer, "read_resources", cloud.resources),
+        (tasks.scaling.observer, "read_group", cloud.group),
+        (tasks.scaling.observer, "read_alarms", cloud.alarms),
+        (tasks.scaling.observer, "_now", cloud.now),
+        (tasks.scaling.happenings, "read_events", cloud.read_events),
+        (tasks.scaling.happenings, "newest_event", cloud.newest_event),
+        (tasks.scaling.watch, "_now", cloud.now),
+    ):
+        monkeypatch.setattr(module, name, stand_in)
+    policy = ArchivePolicy("a", {round(cloud.timing.granularity_s): 1e6}, frozenset({"mean", "rate:mean"}))
+    monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
+    monkeypatch.setattr(tasks.scaling.meter, "read_newest", cloud.measures)
+    monkeypatch.setattr(tasks.scaling.meter.Meter, "backlog", lambda *_: 0)
+    group = cloud.watching(settle_s)
+    group.begin()
+    for step in (group.wait_at_minimum, group.grow, group.shrink):
+        step(watch)
+    return judge(group.timeline, group.findings())
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("timing", "boots_s", "sizes"),
+    [(QUICK, 8, (1, 3)), (MINUTE, 45, (1, 3)), (MINUTE, 200, (1, 3)), (MINUTE, 45, (2, 5)), (PRODUCTION, 90, (1, 3))],
+    ids=["quick", "minute", "slow boot", "five members", "production"],
+)
+def test_a_group_that_scales_as_it_should_passes(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
+    watch: Watch,
+    said: list[str],
+    timing: Timing,
+    boots_s: float,
+    sizes: tuple[int, int],
+    seed: int,
+) -> None:
+    cloud = Simulation(clock, timing, boots_s, 10, *sizes, seed=seed)
+    verdict = checked(cloud, monkeypatch, watch, settle_s=max(60, 1.5 * boots_s))
+    assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
+    assert verdict.findings == (), "\n".join(said)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("fault", "outcome", "kind", "within_s"),
+    [
+        ({"hears": 0}, "failed", Kind.SIGNAL_LOST, 700),
+        ({"hears": 1}, "failed", Kind.SIGNAL_LOST, 900),
+        ({"deaf_s": 60}, "inconclusive", Kind.NO_MEASURES, 500),
+        ({"polls_s": 300}, "inconclusive", Kind.TOO_COARSE, 900),
+        ({"blind_s": 0}, "failed", Kind.ALARM_SILENT, 900),
+    ],
+    ids=["no signal is heard", "one signal is heard", "Ceilometer stops", "polled every 300 s", "Aodh stops"],
+)
+def test_a_fault_is_named_at_a_minutes_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
+    watch: Watch,
+    said: list[str],
+    fault: dict[str, Any],
+    outcome: str,
+    kind: Kind,
+    within_s: float,
+    seed: int,
+) -> None:
+    cloud = Simulation(clock, MINUTE, 45, 10, seed=seed, **fault)
+    verdict = checked(cloud, monkeypatch, watch, settle_s=90)
+    assert (verdict.outcome, {one.kind for one in verdict.findings}) == (outcome, {kind}), "\n".join(
+        [verdict.why, *said]
+    )
+    assert cloud.time < within_s
+
+
+@pytest.mark.parametrize("begin", range(0, 600, 40))
+def test_a_poll_that_is_missed_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], begin: int
+) -> None:
+    cloud = Simulation(clock, MINUTE, 45, 10, misses=range(begin, begin + 60))
+    verdict = checked(cloud, monkeypatch, watch, settle_s=90)
+    assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
