@@ -27,8 +27,9 @@ def size(timeline: Timeline) -> Iterator[Finding]:
 
 
 def reason(timeline: Timeline) -> Iterator[Finding]:
-    """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not seen in alarm before.
+    """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not in alarm before.
 
+    That is: neither seen so, nor by Aodh's history.
     "Before" is what the step may have taken and two evaluations, reaching back to the observation before that, and one
     evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
     words count. What the runbook's own call to the webhook did is not judged.
@@ -52,7 +53,11 @@ def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
     earlier = [one for one in timeline.observations if one.at <= end]
     before = [one for one in earlier if one.at < begin][-1:]
     near = [*before, *(one for one in earlier if one.at >= begin)]
-    return not near or any(one.alarms.get(name) == ALARM for one in near)
+    if not near or any(one.alarms.get(name) == ALARM for one in near):
+        return True
+    turns = [one for one in timeline.turns if one.name == name and one.at <= end]
+    within = [*[one for one in turns if one.at < begin][-1:], *(one for one in turns if one.at >= begin)]
+    return any(one.state == ALARM for one in within)
 
 
 def threshold(timeline: Timeline) -> Iterator[Finding]:
@@ -136,7 +141,11 @@ def flapping(timeline: Timeline) -> Iterator[Finding]:
         for before, one in pairwise(timeline.phase(direction)):
             came = {name for name in one.alarms if one.alarms[name] == ALARM != before.alarms.get(name)}
             if been_up and came - {own}:
-                yield Finding(Kind.FLAPPING, f"the {', '.join(came - {own})} alarm came up while {while_}", one.at)
+                said = (
+                    f"the {', '.join(came - {own})} alarm came up while {while_} (the mean over the members' counters jumps "
+                    "with each that joins or leaves: more evaluation_periods, or a longer cooldown, keep an alarm from it)"
+                )
+                yield Finding(Kind.FLAPPING, said, one.at)
                 break
             comes = (comes if one.size == before.size else 0) + (own in came)
             if comes > 1:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from tasks.scaling.findings import Finding, Kind
-from tasks.scaling.timeline import ALARM, NO_DATA, Member, Observation, Timeline
+from tasks.scaling.timeline import ALARM, ALARM_OF, DIRECTIONS, NO_DATA, Member, Observation, Timeline
 
 
 def error(timeline: Timeline) -> Iterator[Finding]:
@@ -130,25 +130,28 @@ def _half_full(timeline: Timeline) -> str:
 
 
 def no_data(timeline: Timeline) -> Iterator[Finding]:
-    """Found for each alarm that had no data in every observation of both phases, though new measures came in all of them.
+    """Found for a phase's alarm that had no data until its end, longer than it may take, though new measures came all the time.
 
     Not where the granularity or the polling interval explain it.
     """
-    seen = (*timeline.phase("up"), *timeline.phase("down"))
-    if not seen or any(silence(timeline, one) is not None for one in seen):
-        return
     if [*coarse(timeline), *granularity(timeline)]:
         return
-    patience = timeline.timing.alarm(timeline.passing("up")).latest_s
-    if (seen[-1].at - seen[0].at).total_seconds() <= patience:
-        return
-    for name in ("high", "low"):
-        if all(one.alarms.get(name) == NO_DATA for one in seen):
+    for direction in DIRECTIONS:
+        name, since = ALARM_OF[direction], None
+        for one in timeline.phase(direction):
+            blind = one.alarms.get(name) == NO_DATA and silence(timeline, one) is None
+            since = (since or one) if blind else None
+        if since is None:
+            continue
+        timing, last = timeline.timing, timeline.phase(direction)[-1]
+        if (last.at - since.at).total_seconds() > timing.alarm(timeline.passing(direction)).latest_s:
+            back_s = (timing.evaluation_periods + 1) * timing.granularity_s
             yield Finding(
                 Kind.NO_DATA,
                 f"the {name} alarm has insufficient data though the members are measured: see whether they carry the tag of "
-                "its query (metering.server_group), and whether Gnocchi's resource type instance has that attribute",
-                seen[0].at,
+                "its query (metering.server_group), whether Gnocchi's resource type instance has that attribute, and whether "
+                f"measures are there within the {back_s:g} s that it looks back",
+                since.at,
             )
 
 

@@ -94,6 +94,21 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """An alarm changed its state, by Aodh's own history: one that was up between two looks was seen by nobody else.
+
+    Attributes:
+        at: When.
+        name: "high" or "low".
+        state: Aodh's new one.
+    """
+
+    at: datetime
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """Heat could not make a server, which it takes away and tries again, without a word but this event's.
 
@@ -156,6 +171,7 @@ class Timeline:
         events: In their order.
         calls: In their order.
         failed: In their order.
+        turns: In their order; read where a policy acted on an alarm.
     """
 
     min_size: int
@@ -173,6 +189,7 @@ class Timeline:
     events: tuple[Event, ...] = ()
     calls: tuple[Call, ...] = ()
     failed: tuple[Failed, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     def phase(self, direction: Direction) -> tuple[Observation, ...]:
         """The observations under load (up), or after it (down)."""

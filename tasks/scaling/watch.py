@@ -103,6 +103,7 @@ class GroupWatch:
             events=tuple(self.happenings.signals),
             calls=tuple(self.calls),
             failed=tuple(self.happenings.failed),
+            turns=tuple(self.happenings.turns),
         )
 
     def begin(self) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
+from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource, Stack
@@ -25,7 +26,7 @@ from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Levels
 from tasks.scaling.watch import GroupWatch
 from tasks.scaling.webhook import Policy
-from tasks.telemetry.alarms import Alarm, Rule
+from tasks.telemetry.alarms import Alarm, Rule, Transition
 from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, threshold_ns
 from tests.unit.fakes import FakeClock
@@ -106,6 +107,7 @@ class Simulation:
         self._busy_until: float | None = None
         self._direction, self._reason = "", ""
         self.events: list[Event] = []
+        self.turns: list[tuple[str, Transition]] = []
 
     # -- what happens
 
@@ -171,6 +173,9 @@ class Simulation:
                 self.states[name] = "alarm"
             elif not any(beyond) or before == "insufficient data":
                 self.states[name] = "alarm" if beyond[-1] else "ok"
+            if self.states[name] != before:
+                at = BEGIN + timedelta(seconds=self.time)
+                self.turns.append((name, Transition(at, self.states[name], "")))
             if self.states[name] == "alarm":
                 self._signal("up" if name == "high" else "down", f"alarm state changed from {before} to alarm (…)")
 
@@ -253,12 +258,18 @@ class Simulation:
         ids = [one.id for one in self.events]
         return self.events[ids.index(after) + 1 :] if after else list(self.events)
 
+    def read_transitions(self, _: Cloud, alarm: str) -> list[Transition]:
+        self._called()
+        return [turn for name, turn in self.turns if name == alarm]
+
     def newest_event(self, *_: object) -> str:
         self._called()
         return self.events[-1].id if self.events else ""
 
     def on(self, name: str, command: Command) -> Result:
-        (machine,) = [one for one in self.machines if one.name == name]
+        machine = next((one for one in self.machines if one.name == name), None)
+        if machine is None:
+            raise Unreachable(name, "it has gone")
         if command == end_load():
             machine.loaded = False
         elif command != look_at_load():

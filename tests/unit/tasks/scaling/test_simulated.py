@@ -30,6 +30,7 @@ def checked(cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, se
         (tasks.scaling.observer, "_now", cloud.now),
         (tasks.scaling.happenings, "read_events", cloud.read_events),
         (tasks.scaling.happenings, "newest_event", cloud.newest_event),
+        (tasks.scaling.happenings, "read_transitions", cloud.read_transitions),
         (tasks.scaling.watch, "_now", cloud.now),
     ):
         monkeypatch.setattr(module, name, stand_in)

@@ -18,6 +18,7 @@ from tasks.scaling.timeline import (
     Member,
     Observation,
     Timeline,
+    Turn,
     path,
     transitions,
 )
@@ -280,6 +281,30 @@ def test_a_polling_interval_that_is_longer_than_told_is_not_taken_for_silence() 
 def test_a_signal_that_is_lost_after_the_first_step_is_found_too() -> None:
     (finding,) = [one for one in judge(good(TWO)).findings if one.kind is Kind.SIGNAL_LOST]
     assert finding.at == at(29)
+
+
+def test_an_alarm_that_was_up_between_two_looks_is_believed_by_aodhs_history() -> None:
+    unseen = replace(seen(good(), alarm("high", OK, 0)), events=(Event(at(40), "up", REASON),))
+    assert Kind.WRONG_REASON in kinds(unseen)
+    for turns in (
+        [Turn(at(39), "high", ALARM), Turn(at(39.5), "high", OK)],
+        [Turn(at(12), "high", ALARM)],  # and since then
+    ):
+        assert Kind.WRONG_REASON not in kinds(replace(unseen, turns=tuple(turns)))
+    for turns in (
+        [Turn(at(39), "low", ALARM)],
+        [Turn(at(2), "high", ALARM), Turn(at(4), "high", OK)],
+        [Turn(at(90), "high", ALARM)],
+    ):
+        assert Kind.WRONG_REASON in kinds(replace(unseen, turns=tuple(turns)))
+
+
+def test_an_alarm_that_loses_its_data_under_load_is_named() -> None:
+    blind = seen(seen(good(ONE), alarm("high", OK, 0)), alarm("high", NO_DATA, 20))
+    (finding,) = [one for one in judge(blind).findings if one.kind is Kind.NO_DATA]
+    assert finding.at == at(20)
+    assert "within the 15 s that it looks back" in finding.sentence
+    assert Kind.NO_DATA not in kinds(seen(blind, alarm("high", OK, 50)))
 
 
 def test_heat_whose_clock_is_behind_names_no_wrong_reason() -> None:

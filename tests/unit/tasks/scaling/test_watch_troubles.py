@@ -12,24 +12,25 @@ from prefect.logging import disable_run_logger
 
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import CloudError, CloudUnreachable, Conflict, NotFound, ServiceFailed
+from blocks.remote.cloud_errors import CloudError, CloudUnreachable, Conflict, Forbidden, NotFound, ServiceFailed
 from blocks.remote.command import Command
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Result
 from tasks.change import Watch
+from tasks.heat.events import Event
 from tasks.heat.stack import Resource
 from tasks.scaling.check import Check
 from tasks.scaling.group import Member, Server
 from tasks.scaling.job import Intervals, Job
 from tasks.scaling.members import Members
 from tasks.scaling.sparing import Sparing
-from tasks.scaling.timeline import Levels
+from tasks.scaling.timeline import Levels, Turn
 from tasks.scaling.verdict import judge
 from tasks.scaling.watch import GroupWatch
-from tasks.telemetry.alarms import Alarm
+from tasks.telemetry.alarms import Alarm, Transition
 from tasks.telemetry.measures import Measure
 from tests.unit.fakes import FakeClock
-from tests.unit.tasks.scaling.farm import Farm, FarmMembers, FarmShell, watching
+from tests.unit.tasks.scaling.farm import BEGIN, Farm, FarmMembers, FarmShell, watching
 
 
 def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, watch: Watch, said: list[str]) -> None:
@@ -215,3 +216,46 @@ def checking(farm: Farm) -> Check:
     check = Check(job, cast("Members", FarmMembers(farm)))
     check._watch = watching(farm)
     return check
+
+
+@pytest.mark.parametrize("told", [[Transition(BEGIN, "alarm", "")], Forbidden("x", "403"), NotFound("x", "404")])
+def test_the_history_of_an_alarm_that_moved_the_group_is_read_where_it_is_told(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, told: list[Transition] | CloudError
+) -> None:
+    asked: list[str] = []
+
+    def history(_: Cloud, alarm: str) -> list[Transition]:
+        asked.append(alarm)
+        return throw(told) if isinstance(told, CloudError) else told
+
+    said = "alarm state changed from ok to alarm (…)"
+    events = [
+        Event("1", BEGIN, "stack", "1", "up", "SIGNAL_COMPLETE", said),
+        Event("2", BEGIN, "stack", "1", "other", "SIGNAL_COMPLETE", said),
+        Event("3", BEGIN, "stack", "1", "down", "SIGNAL_COMPLETE", "No signal details provided"),
+    ]
+    monkeypatch.setattr("tasks.scaling.happenings.read_events", lambda *_: events)
+    monkeypatch.setattr("tasks.scaling.happenings.read_transitions", history)
+    group = watching(farm)
+    group.happenings.read(group.observer.group, {})
+    assert asked == ["high"]
+    assert [one.direction for one in group.happenings.signals] == ["up", "down"]
+    assert group.timeline.turns == (() if isinstance(told, CloudError) else (Turn(BEGIN, "high", "alarm"),))
+
+
+def test_a_history_that_does_not_come_is_asked_for_again_with_its_signal(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[CloudError] = [CloudUnreachable("x", "503")]
+    event = Event("1", BEGIN, "stack", "1", "up", "SIGNAL_COMPLETE", "alarm state changed from ok to alarm (…)")
+    monkeypatch.setattr("tasks.scaling.happenings.read_events", lambda *rest: [event] if rest[-1] == "" else [])
+    monkeypatch.setattr(
+        "tasks.scaling.happenings.read_transitions",
+        lambda *_: throw(answers.pop()) if answers else [],
+    )
+    group = watching(farm)
+    with pytest.raises(CloudUnreachable):
+        group.happenings.read(group.observer.group, {})
+    assert group.happenings.signals == []
+    group.happenings.read(group.observer.group, {})
+    assert len(group.happenings.signals) == 1
