@@ -105,3 +105,13 @@ def test_a_poll_that_is_missed_does_not_matter(
     cloud = Simulation(clock, MINUTE, 45, 10, misses=range(begin, begin + 60))
     verdict = checked(cloud, monkeypatch, watch, settle_s=90)
     assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
+
+
+def test_a_large_group_with_a_short_cooldown_trips_over_its_own_mean(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str]
+) -> None:
+    cloud = Simulation(clock, Timing(60, 60, 2, 5, 5, 10), 60, 1, 2, 7, seed=39)
+    verdict = checked(cloud, monkeypatch, watch, settle_s=90)
+    assert verdict.outcome == "failed", "\n".join(said)
+    assert "the low alarm came up while the members are under load" in verdict.why
+    assert "a longer cooldown" in verdict.why
