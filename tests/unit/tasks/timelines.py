@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.scaling.timeline import ALARM, OK, Event, Levels, Member, Observation, Timeline
+from tasks.scaling.findings import Kind
+from tasks.scaling.timeline import ALARM, NO_DATA, OK, Event, Levels, Member, Observation, Timeline
+from tasks.scaling.verdict import judge
 from tasks.telemetry.thresholds import Timing
 
 START = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
@@ -105,3 +107,30 @@ def without(id_: str, second: int, until: int = END) -> Seen:
     return lambda one, now: (
         replace(one, members=tuple(m for m in one.members if m.id != id_)) if second <= now < until else one
     )
+
+
+# Groups that stop at one member, or at two.
+ONE = {"a": (0, 0, 1000)}
+TWO = {"a": (0, 0, 80), "b": (25, 28, 1000)}
+FAILED_BOOT = {"a": (0, 0, 80), "b": (25, 28, 1000), "c": (45, 999, 70)}
+SLOW_BOOT = {"a": (0, 0, 80), "b": (36, 41, 98), "c": (52, 55, 1000)}
+
+
+def kinds(timeline: Timeline) -> set[Kind]:
+    """What was found."""
+    return {finding.kind for finding in judge(timeline).findings}
+
+
+def quiet() -> Timeline:
+    """One busy member, and no alarm."""
+    return seen(good(ONE), alarm("high", OK, 0))
+
+
+def blind() -> Timeline:
+    """One busy member, and alarms that know nothing of it."""
+    return seen(seen(good(ONE), alarm("high", NO_DATA, 0)), alarm("low", NO_DATA, 0))
+
+
+def deaf(backlog: int) -> Timeline:
+    """One busy member, of which nothing is measured any more."""
+    return seen(quiet(), from_second(11, measured_at=at(5), backlog=backlog))
