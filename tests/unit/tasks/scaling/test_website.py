@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import requests
 
-import tasks.scaling.website
 from tasks.scaling.website import Visitor
 
 URL = "http://192.0.2.80/hostname.php"
@@ -39,10 +38,11 @@ def visit(monkeypatch: pytest.MonkeyPatch, *answers: str | Exception, counting: 
     """Let a visitor ask until each of these answers was given."""
     farm = Farm(*answers)
     monkeypatch.setattr(requests, "get", farm.get)
-    monkeypatch.setattr(tasks.scaling.website, "_EVERY_S", 0.001)
-    with Visitor(URL) as visitor:
-        if counting:
-            visitor.count()
+    visitor = Visitor(URL)
+    if counting:
+        visitor.count()
+    monkeypatch.setattr(visitor._stop, "wait", lambda _: farm.asked >= len(answers))
+    with visitor:
         assert farm.enough.wait(10)
     return visitor
 
@@ -64,7 +64,7 @@ def test_it_knows_who_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_request_without_a_page_is_lost_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = visit(monkeypatch, "we-1", requests.ConnectionError("refused"), "we-1")
     assert [loss.why for loss in visitor.losses] == ["ConnectionError: refused"]
-    assert visitor.asked >= 2
+    assert visitor.asked == 3
 
 
 def test_before_the_page_was_there_nothing_can_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
