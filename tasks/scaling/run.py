@@ -22,6 +22,8 @@ from tasks.scaling.job import Intervals, Job, preflight
 from tasks.scaling.members import Members, access
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
+# The number of the last step.
+_REMOVE = "C"
 
 # The parameters of both flows.
 Word = Annotated[str, Field(min_length=1)]
@@ -75,9 +77,10 @@ def run_check(
         StepFailed: A step failed.
     """
     with runbook(asked.runbook, asked.site, None, asked.dry_run) as book:
+        key = Path(asked.member_key).expanduser() if asked.member_key else book.site.ssh.key
+        book.reasons += why_no_key(key)
         job = preflight(book, asked.request, asked.intervals)
         assert book.cloud is not None, "preflight refuses a site without a cloud"
-        key = Path(asked.member_key).expanduser() if asked.member_key else book.site.ssh.key
         with Members(book.cloud, access(asked.member_user, key)) as members, make(job, members) as check:
             plan = Plan()
             procedure(plan, job, check, asked)
@@ -87,9 +90,22 @@ def run_check(
             if job.made is not None:
                 book.journal.kept["stack"] = job.stack_name
             book.go_on(book.journal, ())
-            procedure(book, job, check, asked)
+            try:
+                procedure(book, job, check, asked)
+            finally:
+                if _REMOVE in book.journal.settled:
+                    book.journal.kept.pop("stack", None)
         book.finish()
         check.raise_if_not_passed()
+
+
+def why_no_key(key: Path) -> list[str]:
+    """Say why nobody can log in to a member with a private key file."""
+    try:
+        key.read_bytes()
+    except OSError as error:
+        return [f"the key for the members can't be read: {error.strerror}: {key}; give another as member_key"]
+    return []
 
 
 @contextmanager
@@ -113,7 +129,7 @@ def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sent
 
     def clean_up() -> None:
         if job.made is not None and asked.cleanup:
-            steps.step("C", "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.own))
+            steps.step(_REMOVE, "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.own))
 
     if job.left:
         steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S, job.runbook))

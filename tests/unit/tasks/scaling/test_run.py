@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ from tasks.scaling.findings import Kind
 from tasks.scaling.group import Group, Member, Server
 from tasks.scaling.job import Intervals, Job
 from tasks.scaling.members import Members
-from tasks.scaling.run import Asked, around
+from tasks.scaling.run import Asked, around, why_no_key
 from tasks.scaling.timeline import Levels
 from tasks.scaling.verdict import judge
 from tests.unit.cloud_api import SERVICES, install, overcloud
@@ -247,6 +248,15 @@ def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.Mo
         scaling_job._look(book, REQUEST, INTERVALS)
     (finding,) = book.journal.findings
     assert "`openstack stack delete dead`" in finding
+
+
+def test_a_key_that_can_not_be_read_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    assert why_no_key(key) == [
+        f"the key for the members can't be read: No such file or directory: {key}; give another as member_key"
+    ]
+    key.touch()
+    assert why_no_key(key) == []
 
 
 def test_an_unreachable_cloud_is_no_reason_to_judge_it(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
