@@ -143,7 +143,7 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
             since = (since or one) if blind else None
         if since is None:
             continue
-        timing, last = timeline.timing, timeline.phase(direction)[-1]
+        timing, last = timeline.timing_of(direction), timeline.phase(direction)[-1]
         if (last.at - since.at).total_seconds() > timing.alarm(timeline.passing(direction)).latest_s:
             back_s = (timing.evaluation_periods + 1) * timing.granularity_s
             yield Finding(
@@ -219,18 +219,20 @@ def _gaps(timeline: Timeline, until: Observation) -> list[float]:
 
 def granularity(timeline: Timeline) -> Iterator[Finding]:
     """Found where the members' metric has no archive policy, or one without the alarm's granularity."""
-    offered, wanted = timeline.granularities_s, timeline.timing.granularity_s
+    offered = timeline.granularities_s
+    wanted = sorted({timeline.timing_of(direction).granularity_s for direction in DIRECTIONS})
     if offered is None:
         # A member that has just been made is unknown to Gnocchi until its first measure has come.
         seen = timeline.observations
         if not seen or (seen[-1].at - seen[0].at).total_seconds() <= timeline.timing.silent_after_s():
             return
         yield Finding(Kind.NO_GRANULARITY, "Gnocchi has no metric cpu of the members, so no archive policy either")
-    elif offered and wanted not in offered:
-        listed = ", ".join(f"{one} s" for one in offered)
+        return
+    listed = ", ".join(f"{one} s" for one in offered)
+    for one in [one for one in wanted if offered and one not in offered]:
         yield Finding(
             Kind.NO_GRANULARITY,
-            f"the alarm looks at {wanted:g} s, and the archive policy of the members' metric keeps {listed}: set another in "
+            f"the alarm looks at {one:g} s, and the archive policy of the members' metric keeps {listed}: set another in "
             "the publisher of Ceilometer's pipeline.yaml (gnocchi://?archive_policy=…)",
         )
 

@@ -158,7 +158,7 @@ class Timeline:
     Attributes:
         min_size: The group's.
         max_size: The group's.
-        timing: Its intervals.
+        timing: Its intervals, with the high alarm's granularity and periods.
         percent: Its thresholds in percent of all vCPUs of a member.
         wanted: Its thresholds as the alarms should have them, in their own unit (`tasks.telemetry.thresholds`).
         found: Its thresholds as Aodh (Ceilometer) says that the alarms have them.
@@ -172,6 +172,7 @@ class Timeline:
         calls: In their order.
         failed: In their order.
         turns: In their order; read where a policy acted on an alarm.
+        low_timing: As `timing`, with the low alarm's granularity and periods; None where they are the same.
     """
 
     min_size: int
@@ -190,6 +191,11 @@ class Timeline:
     calls: tuple[Call, ...] = ()
     failed: tuple[Failed, ...] = ()
     turns: tuple[Turn, ...] = ()
+    low_timing: Timing | None = None
+
+    def timing_of(self, direction: Direction) -> Timing:
+        """The intervals with those of the alarm that leads there."""
+        return self.timing if direction == "up" or self.low_timing is None else self.low_timing
 
     def phase(self, direction: Direction) -> tuple[Observation, ...]:
         """The observations under load (up), or after it (down)."""
@@ -260,7 +266,7 @@ def transitions(timeline: Timeline, direction: Direction) -> list[Transition]:
 
 def _step(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
     """When one step may come, after the change of load or after the step before it."""
-    passing, timing = timeline.passing(direction), timeline.timing
+    passing, timing = timeline.passing(direction), timeline.timing_of(direction)
     alarm, following = timing.alarm(passing), timing.next(passing)
     bound = following
     if first:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -83,15 +83,15 @@ class GroupWatch:
     def timeline(self) -> Timeline:
         """What was seen so far."""
         high, low = self.settings.rules
-        granularity = self.timing.granularity_s
+        slow = replace(self.timing, granularity_s=low.granularity_s, evaluation_periods=low.periods)
         return Timeline(
             min_size=self.settings.min_size,
             max_size=self.settings.max_size,
             timing=self.timing,
             percent=self.percent,
             wanted=Levels(
-                threshold_ns(self.percent.high, self.observer.vcpus, granularity),
-                threshold_ns(self.percent.low, self.observer.vcpus, granularity),
+                threshold_ns(self.percent.high, self.observer.vcpus, high.granularity_s),
+                threshold_ns(self.percent.low, self.observer.vcpus, low.granularity_s),
             ),
             found=Levels(high.threshold, low.threshold),
             granularities_s=self.observer.granularities,
@@ -104,6 +104,7 @@ class GroupWatch:
             calls=tuple(self.calls),
             failed=tuple(self.happenings.failed),
             turns=tuple(self.happenings.turns),
+            low_timing=None if slow == self.timing else slow,
         )
 
     def begin(self) -> None:
@@ -230,9 +231,10 @@ class GroupWatch:
     def _within_s(self, direction: Direction) -> float:
         """What all steps of one phase may take at most, each with what a member needs."""
         steps = self.settings.max_size - self.settings.min_size
-        passing = self.timeline.passing(direction)
-        each = max(self.timing.alarm(passing).latest_s, self.timing.next(passing).latest_s) + self.settle_s
-        return steps * each + self.timing.silent_after_s()
+        timeline = self.timeline
+        passing, timing = timeline.passing(direction), timeline.timing_of(direction)
+        each = max(timing.alarm(passing).latest_s, timing.next(passing).latest_s) + self.settle_s
+        return steps * each + timing.silent_after_s()
 
     @property
     def decided(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from statistics import fmean
 from typing import cast
@@ -45,7 +46,7 @@ class Machine:
         loaded: Whether `dd` runs in it.
         gone: When Heat has removed it.
         used_ns: CPU time so far.
-        samples: Granularity's number → what was sampled in it.
+        samples: When Ceilometer polled, and the CPU time then; as far as Gnocchi has it.
     """
 
     name: str
@@ -54,7 +55,15 @@ class Machine:
     loaded: bool = False
     leaving: bool = False
     used_ns: float = 0.0
-    samples: dict[int, list[float]] = field(default_factory=dict)
+    samples: list[tuple[float, float]] = field(default_factory=list)
+
+    def means(self, granularity_s: float, since: float) -> dict[int, float]:
+        """Number of a granularity → the mean of what was sampled in it."""
+        buckets: dict[int, list[float]] = {}
+        for at, value in self.samples:
+            if at >= since:
+                buckets.setdefault(int(at // granularity_s), []).append(value)
+        return {bucket: fmean(values) for bucket, values in buckets.items()}
 
     def active(self, now: float) -> bool:
         return now >= self.made + self.boots_s
@@ -77,6 +86,7 @@ class Simulation:
         misses: Seconds in which no poll is made.
         deaf_s: Seconds from when on none is made.
         blind_s: Seconds from when on no alarm is evaluated.
+        low: Granularity in seconds and periods of the low alarm, where they are its own.
     """
 
     clock: FakeClock
@@ -91,6 +101,7 @@ class Simulation:
     misses: range = range(0)
     deaf_s: float = 1e9
     blind_s: float = 1e9
+    low: tuple[float, int] | None = None
 
     def __post_init__(self) -> None:
         chance = Random(self.seed)  # noqa: S311 - the same each time
@@ -101,7 +112,7 @@ class Simulation:
         self._delay_s = chance.uniform(0.2, 1) * self.timing.processing_s
         self.machines = [Machine(f"m{n}", self.time - 999, 0) for n in range(self.min_size)]
         self._named = self.min_size
-        self._arriving: list[tuple[float, Machine, int, float]] = []
+        self._arriving: list[tuple[float, Machine, float, float]] = []
         self.states = {"high": "ok", "low": "ok"}
         self._rests_until = self.time
         self._busy_until: float | None = None
@@ -129,17 +140,16 @@ class Simulation:
                 one.used_ns += 1e9 if one.loaded else 0.02e9
         if self.time >= self._poll_at:
             self._poll_at += self.polls_s or self.timing.polling_s
-            bucket = int(self.time // self.timing.granularity_s)
             polled = self.time < self.deaf_s and int(self.time) not in self.misses
             self._arriving += [
-                (self.time + self._delay_s, one, bucket, one.used_ns)
+                (self.time + self._delay_s, one, self.time, one.used_ns)
                 for one in self.machines
                 if polled and one.active(self.time)
             ]
         for arrival in [one for one in self._arriving if one[0] <= self.time]:
             self._arriving.remove(arrival)
-            _, machine, bucket, value = arrival
-            machine.samples.setdefault(bucket, []).append(value)
+            _, machine, at, value = arrival
+            machine.samples.append((at, value))
         if self._busy_until is not None and self.time >= self._busy_until:
             self._complete()
         if self.time >= self._evaluate_at:
@@ -147,27 +157,27 @@ class Simulation:
             if self.time < self.blind_s:
                 self._evaluate()
 
-    def _means(self) -> dict[int, float]:
-        """Of each granularity the mean over the members' means; of those that have gone nothing is left."""
-        buckets = sorted({bucket for one in self.machines for bucket in one.samples})
-        return {
-            bucket: fmean(fmean(one.samples[bucket]) for one in self.machines if bucket in one.samples)
-            for bucket in buckets
-        }
+    def _rule(self, name: str) -> tuple[float, int]:
+        own = self.low if name == "low" else None
+        return own or (self.timing.granularity_s, self.timing.evaluation_periods)
+
+    def _rates(self, granularity_s: float, periods: int) -> list[float]:
+        """From one granularity to the next, the change of the mean over the members; of those that have gone nothing is left."""
+        oldest = (self.time - granularity_s * (periods + 2)) // granularity_s * granularity_s
+        each = [one.means(granularity_s, oldest) for one in self.machines]
+        means = [
+            fmean(one[bucket] for one in each if bucket in one) for bucket in sorted({b for one in each for b in one})
+        ]
+        return [after - before for before, after in pairwise(means)][-periods:]
 
     def _evaluate(self) -> None:
-        timing, means = self.timing, self._means()
-        oldest = (self.time - timing.granularity_s * (timing.evaluation_periods + 2)) // timing.granularity_s
-        rates = [
-            means[bucket] - means[before]
-            for before, bucket in zip(list(means), list(means)[1:], strict=False)
-            if before >= oldest
-        ][-timing.evaluation_periods :]
         for name, percent in (("high", PERCENT.high), ("low", PERCENT.low)):
-            threshold = threshold_ns(percent, 1, timing.granularity_s)
+            granularity_s, periods = self._rule(name)
+            rates = self._rates(granularity_s, periods)
+            threshold = threshold_ns(percent, 1, granularity_s)
             beyond = [rate > threshold if name == "high" else rate < threshold for rate in rates]
             before = self.states[name]
-            if len(rates) < timing.evaluation_periods:
+            if len(rates) < periods:
                 self.states[name] = "insufficient data"
             elif all(beyond):
                 self.states[name] = "alarm"
@@ -235,22 +245,21 @@ class Simulation:
 
     def alarm(self, name: str) -> Alarm:
         percent, operator = (PERCENT.high, "gt") if name == "high" else (PERCENT.low, "lt")
-        granularity, periods = self.timing.granularity_s, self.timing.evaluation_periods
+        granularity, periods = self._rule(name)
         rule = Rule("cpu", "rate:mean", granularity, periods, operator, threshold_ns(percent, 1, granularity), "{}")
         return Alarm(name, name, self.states[name], BEGIN, "", True, True, rule, 1)
 
     def measures(self, _: Cloud, servers: set[str], *__: object, **___: object) -> dict[str, Measure]:
         self._called()
-        found = {}
+        found, granularity_s = {}, self.timing.granularity_s
         for one in self.machines:
-            buckets = sorted(one.samples)
+            means = one.means(granularity_s, self.time - 10 * max(granularity_s, self.polls_s or 0))
+            buckets = sorted(means)
             if one.name not in servers or len(buckets) < 2:
                 continue
-            value = fmean(one.samples[buckets[-1]]) - fmean(one.samples[buckets[-2]])
-            at, before = (
-                BEGIN + timedelta(seconds=bucket * self.timing.granularity_s) for bucket in (buckets[-1], buckets[-2])
-            )
-            found[one.name] = Measure(at, self.timing.granularity_s, value, before if len(buckets) > 2 else None)
+            value = means[buckets[-1]] - means[buckets[-2]]
+            at, before = (BEGIN + timedelta(seconds=bucket * granularity_s) for bucket in (buckets[-1], buckets[-2]))
+            found[one.name] = Measure(at, granularity_s, value, before if len(buckets) > 2 else None)
         return found
 
     def read_events(self, _: Cloud, __: Stack, after: str) -> list[Event]:

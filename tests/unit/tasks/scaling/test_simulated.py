@@ -34,7 +34,8 @@ def checked(cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, se
         (tasks.scaling.watch, "_now", cloud.now),
     ):
         monkeypatch.setattr(module, name, stand_in)
-    policy = ArchivePolicy("a", {round(cloud.timing.granularity_s): 1e6}, frozenset({"mean", "rate:mean"}))
+    kept = {round(cloud.timing.granularity_s): 1e6, round((cloud.low or (60, 2))[0]): 1e6}
+    policy = ArchivePolicy("a", kept, frozenset({"mean", "rate:mean"}))
     monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
     monkeypatch.setattr(tasks.scaling.meter, "read_newest", cloud.measures)
     monkeypatch.setattr(tasks.scaling.meter.Meter, "backlog", lambda *_: 0)
@@ -96,6 +97,21 @@ def test_a_fault_is_named_at_a_minutes_intervals(
         [verdict.why, *said]
     )
     assert cloud.time < within_s
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("low", [(60, 5), (300, 2), (120, 3)])
+def test_an_alarm_that_shrinks_the_group_more_slowly_has_its_own_time(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
+    watch: Watch,
+    said: list[str],
+    low: tuple[float, int],
+    seed: int,
+) -> None:
+    cloud = Simulation(clock, MINUTE, 45, 10, seed=seed, low=low)
+    verdict = checked(cloud, monkeypatch, watch, settle_s=90)
+    assert (verdict.outcome, verdict.findings) == ("passed", ()), "\n".join([verdict.why, *said])
 
 
 @pytest.mark.parametrize("begin", range(0, 600, 40))
