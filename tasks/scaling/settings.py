@@ -77,12 +77,7 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     else:
         names = ", ".join(one.name for one in groups) or "none"
         reasons.append(f"stack {stack.name} has not one {_GROUPS[0]}, but {len(groups)} ({names})")
-    policies = _policies(read_policies(cloud, stack, resources), declared, told, reasons)
-    reasons += [
-        f"stack {stack.name} has no policy to scale {direction}"
-        for direction in ("up", "down")
-        if direction not in policies
-    ]
+    policies = _policies(stack, read_policies(cloud, stack, resources), declared, told, reasons)
     alarms = _alarms(stack, read_group_alarms(cloud, stack, resources), reasons)
     scaling = [one for one in own if one in groups or one.name in {policy.name for policy in policies.values()}]
     cooldown_s = _cooldown_s(declared, told, scaling, reasons)
@@ -117,19 +112,34 @@ def _properties(declared: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _policies(
-    policies: Mapping[str, Policy], declared: Mapping[str, Any], told: Mapping[str, Any], reasons: list[str]
+    stack: Stack,
+    policies: Mapping[str, Policy],
+    declared: Mapping[str, Any],
+    told: Mapping[str, Any],
+    reasons: list[str],
 ) -> dict[Direction, Policy]:
-    found: dict[Direction, Policy] = {}
+    """The one policy in each direction."""
+    found: dict[Direction, list[Policy]] = {"up": [], "down": []}
     for name, policy in policies.items():
-        written = _properties(declared, name).get("scaling_adjustment", 0)
+        properties = _properties(declared, name)
+        if properties.get("adjustment_type") == "exact_capacity":
+            reasons.append(f"policy {name} sets an exact capacity, which leads up or down by the size that there is")
+            continue
         try:
-            adjustment = read_number(written, told, f"scaling_adjustment of policy {name}")
+            adjustment = read_number(
+                properties.get("scaling_adjustment", 0), told, f"scaling_adjustment of policy {name}"
+            )
         except Unresolved as unresolved:
             reasons.append(str(unresolved))
             continue
         if adjustment:
-            found["up" if adjustment > 0 else "down"] = policy
-    return found
+            found["up" if adjustment > 0 else "down"].append(policy)
+    for direction, those in found.items():
+        if len(those) != 1:
+            names = f": {', '.join(policy.name for policy in those)}" if those else ""
+            many = f"{len(those)} policies" if those else "no policy"
+            reasons.append(f"stack {stack.name} has {many} to scale {direction}{names}")
+    return {direction: those[0] for direction, those in found.items() if those}
 
 
 def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> dict[str, Alarm]:

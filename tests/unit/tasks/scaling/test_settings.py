@@ -157,6 +157,25 @@ def test_a_policy_that_scales_by_who_knows_what_is_refused(heat: FakeHeat) -> No
     assert 'scaling_adjustment of policy bigger is written as {"get_file": "x"}' in refusals(heat)[0]
 
 
+def test_a_policy_that_leads_wherever_is_refused(heat: FakeHeat) -> None:
+    exact = {"properties": {"scaling_adjustment": 1, "adjustment_type": "exact_capacity"}}
+    resources = TEMPLATE["resources"] | {"smaller": exact}
+    heat.api.on("GET", "orchestration", f"/stacks/example/{ID}/template", say={"resources": resources})
+    assert refusals(heat) == [
+        "policy smaller sets an exact capacity, which leads up or down by the size that there is",
+        "stack example has no policy to scale down",
+    ]
+
+
+def test_two_policies_in_one_direction_are_refused_by_name(heat: FakeHeat) -> None:
+    resources = TEMPLATE["resources"] | {"smaller": {"properties": {"scaling_adjustment": 2}}}
+    heat.api.on("GET", "orchestration", f"/stacks/example/{ID}/template", say={"resources": resources})
+    assert refusals(heat) == [
+        "stack example has 2 policies to scale up: bigger, smaller",
+        "stack example has no policy to scale down",
+    ]
+
+
 def test_a_template_that_is_still_to_be_made_is_looked_at_likewise() -> None:
     group = {"type": "OS::Heat::AutoScalingGroup", "properties": {"min_size": 2, "max_size": {"get_param": "most"}}}
     template = {"resources": {"group": group, "server": {"type": "OS::Nova::Server"}}}
