@@ -56,8 +56,7 @@ class Observer:
         self.moved = True
         self._resources: list[Resource] = []
         self._measured: set[str] = set()
-        self._since: datetime | None = None  # the first look
-        self._newest: datetime | None = None  # the newest measure; while there is none, the first look
+        self._newest: datetime | None = None  # the newest measure; while there was none yet, the first look
         self._meter = Meter(self.cloud, self.timing)
         self._loads = Loads(self.members, self.vcpus)
         # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
@@ -98,8 +97,7 @@ class Observer:
         newest = max(measures.values(), key=lambda one: one.at, default=None)
         measured_at = newest.at if newest else None
         at = _now()
-        self._since = self._since or at
-        self._newest = measured_at or self._since
+        self._newest = measured_at or self._newest or at
         self._resources = resources  # a look that ended before it could tell did not see them
         return Observation(
             at=at,

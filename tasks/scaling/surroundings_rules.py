@@ -6,7 +6,7 @@ Each is a pure function from a timeline to findings, and its docstring says exac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.scaling.findings import Finding, Kind
@@ -157,9 +157,20 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
 
 def silence(timeline: Timeline, one: Observation) -> float | None:
     """For how many seconds no new measure has come, if that is longer than telemetry may take; else None."""
-    since = one.measured_at or timeline.observations[0].at
+    since = one.measured_at or _unmeasured_since(timeline, one)
     seconds = (one.at - since).total_seconds()
     return seconds if seconds > timeline.timing.silent_after_s() else None
+
+
+def _unmeasured_since(timeline: Timeline, one: Observation) -> datetime:
+    """From when on there should have been a measure: since the last one, and since there is the oldest of these members.
+
+    Where a member that was measured has gone, those that are left may be too young.
+    """
+    earlier = [other for other in timeline.observations if other.at <= one.at]
+    measured = [other.measured_at for other in earlier if other.measured_at]
+    there = next((other.at for other in earlier if other.ready & one.ready), one.at)
+    return max([*measured, there])
 
 
 def measures(timeline: Timeline) -> Iterator[Finding]:

@@ -124,6 +124,18 @@ def test_a_polling_interval_that_is_longer_than_told_is_not_taken_for_silence() 
     assert "set-telemetry-interval" in finding.sentence
 
 
+def test_a_member_that_is_too_young_to_be_measured_is_not_silent() -> None:
+    def young(one: Observation, now: int) -> Observation:
+        measured_at = at(now - now % 5 - 5) if now < 60 else None
+        return replace(
+            one, measured_at=measured_at, members=tuple(m for m in one.members if m.id == ("a" if now < 60 else "b"))
+        )
+
+    timeline = seen(good({"a": (0, 0, 80), "b": (55, 58, 1000)}), young)
+    (finding,) = [one for one in judge(timeline).findings if one.kind is Kind.NO_MEASURES]
+    assert finding.at == at(60 + 16 + 1)
+
+
 def test_a_signal_that_is_lost_after_the_first_step_is_found_too() -> None:
     (finding,) = [one for one in judge(good(TWO)).findings if one.kind is Kind.SIGNAL_LOST]
     assert finding.at == at(29)

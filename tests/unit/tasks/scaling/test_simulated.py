@@ -131,3 +131,11 @@ def test_a_large_group_with_a_short_cooldown_trips_over_its_own_mean(
     assert verdict.outcome == "failed", "\n".join(said)
     assert "the low alarm came up while the members are under load" in verdict.why
     assert "a longer cooldown" in verdict.why
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_alarms_of_a_single_period_are_called_flapping_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], seed: int
+) -> None:
+    verdict = checked(Simulation(clock, Timing(60, 60, 1, 60, 60, 60), 45, 10, seed=seed), monkeypatch, watch, 90)
+    assert {one.kind for one in verdict.findings} == {Kind.FLAPPING}, "\n".join([verdict.why, *said])
