@@ -11,6 +11,9 @@ from blocks.remote.cloud_errors import Forbidden, NotFound
 from tasks.telemetry.measures import Measure, read_metric_policy, read_newest, read_waiting
 from tasks.telemetry.thresholds import Timing
 
+# So many granularities back that two measures are found also where polling was left at OSP's ten minutes, and a minute's told.
+_BACK = 25
+
 
 @dataclass
 class Meter:
@@ -33,7 +36,8 @@ class Meter:
             self.granularities = tuple(sorted(policy.timespans_s)) if policy else None
         if self.granularities and self.timing.granularity_s not in self.granularities:
             return {}  # a rule tells
-        since = now - timedelta(seconds=3 * self.timing.silent_after_s())
+        back_s = max(3 * self.timing.silent_after_s(), _BACK * self.timing.granularity_s)
+        since = now - timedelta(seconds=back_s)
         return read_newest(self.cloud, servers, self.timing.granularity_s, since=since)
 
     def backlog(self, servers: Collection[str], since: datetime, now: datetime) -> int | None:

@@ -249,17 +249,22 @@ class Simulation:
         rule = Rule("cpu", "rate:mean", granularity, periods, operator, threshold_ns(percent, 1, granularity), "{}")
         return Alarm(name, name, self.states[name], BEGIN, "", True, True, rule, 1)
 
-    def measures(self, _: Cloud, servers: set[str], *__: object, **___: object) -> dict[str, Measure]:
+    def measures(self, _: Cloud, servers: set[str], __: float, *, since: datetime) -> dict[str, Measure]:
         self._called()
         found, granularity_s = {}, self.timing.granularity_s
         for one in self.machines:
-            means = one.means(granularity_s, self.time - 10 * max(granularity_s, self.polls_s or 0))
-            buckets = sorted(means)
-            if one.name not in servers or len(buckets) < 2:
+            means = one.means(granularity_s, -1e9)
+            # Gnocchi keeps rates: the first one in what is asked for needs nothing that is older.
+            rates = [
+                (BEGIN + timedelta(seconds=bucket * granularity_s), means[bucket] - means[before])
+                for before, bucket in pairwise(sorted(means))
+            ]
+            rates = [rate for rate in rates if rate[0] >= since]
+            if one.name not in servers or not rates:
                 continue
-            value = means[buckets[-1]] - means[buckets[-2]]
-            at, before = (BEGIN + timedelta(seconds=bucket * granularity_s) for bucket in (buckets[-1], buckets[-2]))
-            found[one.name] = Measure(at, granularity_s, value, before if len(buckets) > 2 else None)
+            at, value = rates[-1]
+            before = rates[-2][0] if len(rates) > 1 else None
+            found[one.name] = Measure(at, granularity_s, value, before)
         return found
 
     def read_events(self, _: Cloud, __: Stack, after: str) -> list[Event]:

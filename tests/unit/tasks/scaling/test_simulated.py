@@ -76,9 +76,17 @@ def test_a_group_that_scales_as_it_should_passes(
         ({"hears": 1}, "failed", Kind.SIGNAL_LOST, 900),
         ({"deaf_s": 60}, "inconclusive", Kind.NO_MEASURES, 500),
         ({"polls_s": 300}, "inconclusive", Kind.TOO_COARSE, 900),
+        ({"polls_s": 600}, "inconclusive", Kind.TOO_COARSE, 900),
         ({"blind_s": 0}, "failed", Kind.ALARM_SILENT, 900),
     ],
-    ids=["no signal is heard", "one signal is heard", "Ceilometer stops", "polled every 300 s", "Aodh stops"],
+    ids=[
+        "no signal is heard",
+        "one signal is heard",
+        "Ceilometer stops",
+        "polled every 300 s",
+        "every 600 s",
+        "Aodh stops",
+    ],
 )
 def test_a_fault_is_named_at_a_minutes_intervals(
     monkeypatch: pytest.MonkeyPatch,
