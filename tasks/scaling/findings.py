@@ -24,6 +24,8 @@ class Kind(StrEnum):
     WRONG_REASON = "scaled for the wrong reason"
     THRESHOLD = "alarm with another threshold"
     REFUSED = "webhook refused"
+    UNHEARD = "webhook without effect"
+    TAKEN_BACK = "member taken back"
     SIGNAL_LOST = "alarm without effect"
     ALARM_SILENT = "alarm that does not come up"
     NO_DATA = "alarm without data"
@@ -51,6 +53,8 @@ WEIGHT = {
     Kind.WRONG_REASON: Weight.FAILS,
     Kind.THRESHOLD: Weight.FAILS,
     Kind.REFUSED: Weight.FAILS,
+    Kind.UNHEARD: Weight.FAILS,
+    Kind.TAKEN_BACK: Weight.TOLD,
     Kind.SIGNAL_LOST: Weight.FAILS,
     Kind.ALARM_SILENT: Weight.EXPLAINS_FAILURE,
     Kind.NO_DATA: Weight.EXPLAINS_FAILURE,

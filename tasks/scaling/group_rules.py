@@ -11,7 +11,16 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.scaling.findings import Finding, Kind
-from tasks.scaling.timeline import ALARM, ALARM_OF, DIRECTIONS, Direction, Observation, Timeline, transitions
+from tasks.scaling.timeline import (
+    ALARM,
+    ALARM_OF,
+    DIRECTIONS,
+    Direction,
+    Observation,
+    Timeline,
+    taken_back,
+    transitions,
+)
 
 
 def size(timeline: Timeline) -> Iterator[Finding]:
@@ -85,6 +94,39 @@ def refused(timeline: Timeline) -> Iterator[Finding]:
             )
             said = f"answered {call.status}" if call.status else "did not answer: see whether heat-api-cfn runs"
             yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
+
+
+def unheard(timeline: Timeline) -> Iterator[Finding]:
+    """Found for a call of a webhook that was taken, and of which no step came.
+
+    That is: none before a step that an alarm asked for, nor within what a step may take and an evaluation. Where the alarm was
+    up already, Heat may have been at work on its step, and then rightly drops the call.
+    """
+    for call in timeline.calls:
+        steps = [one for one in timeline.events if one.direction == call.direction and one.at > call.at]
+        if not 200 <= call.status < 300 or (steps and steps[0].ours):
+            continue
+        waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
+        if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:
+            continue
+        if not _was_up(timeline, ALARM_OF[call.direction], call.at):
+            yield Finding(
+                Kind.UNHEARD,
+                f"the webhook to scale {call.direction} answered {call.status}, and no step came of it: see heat-engine's log",
+                call.at,
+            )
+
+
+def back(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the low alarm took back what the check's own call had added, before there was a measure of the load."""
+    change = taken_back(timeline)
+    if change is not None:
+        yield Finding(
+            Kind.TAKEN_BACK,
+            "the low alarm took back what the webhook had added, before the load was measured: the cooldown of "
+            f"{timeline.timing.cooldown_s:g} s is shorter than telemetry takes",
+            change.at,
+        )
 
 
 def signal(timeline: Timeline) -> Iterator[Finding]:

@@ -301,9 +301,25 @@ def _last_before(timeline: Timeline, begun: datetime) -> Observation | None:
     return timeline.observations[0] if timeline.observations else None
 
 
+def taken_back(timeline: Timeline) -> Transition | None:
+    """The last step down under load before the high alarm had come up, where the check itself had added a member.
+
+    Until its load is measured a group is idle to its alarms. The low one, up since before, takes back what a webhook has added
+    as soon as the cooldown has ended, where that is shorter than telemetry takes: what anybody sees who calls it by hand.
+    """
+    if not any(call.direction == "up" for call in timeline.calls):
+        return None
+    up = next((one.at for one in timeline.phase("up") if one.alarms.get("high") == ALARM), None)
+    down = [one for one in transitions(timeline, "up") if one.after < one.before and (up is None or one.at < up)]
+    return down[-1] if down else None
+
+
 def path(timeline: Timeline, direction: Direction) -> list[int]:
-    """The numbers of ready members that one phase went through, the one it began with first."""
+    """The numbers of ready members that one phase went through, the one it began with first; under load from `taken_back` on."""
     changes = transitions(timeline, direction)
+    back = taken_back(timeline) if direction == "up" else None
+    if back is not None:
+        return [back.after, *(change.after for change in changes if change.at > back.at)]
     if changes:
         return [changes[0].before, *(change.after for change in changes)]
     begun = timeline.load_on if direction == "up" else timeline.load_off

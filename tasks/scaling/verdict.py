@@ -16,7 +16,8 @@ Outcome = Literal["passed", "failed", "inconclusive"]
 Rule = Callable[[Timeline], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
-    *(scaling_rules.size, scaling_rules.reason, scaling_rules.threshold, scaling_rules.refused, scaling_rules.signal),
+    *(scaling_rules.size, scaling_rules.reason, scaling_rules.threshold, scaling_rules.refused, scaling_rules.unheard),
+    *(scaling_rules.back, scaling_rules.signal),
     *(surroundings_rules.silent_alarm, surroundings_rules.no_data, surroundings_rules.error, scaling_rules.full),
     *(surroundings_rules.load, surroundings_rules.busy, surroundings_rules.unreachable, surroundings_rules.measures),
     *(surroundings_rules.coarse, surroundings_rules.granularity, scaling_rules.flapping, scaling_rules.late),

@@ -6,11 +6,13 @@ The rules are those that `tasks.telemetry.thresholds` tells the source of.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from statistics import fmean
+from types import SimpleNamespace
 from typing import cast
 
 from blocks.remote.cloud import Cloud
@@ -19,14 +21,16 @@ from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource, Stack
-from tasks.scaling.group import Group, Member, Server
+from tasks.scaling.group import Activity, Group, Member, Server
 from tasks.scaling.load import end_load, look_at_load
 from tasks.scaling.members import Members
 from tasks.scaling.observer import Observer
 from tasks.scaling.settings import Settings
 from tasks.scaling.timeline import Levels
 from tasks.scaling.watch import GroupWatch
+from tasks.scaling.web_watch import WebWatch
 from tasks.scaling.webhook import Policy
+from tasks.scaling.website import Visitor
 from tasks.telemetry.alarms import Alarm, Rule, Transition
 from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, threshold_ns
@@ -290,8 +294,32 @@ class Simulation:
             machine.loaded = True
         return Result(f"vcpus 1\nrunning {int(machine.loaded)}\n", "", 0)
 
+    def activity(self, *_: object) -> Activity:
+        self._called()
+        return Activity(self._busy_until is not None, BEGIN + timedelta(seconds=self._rests_until), "")
+
+    def post(self, _: Cloud, policy: Policy) -> None:
+        """Somebody calls a webhook, which Heat answers whether it does anything or not."""
+        self._called()
+        self._signal(policy.name, "No signal details provided")
+
+    def has_seen(self, name: str) -> bool:
+        """Whether the page has come from a member: some seconds after its boot."""
+        return any(one.name == name and one.active(self.time - 5) for one in self.machines)
+
+    def shares(self, names: list[str], _: int) -> dict[str, int]:
+        return dict.fromkeys(names, 4)
+
     def watching(self, settle_s: float) -> GroupWatch:
         """A watch of the group."""
+        return GroupWatch(self._observer(), PERCENT, settle_s)
+
+    def watching_web(self, settle_s: float) -> WebWatch:
+        """A watch of the group as a web farm, whose pages come from members that are active."""
+        visitor = cast("Visitor", SimpleNamespace(losses=[], asked=99, has_seen=self.has_seen, turns=self.shares))
+        return WebWatch(self._observer(self.has_seen), PERCENT, settle_s, visitor=visitor)
+
+    def _observer(self, serves: Callable[[str], bool] | None = None) -> Observer:
         settings = Settings(
             stack=Stack("x", "1", "CREATE_COMPLETE"),
             group="group",
@@ -302,7 +330,7 @@ class Simulation:
             alarms={name: self.alarm(name) for name in ("high", "low")},
         )
         members = cast("Members", Shells(self))
-        return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, self.timing), PERCENT, settle_s)
+        return Observer(Cloud("overcloud"), settings, members, 1, self.timing, serves)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import tasks.scaling.happenings
 import tasks.scaling.meter
 import tasks.scaling.observer
 import tasks.scaling.watch
+import tasks.scaling.web_watch
 from tasks.change import Watch
 from tasks.scaling.findings import Kind
 from tasks.scaling.verdict import Verdict, judge
@@ -22,7 +24,9 @@ MINUTE = Timing(polling_s=60, granularity_s=60, evaluation_periods=2, evaluation
 PRODUCTION = Timing(300, 300, 2, 60, 60, 300)
 
 
-def checked(cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, settle_s: float) -> Verdict:
+def checked(
+    cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, settle_s: float, web: bool = False
+) -> Verdict:
     for module, name, stand_in in (
         (tasks.scaling.observer, "read_resources", cloud.resources),
         (tasks.scaling.observer, "read_group", cloud.group),
@@ -39,7 +43,10 @@ def checked(cloud: Simulation, monkeypatch: pytest.MonkeyPatch, watch: Watch, se
     monkeypatch.setattr(tasks.scaling.meter, "read_metric_policy", lambda *_: policy)
     monkeypatch.setattr(tasks.scaling.meter, "read_newest", cloud.measures)
     monkeypatch.setattr(tasks.scaling.meter.Meter, "backlog", lambda *_: 0)
-    group = cloud.watching(settle_s)
+    monkeypatch.setattr(tasks.scaling.web_watch, "datetime", SimpleNamespace(now=lambda _: cloud.now()))
+    monkeypatch.setattr(tasks.scaling.web_watch, "read_activity", cloud.activity)
+    monkeypatch.setattr(tasks.scaling.web_watch, "post_webhook", cloud.post)
+    group = cloud.watching_web(settle_s) if web else cloud.watching(settle_s)
     group.begin()
     for step in (group.wait_at_minimum, group.grow, group.shrink):
         step(watch)
@@ -66,6 +73,19 @@ def test_a_group_that_scales_as_it_should_passes(
     verdict = checked(cloud, monkeypatch, watch, settle_s=max(60, 1.5 * boots_s))
     assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
     assert verdict.findings == (), "\n".join(said)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("timing", [QUICK, MINUTE], ids=["quick", "minute"])
+def test_a_web_farm_that_scales_as_it_should_passes(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], timing: Timing, seed: int
+) -> None:
+    cloud = Simulation(clock, timing, 20, 10, seed=seed)
+    verdict = checked(cloud, monkeypatch, watch, 60, web=True)
+    assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
+    assert {one.kind for one in verdict.findings} <= {Kind.TAKEN_BACK}, "\n".join(said)
+    assert sum("POST to the webhook to scale up: 200" in line for line in said) == 1
+    assert sum(one.reason == "No signal details provided" for one in cloud.events) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

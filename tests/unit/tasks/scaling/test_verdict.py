@@ -23,7 +23,9 @@ from tasks.scaling.verdict import judge
 from tasks.telemetry.thresholds import Bound, Timing
 from tests.unit.tasks.timelines import (
     FAILED_BOOT,
+    LIVES,
     ONE,
+    REASON,
     SLOW_BOOT,
     TWO,
     Seen,
@@ -111,6 +113,8 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
     ("a threshold off by two", lambda t: replace(t, found=Levels(5e9, 0.5e9)), Kind.THRESHOLD, "failed"),
     ("the low one off by two", lambda t: replace(t, found=Levels(2.5e9, 0.25e9)), Kind.THRESHOLD, "failed"),
     ("a 403", lambda t: replace(t, calls=(Call(at(15), "up", 403),)), Kind.REFUSED, "failed"),
+    ("a webhook that nobody hears", lambda t: replace(t, calls=(Call(at(12), "up", 200),)), Kind.UNHEARD, "failed"),
+    ("a webhook whose member is taken back", lambda _: _taken_back(), Kind.TAKEN_BACK, "passed"),
     ("a lost signal", lambda _: good(ONE), Kind.SIGNAL_LOST, "failed"),
     ("an alarm that sleeps", lambda _: quiet(), Kind.ALARM_SILENT, "failed"),
     ("an alarm without data", lambda _: blind(), Kind.NO_DATA, "failed"),
@@ -134,6 +138,15 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
     ("the other alarm", lambda t: seen(t, alarm("low", ALARM, 30, 33)), *TOLD),
     ("late", lambda _: good(SLOW_BOOT), Kind.LATE, "passed"),
 ]
+
+
+def _taken_back() -> Timeline:
+    """The check's own call adds a member, which goes before the high alarm comes up; then the alarm adds two."""
+    lives = {"x": (11, 12, 16), **LIVES}
+    first = (Event(at(12), "up", HAND, ours=True), Event(at(16), "down", REASON))
+    timeline = good(lives)
+    later = tuple(one for one in timeline.events if one.at > at(16))
+    return replace(timeline, events=(*first, *later), calls=(Call(at(11), "up", 200),))
 
 
 def _fourth(one: Observation, now: int) -> Observation:
