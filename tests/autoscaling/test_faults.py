@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
 
 from tests.autoscaling.runbooks import BESIDE, INTERVALS, PARAMETERS, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
+from tests.lab.shell import wait_until
 
 # A member of this cloud is reached within seconds, and so is a measure: what takes longer is a fault.
 BRIEF = {"settle_s": 15, "processing_s": 5}
@@ -64,6 +66,24 @@ def test_a_fault_is_named(runbooks: Runbooks, group: Standing, fault: str, named
     assert outcome == named
     assert why.startswith(begins)
     assert says in why
+
+
+def test_a_service_that_stays_away_cuts_the_check_short_and_no_load_is_left(
+    runbooks: Runbooks, group: Standing
+) -> None:
+    begun = runbooks.begin("check-autoscaling", stack_name=group.name, **{**INTERVALS, **BRIEF})
+    wait_until(
+        "nothing was loaded",
+        lambda: "" if "step 1.2.1b on" in begun.output else f"it said {begun.output[-500:]}",
+        timeout=60,
+    )
+    with runbooks.cloud.faults.during("alarm-api"):
+        ended = begun.wait()
+    assert ended.code == 1
+    said = str(runbooks.artifact("check-autoscaling-openstack-verdict"))
+    assert said.startswith("# inconclusive\n\ncheck that was cut short: step 1.2.1b")
+    assert re.search(r"has failed for 1\d s: .*8042: Connection refused", said)
+    assert runbooks.cloud.exec("pgrep --exact dd", check=False).stdout == ""
 
 
 @dataclass
