@@ -176,8 +176,8 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         missing = validate_template(cloud, source)
         book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
     book.refuse_if_any()
-    plan = plan_anew if anew else plan_stack
-    return Job(access, request, source, plan(cloud, request.stack_name, source), chosen)
+    plan = plan_anew(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
+    return Job(access, request, source, plan, chosen)
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:

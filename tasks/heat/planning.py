@@ -48,15 +48,15 @@ class StackPlan:
         return f"stack {self.stack.name}: {'; '.join(said)}" if said else ""
 
 
-def plan_anew(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
-    """Say what making a stack would do once the one of that name is gone.
+def plan_anew(cloud: Cloud, source: StackSource) -> StackPlan:
+    """Say what making a stack would do once the one of its name is gone.
 
     Raises:
         RequestRejected: Heat will not have the template.
         CloudError, Stopped: As `Cloud.asking`.
     """
     # Under a name that nobody has: that of a stack which is there Heat refuses.
-    return StackPlan("create", None, preview_create(cloud, f"{name}-{uuid4().hex}"[-255:], source))
+    return StackPlan("create", None, preview_create(cloud, f"preview-{uuid4().hex}", source))
 
 
 def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:

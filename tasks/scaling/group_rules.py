@@ -103,8 +103,8 @@ def unheard(timeline: Timeline) -> Iterator[Finding]:
     up already, Heat may have been at work on its step, and then rightly drops the call.
     """
     for call in timeline.calls:
-        steps = [one for one in timeline.events if one.direction == call.direction and one.at > call.at]
-        if not 200 <= call.status < 300 or (steps and steps[0].ours):
+        steps = [one for one in timeline.events if one.direction == call.direction]
+        if not 200 <= call.status < 300 or any(one.ours for one in steps):
             continue
         waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
         if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:

@@ -42,8 +42,7 @@ class Job:
     Attributes:
         cloud: The place of the steps.
         runbook: Name of the runbook: the tag of a stack that is its own.
-        stack: The stack that is there; None where it is made first.
-        left: Whether that is what an earlier run of this runbook has left, to be removed first.
+        left: Whether a stack of that name is what an earlier run of this runbook has left, to be removed first.
         made: What the stack is made from; None where it stands and is not ours.
         stack_name: The stack's name.
         percent: The thresholds in percent of all vCPUs of a member.
@@ -53,7 +52,6 @@ class Job:
 
     cloud: CloudAccess
     runbook: str
-    stack: Stack | None
     left: bool
     made: stack_job.Job | None
     stack_name: str
@@ -118,7 +116,7 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
         )
     high, low = stack_job.percents(request)
     levels = Levels(high, low)
-    return Job(access, book.name, stack, left, made, request.stack_name, levels, intervals, book.journal.run_id)
+    return Job(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
 
 
 def _why_not_left(stack: Stack) -> list[str]:

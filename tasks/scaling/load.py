@@ -110,10 +110,3 @@ def parse_load(host: str, text: str) -> Load:
         raise HostError(host, f"does not say what load it carries: {text.strip()[:200]!r}", "log in and look at `ps`")
     vcpus = seen.get("vcpus", "")
     return Load(int(seen["running"]), int(vcpus) if vcpus.isdigit() else 0)
-
-
-def why_not_loaded(load: Load, processes: int) -> str:
-    """What is wrong with a load that was started; empty if nothing is."""
-    if load.running >= processes:
-        return ""
-    return f"{load.running} of {processes} loads run: the others ended early, or could not be started"

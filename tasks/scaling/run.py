@@ -138,6 +138,7 @@ def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sent
             make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
             steps.step(number, sentence, cloud, make)
         yield
+        judge()
     except StepFailed as failure:
         check.cut_short(failure.message)
         for last in ([judge] if check.observed else []) + [clean_up]:
@@ -146,5 +147,4 @@ def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sent
             except RunbookError as besides:
                 steps.find(str(besides))
         raise
-    judge()
     clean_up()

@@ -1,4 +1,4 @@
-"""What Gnocchi keeps: archive policies, the instances of a group, their measures.
+"""What Gnocchi keeps: archive policies, and the measures of instances.
 
 openstacksdk has no client of it: its REST API is asked as https://gnocchi.osci.io/rest.html describes it.
 """
@@ -39,40 +39,9 @@ class Measure:
     before: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Metered:
-    """A resource that Gnocchi knows.
-
-    Attributes:
-        id: Of the resource: for an instance the server's.
-        name: Its display name.
-        group: Its `server_group`, from the server's metadata `metering.server_group`.
-        metrics: Name → id.
-        ended: When it was deleted; None while it lives.
-    """
-
-    id: str
-    name: str
-    group: str
-    metrics: Mapping[str, str]
-    ended: datetime | None
-
-
 def parse_measures(body: Iterable[tuple[str, float, float]]) -> list[Measure]:
     """Read measures, the oldest first."""
     return [Measure(parse_time(at), float(granularity), float(value)) for at, granularity, value in body]
-
-
-def parse_metered(body: Mapping[str, Any]) -> Metered:
-    """Read a resource of Gnocchi."""
-    ended = body.get("ended_at")
-    return Metered(
-        id=body["id"],
-        name=body.get("display_name") or "",
-        group=body.get("server_group") or "",
-        metrics=body.get("metrics") or {},
-        ended=parse_time(ended) if ended else None,
-    )
 
 
 def read_archive_policies(cloud: Cloud) -> dict[str, ArchivePolicy]:
@@ -97,21 +66,6 @@ def read_metric_policy(cloud: Cloud, server: str, metric: str = CPU) -> ArchiveP
     except NotFound:
         return None
     return parse_archive_policy(body["archive_policy"])
-
-
-def read_metered(cloud: Cloud, group: str) -> list[Metered]:
-    """Read the instances whose metadata names a group.
-
-    Args:
-        cloud: Where.
-        group: What the template writes into `metering.server_group`; the stack's id.
-
-    Raises:
-        CloudError, Stopped: As `Cloud.asking`.
-    """
-    query = {"=": {"server_group": group}}
-    found = cloud.tell("look for the group's instances", "metric", "POST", "/v1/search/resource/instance", query)
-    return [parse_metered(one) for one in found]
 
 
 def read_newest(

@@ -20,7 +20,6 @@ from tests.unit.tasks.timelines import good
 JOB = Job(
     CloudAccess(name="overcloud"),
     "check-autoscaling",
-    None,
     False,
     None,
     "x",

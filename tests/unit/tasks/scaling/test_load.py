@@ -12,7 +12,7 @@ import pytest
 
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
-from tasks.scaling.load import Load, end_load, look_at_load, parse_load, start_load, why_not_loaded
+from tasks.scaling.load import Load, end_load, look_at_load, parse_load, start_load
 from tests.lab.shell import wait_until
 from tests.unit.fakes import LocalShell
 
@@ -123,8 +123,3 @@ def test_the_answer_is_read() -> None:
 def test_what_is_no_answer_is_refused(text: str) -> None:
     with pytest.raises(HostError, match="does not say what load"):
         parse_load("m", text)
-
-
-def test_a_load_that_died_is_told() -> None:
-    assert why_not_loaded(Load(2, 2), 2) == ""
-    assert why_not_loaded(Load(1, 2), 2).startswith("1 of 2 loads run")

@@ -175,6 +175,15 @@ def test_heat_whose_clock_is_behind_names_no_wrong_reason() -> None:
     assert Kind.WRONG_REASON in kinds(skewed)
 
 
+def test_a_webhook_that_was_heard_is_known_by_heats_event_whatever_its_clock_says() -> None:
+    call = (Call(at(12), "up", 200),)
+    heard = replace(
+        good(), calls=call, events=(Event(at(11), "up", "No signal details provided", ours=True), *good().events)
+    )
+    assert Kind.UNHEARD not in kinds(heard)
+    assert Kind.UNHEARD in kinds(replace(good(), calls=call))
+
+
 def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None:
     (finding,) = [
         one for one in judge(replace(good(), calls=(Call(at(15), "up", 0),))).findings if one.kind is Kind.REFUSED

@@ -69,7 +69,7 @@ class Walked:
 def job(made: bool = True, left: bool = False) -> Job:
     source = cast("StackSource", None)
     mine = stack_job.Job(ACCESS, REQUEST, source, StackPlan("create", None), None) if made else None
-    return Job(ACCESS, "check-autoscaling", None, left, mine, "x", Levels(50, 10), INTERVALS, "42")
+    return Job(ACCESS, "check-autoscaling", left, mine, "x", Levels(50, 10), INTERVALS, "42")
 
 
 def walk(steps: Walked, job: Job, check: Check, asked: Asked = ASKED) -> None:
@@ -119,6 +119,13 @@ def test_without_a_look_there_is_nothing_to_judge(farm: Farm) -> None:
     with pytest.raises(StepFailed, match=r"1\.2 6 never came"):
         walk(steps, job(), check(farm, seen=False))
     assert steps.numbers == ["1.2 6", "C"]
+
+
+def test_a_verdict_that_can_not_be_published_keeps_no_stack(farm: Farm) -> None:
+    steps = Walked(["V"])
+    with pytest.raises(StepFailed, match="V never came"):
+        walk(steps, job(), check(farm))
+    assert steps.numbers[-1] == "C"
 
 
 def test_a_removal_that_fails_besides_is_told_and_hides_nothing(farm: Farm) -> None:

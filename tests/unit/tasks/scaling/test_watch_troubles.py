@@ -211,7 +211,7 @@ def test_telemetry_is_asked_anew_before_it_is_called_silent(
 def checking(farm: Farm) -> Check:
     """A check of it whose first step was taken."""
     job = Job(
-        CloudAccess(name="x"), "check-autoscaling", None, False, None, "x", Levels(50, 10), Intervals(10, 5, 5, 60), "1"
+        CloudAccess(name="x"), "check-autoscaling", False, None, "x", Levels(50, 10), Intervals(10, 5, 5, 60), "1"
     )
     check = Check(job, cast("Members", FarmMembers(farm)))
     check._watch = watching(farm)

@@ -10,9 +10,7 @@ import pytest
 from blocks.remote.cloud_errors import RequestRejected
 from tasks.telemetry.measures import (
     Measure,
-    parse_metered,
     read_archive_policies,
-    read_metered,
     read_metric_policy,
     read_newest,
     read_waiting,
@@ -104,17 +102,3 @@ def test_a_granularity_that_is_not_kept_is_an_error(api: FakeApi) -> None:
     api.on("POST", "metric", "/v1/aggregates", say=(400, NO_GRANULARITY))
     with pytest.raises(RequestRejected, match="can't being aggregated"):
         read_newest(overcloud(), {"s1"}, 7, since=SINCE)
-
-
-def test_the_instances_of_a_group_are_looked_for_by_what_the_template_wrote(api: FakeApi) -> None:
-    found = {"id": "s1", "display_name": "web", "server_group": "g", "metrics": {"cpu": "m1"}, "ended_at": None}
-    api.on("POST", "metric", "/v1/search/resource/instance", say=(200, [found]))
-    one = read_metered(overcloud(), "g")[0]
-    assert (one.id, one.name, one.group, one.metrics, one.ended) == ("s1", "web", "g", {"cpu": "m1"}, None)
-    assert api.asked[-1].body == {"=": {"server_group": "g"}}
-
-
-def test_an_instance_that_has_ended_says_when() -> None:
-    ended = parse_metered({"id": "s1", "ended_at": "2026-01-01T12:00:00+00:00"})
-    assert ended.ended == datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert (ended.name, ended.group, ended.metrics) == ("", "", {})
