@@ -5,7 +5,7 @@ python docs/make_departures.py
 
 from pathlib import Path
 
-from tasks.departures import Departure, departures_of
+from tasks.engine.departures import Departure, departures_of
 
 DOCS = Path(__file__).resolve().parent
 FLOWS = DOCS.parent / "flows"

@@ -10,12 +10,22 @@ from typing import Any
 
 from prefect import flow
 
-from tasks.change import Steps
-from tasks.deploy.job import Request
-from tasks.hooks import Closing
-from tasks.scaling.job import Intervals, Job
-from tasks.scaling.run import Asked, Delay, Interval, Percent, Settling, StackName, Word, around, run_check
-from tasks.scaling.web_check import WebCheck
+from tasks.engine.change import Steps
+from tasks.engine.hooks import Closing
+from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.runbooks.check_autoscaling.run import (
+    Asked,
+    Delay,
+    Interval,
+    Percent,
+    Settling,
+    StackName,
+    Word,
+    around,
+    run_check,
+)
+from tasks.runbooks.check_web_autoscaling.check import WebCheck
+from tasks.runbooks.deploy_stack.job import Request
 
 NAME = "check-web-autoscaling"
 _closing = Closing(None)

@@ -12,13 +12,13 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from tasks.approval import approve
-from tasks.change import Steps
-from tasks.deploy.job import Job, Request, preflight
+from tasks.engine.approval import approve
+from tasks.engine.change import Steps
+from tasks.engine.hooks import Closing
+from tasks.engine.opening import runbook
+from tasks.engine.plan import Plan
 from tasks.heat.calls import deploy, show_outputs
-from tasks.hooks import Closing
-from tasks.opening import runbook
-from tasks.plan import Plan
+from tasks.runbooks.deploy_stack.job import Job, Request, preflight
 
 NAME = "deploy-stack"
 _closing = Closing(None)

@@ -15,17 +15,18 @@ from pydantic import Field
 
 from blocks.remote.errors import WaitExpired
 from blocks.site import Host, Site
-from tasks import containers, data_directory, dumps, firewall, galera, hiera, loading, mariadb, pacemaker
-from tasks.approval import approve
-from tasks.change import Change, Steps
-from tasks.galera_job import Bounds, Ending, Job
-from tasks.galera_preflight import preflight
-from tasks.galera_resume import Resume
-from tasks.hooks import Closing
-from tasks.journal import Undo
-from tasks.opening import runbook
-from tasks.perform import StepFailed
-from tasks.plan import Plan
+from tasks.database import data_directory, dumps, galera, importing, mariadb
+from tasks.engine.approval import approve
+from tasks.engine.change import Change, Steps
+from tasks.engine.hooks import Closing
+from tasks.engine.journal import Undo
+from tasks.engine.opening import runbook
+from tasks.engine.plan import Plan
+from tasks.engine.step import StepFailed
+from tasks.node import firewall, hiera, pacemaker, podman
+from tasks.runbooks.restore_galera.job import Bounds, Ending, Job
+from tasks.runbooks.restore_galera.preflight import preflight
+from tasks.runbooks.restore_galera.resume import Resume
 
 NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
@@ -138,7 +139,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
     def stop(host: Host) -> Change:
         server = job.server(host)
-        return containers.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
+        return podman.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
 
     def make(host: Host) -> Change:
         labelled = host.name in facts.labelled
@@ -170,7 +171,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
         "8",
         "Start the MySQL containers",
         controllers,
-        lambda host: containers.start(job.server(host).container),
+        lambda host: podman.start(job.server(host).container),
         always=job.fenced,
     )
 
@@ -180,8 +181,8 @@ def _build(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = loading.load(server, job.dump, facts.parts, bounds.load_s)
-    grant = loading.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
+    load = importing.load(server, job.dump, facts.parts, bounds.load_s)
+    grant = importing.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
     remove = Undo(
         key="dump copies",
         host=first[0].name,
@@ -310,7 +311,7 @@ def _restart(steps: Steps, job: Job, always: bool = False) -> None:
         "23",
         "Restart the MySQL container",
         job.hosts,
-        lambda host: containers.restart(job.server(host).container),
+        lambda host: podman.restart(job.server(host).container),
         always=always,
     )
     _restart_checks(steps, job, always)
@@ -325,7 +326,7 @@ def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
         "24",
         "Restart the clustercheck container",
         job.hosts,
-        lambda host: containers.restart_service(job.facts.checks[host.name]),
+        lambda host: podman.restart_service(job.facts.checks[host.name]),
         always=always,
     )
     steps.step(

@@ -14,12 +14,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from blocks.site import Host
-from tasks.change import Change, Steps
-from tasks.hooks import Closing
-from tasks.opening import runbook
-from tasks.plan import Plan
+from tasks.engine.change import Change, Steps
+from tasks.engine.hooks import Closing
+from tasks.engine.opening import runbook
+from tasks.engine.plan import Plan
+from tasks.runbooks.set_telemetry_interval.job import Job, preflight
 from tasks.telemetry import interval as telemetry
-from tasks.telemetry.job import Job, preflight
 
 NAME = "set-telemetry-interval"
 # On TripleO the agent that polls instances runs beside them.

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from prefect.artifacts import create_table_artifact
 
 from blocks.remote.cloud import Cloud
-from tasks.change import Call, Change, Watch
+from tasks.engine.change import Call, Change, Watch
+from tasks.engine.journal import Outcome
 from tasks.heat.outputs import read_outputs
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, find_stack
 from tasks.heat.stacks import delete_stack, deploy_stack
-from tasks.journal import Outcome
 
 _OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from blocks.remote.command import command, question, script
 from blocks.remote.shell import Shell
-from tasks.change import Change, Wait
-from tasks.containers import restart_service
+from tasks.engine.change import Change, Wait
+from tasks.node.podman import restart_service
 
 # Those of the agents that poll. `notification` reads pipeline.yaml alone, `collector` and `api` neither file.
 _POLLING = ("compute", "central", "ipmi", "polling")

@@ -21,7 +21,7 @@ from ruamel.yaml.error import YAMLError
 from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
-from tasks.change import Change
+from tasks.engine.change import Change
 
 METER = "cpu"
 SHORTEST_S, LONGEST_S = 1, 86_400

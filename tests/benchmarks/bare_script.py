@@ -22,11 +22,11 @@ from blocks.remote.units import LongCommand
 from blocks.site import Host
 from blocks.site_file import read_site
 from flows.restore_galera import NAME, procedure
-from tasks.change import Call, Change, Do, Force, Spot, Wait, change_for
-from tasks.galera_job import Bounds, Ending, Job
-from tasks.galera_preflight import preflight
-from tasks.journal import Journal, Undo, now
-from tasks.runbook import Runbook
+from tasks.engine.change import Call, Change, Do, Force, Spot, Wait, change_for
+from tasks.engine.journal import Journal, Undo, now
+from tasks.engine.run import Runbook
+from tasks.runbooks.restore_galera.job import Bounds, Ending, Job
+from tasks.runbooks.restore_galera.preflight import preflight
 
 _HEAD = """\
 #!/bin/bash
@@ -102,7 +102,7 @@ def question_of(wait: Wait) -> Command:
 
 @dataclass
 class Script:
-    """Writes the steps down as shell; a `tasks.change.Steps`.
+    """Writes the steps down as shell; a `tasks.engine.change.Steps`.
 
     Attributes:
         hosts: All of them.

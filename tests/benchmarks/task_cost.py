@@ -14,8 +14,8 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.remote.shell import Access, Shell
-from tasks.change import Change
-from tasks.perform import step_task
+from tasks.engine.change import Change
+from tasks.engine.step import step_task
 
 TASKS = 100
 AT_ONCE = 3

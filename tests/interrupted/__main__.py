@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.project import PROJECT
-from tasks.galera_resume import ORDER
+from tasks.runbooks.restore_galera.resume import ORDER
 from tests.lab import Lab, dumps
 from tests.lab.dumps import Dump
 from tests.lab.shell import interrupt_on_sigterm

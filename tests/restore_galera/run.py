@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 from blocks.remote.errors import RunbookError
 from flows.restore_galera import restore_galera
-from tasks.change import Force
-from tasks.runbook import Runbook
+from tasks.engine.change import Force
+from tasks.engine.run import Runbook
 
 # Into the command, but before its end: the shortest commands that are worth it take about a second.
 _DURING_S = 0.4

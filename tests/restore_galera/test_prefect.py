@@ -15,7 +15,7 @@ import pytest
 from blocks.remote.errors import Busy
 from blocks.site import Host
 from blocks.site_file import read_site
-from tasks.locks import lock_host
+from tasks.engine.locks import lock_host
 from tests.lab import Lab
 from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud

@@ -21,7 +21,7 @@ from blocks.remote.command import Command
 from blocks.remote.errors import CommandFailed
 from blocks.remote.secrets import mask
 from blocks.remote.shell import Access, LineSink, Result, Shell
-from tasks.change import Watch
+from tasks.engine.change import Watch
 
 # Nobody watches.
 silent = Watch(lambda _: None, lambda _: None)

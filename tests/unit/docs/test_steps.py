@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from deployments.project import PROJECT
-from tasks.departures import departures_of
-from tasks.galera_resume import ORDER
+from tasks.engine.departures import departures_of
+from tasks.runbooks.restore_galera.resume import ORDER
 from tests.unit.docs.markdown import DOCS, STEPS, table
 
 ROWS = table(STEPS, "Step")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.plan import Plan
+from tasks.engine.plan import Plan
 
 PLANS = Path(__file__).resolve().parents[2] / "plans"
 

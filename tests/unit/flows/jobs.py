@@ -1,11 +1,11 @@
 """A job of restore-galera with fixed facts: three controllers, and a password that would show."""
 
 from blocks.site import Host
-from tasks.dump_parts import Part, Parts
-from tasks.dumps import Account, Grants
-from tasks.galera_job import Bounds, Ending, Job
-from tasks.galera_preflight import Facts
-from tasks.mariadb import Server, Version
+from tasks.database.dump_parts import Part, Parts
+from tasks.database.dumps import Account, Grants
+from tasks.database.mariadb import Server, Version
+from tasks.runbooks.restore_galera.job import Bounds, Ending, Job
+from tasks.runbooks.restore_galera.preflight import Facts
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE
 
 VIP, PASSWORD = "172.16.2.99", "Tr0ub4dor&3"

@@ -8,13 +8,13 @@ import pytest
 
 from blocks.cloud import CloudAccess
 from flows.deploy_stack import procedure
-from tasks.deploy.job import Job, Request
+from tasks.engine.plan import Plan
 from tasks.heat.planning import StackPlan
 from tasks.heat.preview import Changes
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 from tasks.heat.templates import load
-from tasks.plan import Plan
+from tasks.runbooks.deploy_stack.job import Job, Request
 from tests.unit.flows.golden import assert_golden
 
 pytestmark = pytest.mark.usefixtures("no_engine")

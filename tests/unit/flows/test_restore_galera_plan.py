@@ -11,11 +11,11 @@ from prefect.exceptions import ParameterTypeError
 
 from blocks.remote.units import LongCommand
 from flows.restore_galera import procedure, restore_galera
-from tasks.change import Call, Do, Spot, change_for
-from tasks.galera_job import Ending
-from tasks.galera_resume import ORDER
-from tasks.mariadb import Version
-from tasks.plan import Plan
+from tasks.database.mariadb import Version
+from tasks.engine.change import Call, Do, Spot, change_for
+from tasks.engine.plan import Plan
+from tasks.runbooks.restore_galera.job import Ending
+from tasks.runbooks.restore_galera.resume import ORDER
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.jobs import DUMP, GRANTS, PASSWORD, VIP, facts, job
 

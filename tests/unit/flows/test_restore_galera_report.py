@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-import tasks.opening
-import tasks.report
+import tasks.engine.opening
+import tasks.engine.report
 from blocks.remote.errors import Refused, RunbookError
 from blocks.site import Site
 from flows.restore_galera import restore_galera
@@ -48,8 +48,8 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> list[FakeShell]:
 
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", RUN_ID)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", "brave-otter")
-    monkeypatch.setattr(tasks.opening, "locked", locked)
-    monkeypatch.setattr(tasks.opening, "load_site", lambda _: SITE)
+    monkeypatch.setattr(tasks.engine.opening, "locked", locked)
+    monkeypatch.setattr(tasks.engine.opening, "load_site", lambda _: SITE)
     monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
     return fakes
 
@@ -62,7 +62,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(text)
         return UUID(RUN_ID)
 
-    monkeypatch.setattr(tasks.report, "create_markdown_artifact", create)
+    monkeypatch.setattr(tasks.engine.report, "create_markdown_artifact", create)
     return made
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from blocks.remote.shell import Shell
 from flows.restore_galera import procedure
-from tasks.galera_job import Ending, Job
-from tasks.galera_preflight import preflight
-from tasks.journal import Journal
-from tasks.perform import StepFailed
-from tasks.runbook import Runbook
+from tasks.engine.journal import Journal
+from tasks.engine.run import Runbook
+from tasks.engine.step import StepFailed
+from tasks.runbooks.restore_galera.job import Ending, Job
+from tasks.runbooks.restore_galera.preflight import preflight
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, Cluster, Killed, make_cluster
 from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, NODES, PASSWORD, VIP

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from blocks.remote.shell import Shell
-from tasks.runbook import Runbook
+from tasks.engine.run import Runbook
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal

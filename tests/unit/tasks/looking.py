@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from blocks.remote.errors import Refused
-from tasks.galera_preflight import Facts, preflight
-from tasks.galera_resume import Resume
-from tasks.runbook import Runbook
+from tasks.engine.run import Runbook
+from tasks.runbooks.restore_galera.preflight import Facts, preflight
+from tasks.runbooks.restore_galera.resume import Resume
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import DUMP, GRANTS
 

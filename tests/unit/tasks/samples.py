@@ -8,8 +8,8 @@ from pathlib import Path
 from blocks.database import GaleraDatabase
 from blocks.site import Site
 from blocks.ssh import SSHAccess
-from tasks.departures import Departure, Document
-from tasks.journal import Journal, Undo
+from tasks.engine.departures import Departure, Document
+from tasks.engine.journal import Journal, Undo
 
 HOSTS = ("controller-0", "controller-1", "controller-2")
 KEPT = "/var/lib/mysql-save-20261121T123456Z"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.perform import apply_change
+from tasks.engine.step import apply_change
 from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
 from tasks.telemetry.interval import TelemetryFile
 from tests.unit.fakes import FakeShell, LocalShell, silent

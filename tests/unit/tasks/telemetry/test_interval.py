@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from blocks.remote.errors import CommandFailed, HostError
-from tasks.perform import apply_change
+from tasks.engine.step import apply_change
 from tasks.telemetry.interval import (
     Source,
     TelemetryFile,

@@ -1,0 +1,1 @@
+"""What scales: the group as it stands, its settings, its members and the load on them."""

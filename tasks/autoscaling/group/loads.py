@@ -1,0 +1,82 @@
+"""Load on the members of a group: put on each that is new, looked at, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
+from blocks.remote.command import Command
+from blocks.remote.errors import RunbookError, Stopped
+from blocks.remote.shell import Shell
+from tasks.autoscaling.group.group import Server
+from tasks.autoscaling.group.load import Load, end_load, look_at_load, parse_load, start_load
+from tasks.autoscaling.group.members import Members
+from tasks.engine.change import Watch
+
+
+@dataclass
+class Loads:
+    """The loads of one check.
+
+    Attributes:
+        members: Shells on the members.
+        processes: How many loads each member gets: its vCPUs.
+    """
+
+    members: Members
+    processes: int
+    _loaded: set[str] = field(default_factory=set)
+
+    def ask(self, servers: Collection[Server], lasts_s: float = 0) -> dict[str, Load | str]:
+        """What each member carries, or why it is out of reach, by the servers' ids.
+
+        Args:
+            servers: The members, all asked at once.
+            lasts_s: Seconds after which a load ends by itself; members without one get it first. 0 only looks.
+        """
+        if not servers:
+            return {}
+
+        def one(server: Server) -> Load | str:
+            new = lasts_s > 0 and server.id not in self._loaded
+            answer = self._on(server, start_load(self.processes, lasts_s) if new else look_at_load())
+            if new and isinstance(answer, Load) and answer.running >= self.processes:
+                self._loaded.add(server.id)
+            return answer
+
+        with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+            return dict(zip([server.id for server in servers], pool.map(one, servers), strict=True))
+
+    @property
+    def any(self) -> bool:
+        """Whether a load was put on a member, and not ended."""
+        return bool(self._loaded)
+
+    def end(self, servers: Collection[Server], watch: Watch) -> None:
+        """End the loads on all members, at once; one that can't be reached ends by its own time limit."""
+
+        def one(server: Server) -> Load | str:
+            try:
+                return self._on(server, end_load())
+            except CloudError as error:  # of its console; the others' loads are ended all the same
+                return error.message
+
+        if servers:
+            with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+                for server, answer in zip(servers, pool.map(one, servers), strict=True):
+                    if isinstance(answer, str):
+                        watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
+        self._loaded.clear()
+
+    def _on(self, server: Server, command: Command) -> Load | str:
+        try:
+            shell: Shell = self.members.shell(server)
+            return parse_load(server.name, shell.run(command).stdout)
+        except (NotFound, Conflict) as error:  # the server went while it was asked for its console, or is not there yet
+            return error.message
+        except (Stopped, CloudError):
+            raise
+        except RunbookError as error:
+            return error.message

@@ -1,0 +1,182 @@
+"""How a group is meant to scale: read from its stack's template and parameters, its alarms and its policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blocks.remote.cloud import Cloud
+from blocks.remote.errors import Refused
+from tasks.autoscaling.group.group import read_group_alarms
+from tasks.autoscaling.group.sizes import Unresolved, read_number, read_sizes
+from tasks.autoscaling.group.webhook import Policy, read_policies
+from tasks.autoscaling.timeline import Direction
+from tasks.heat.stack import Resource, Stack, read_resources
+from tasks.telemetry.alarms import Alarm, Rule
+from tasks.telemetry.measures import CPU, RATE
+
+_GROUPS = ("OS::Heat::AutoScalingGroup",)
+_ALARM_OF = {"gt": "high", "ge": "high", "lt": "low", "le": "low"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A group's settings.
+
+    Attributes:
+        stack: The stack.
+        group: Name of the group's resource.
+        min_size: The fewest members.
+        max_size: The most members.
+        cooldown_s: The longest of group and policies.
+        policies: `up` and `down`.
+        alarms: `high` and `low`: Aodh's.
+    """
+
+    stack: Stack
+    group: str
+    min_size: int
+    max_size: int
+    cooldown_s: float
+    policies: Mapping[Direction, Policy]
+    alarms: Mapping[str, Alarm]
+
+    @property
+    def rules(self) -> tuple[Rule, Rule]:
+        """What the high and the low alarm compare."""
+        high, low = self.alarms["high"].rule, self.alarms["low"].rule
+        assert high is not None, "only alarms with rules are taken"
+        assert low is not None, "only alarms with rules are taken"
+        return high, low
+
+    @property
+    def policy_directions(self) -> Mapping[str, Direction]:
+        """Name of a policy's resource → where it leads."""
+        return {policy.name: direction for direction, policy in self.policies.items()}
+
+
+def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
+    """Read how a stack's group is meant to scale.
+
+    Raises:
+        Refused: The stack is not one group with two policies and two alarms on CPU, or its numbers can't be read or can't
+            be checked; with every reason.
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    resources = read_resources(cloud, stack)
+    template = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
+    told = cloud.ask(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
+    own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
+    declared = template.get("resources") or {}
+    reasons: list[str] = []
+    groups = [one for one in own if one.type in _GROUPS]
+    sizes = None
+    if len(groups) == 1:
+        sizes, reasons = read_sizes(groups[0].name, _properties(declared, groups[0].name), told)
+    else:
+        names = ", ".join(one.name for one in groups) or "none"
+        reasons.append(f"stack {stack.name} has not one {_GROUPS[0]}, but {len(groups)} ({names})")
+    policies = _policies(stack, read_policies(cloud, stack, resources), declared, told, reasons)
+    alarms = _alarms(stack, read_group_alarms(cloud, stack, resources), reasons)
+    scaling = [one for one in own if one in groups or one.name in {policy.name for policy in policies.values()}]
+    cooldown_s = _cooldown_s(declared, told, scaling, reasons)
+    if reasons or sizes is None:
+        raise Refused(runbook, reasons)
+    return Settings(
+        stack=stack,
+        group=groups[0].name,
+        min_size=sizes.least,
+        max_size=sizes.most,
+        cooldown_s=cooldown_s,
+        policies=policies,
+        alarms=alarms,
+    )
+
+
+def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Say what keeps the group of a template that is still to be made from being checked.
+
+    Args:
+        template: The template.
+        parameters: Of the stack, with their values.
+    """
+    declared = template.get("resources") or {}
+    groups = [name for name, one in declared.items() if isinstance(one, Mapping) and one.get("type") in _GROUPS]
+    return [reason for name in groups for reason in read_sizes(name, _properties(declared, name), parameters)[1]]
+
+
+def _properties(declared: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = (declared.get(name) or {}).get("properties") or {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _policies(
+    stack: Stack,
+    policies: Mapping[str, Policy],
+    declared: Mapping[str, Any],
+    told: Mapping[str, Any],
+    reasons: list[str],
+) -> dict[Direction, Policy]:
+    """The one policy in each direction."""
+    found: dict[Direction, list[Policy]] = {"up": [], "down": []}
+    for name, policy in policies.items():
+        properties = _properties(declared, name)
+        if properties.get("adjustment_type") == "exact_capacity":
+            reasons.append(f"policy {name} sets an exact capacity, which leads up or down by the size that there is")
+            continue
+        try:
+            adjustment = read_number(
+                properties.get("scaling_adjustment", 0), told, f"scaling_adjustment of policy {name}"
+            )
+        except Unresolved as unresolved:
+            reasons.append(str(unresolved))
+            continue
+        if adjustment:
+            found["up" if adjustment > 0 else "down"].append(policy)
+    for direction, those in found.items():
+        if len(those) != 1:
+            names = f": {', '.join(policy.name for policy in those)}" if those else ""
+            many = f"{len(those)} policies" if those else "no policy"
+            reasons.append(f"stack {stack.name} has {many} to scale {direction}{names}")
+    return {direction: those[0] for direction, those in found.items() if those}
+
+
+def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> dict[str, Alarm]:
+    """The one alarm on CPU in each direction; others (on memory, on disks) are nobody's that is checked here."""
+    found: dict[str, list[tuple[str, Alarm]]] = {"high": [], "low": []}
+    for name, alarm in alarms.items():
+        rule = alarm.rule
+        if not alarm.enabled or rule is None or rule.operator not in _ALARM_OF:
+            continue
+        if rule.metric == CPU and rule.aggregation == RATE:
+            found[_ALARM_OF[rule.operator]].append((name, alarm))
+        elif rule.metric in {CPU, "cpu_util"}:
+            reasons.append(
+                f"alarm {name} compares {rule.aggregation} of {rule.metric}, and only {RATE} of {CPU} can be told from "
+                "percent and vCPUs"
+            )
+    for direction, those in found.items():
+        if len(those) != 1:
+            names = f": {', '.join(name for name, _ in those)}" if those else ""
+            many = f"{len(those)} enabled {direction} alarms" if those else f"no enabled {direction} alarm"
+            reasons.append(f"stack {stack.name} has {many} on a threshold of CPU{names}")
+    return {direction: those[0][1] for direction, those in found.items() if those}
+
+
+def _cooldown_s(
+    declared: Mapping[str, Any], told: Mapping[str, Any], scaling: list[Resource], reasons: list[str]
+) -> float:
+    """The longest of the group's and its policies'."""
+
+    def each() -> Iterator[float]:
+        for one in scaling:
+            written = _properties(declared, one.name).get("cooldown")
+            if written is None:
+                continue
+            try:
+                yield read_number(written, told, f"cooldown of {one.name}")
+            except Unresolved as unresolved:
+                reasons.append(str(unresolved))
+
+    return max(each(), default=0.0)

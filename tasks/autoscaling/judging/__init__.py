@@ -1,0 +1,1 @@
+"""What it means: rules, findings, the verdict."""

@@ -1,0 +1,227 @@
+"""Rules on the group itself: its size, its alarms, its policies.
+
+Each is a pure function from a timeline to findings, and its docstring says exactly when it finds something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tasks.autoscaling.judging.findings import Finding, Kind
+from tasks.autoscaling.timeline import (
+    ALARM,
+    ALARM_OF,
+    DIRECTIONS,
+    Direction,
+    Observation,
+    Timeline,
+    taken_back,
+    transitions,
+)
+
+
+def size(timeline: Timeline) -> Iterator[Finding]:
+    """Found at the first observation with more members than `max_size`, not counting those in ERROR, or fewer than `min_size`."""
+    for one in timeline.observations:
+        if one.size > timeline.max_size:
+            yield Finding(Kind.TOO_MANY, f"{one.size} members where {timeline.max_size} are the most", one.at)
+            break
+    for one in timeline.observations:
+        if len(one.members) < timeline.min_size:
+            yield Finding(Kind.TOO_FEW, f"{len(one.members)} members where {timeline.min_size} are the fewest", one.at)
+            break
+
+
+def reason(timeline: Timeline) -> Iterator[Finding]:
+    """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not in alarm before.
+
+    That is: neither seen so, nor by Aodh's history.
+    "Before" is what the step may have taken and two evaluations, reaching back to the observation before that, and one
+    evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
+    words count. What the runbook's own call to the webhook did is not judged.
+    """
+    for event in timeline.events:
+        if event.ours:
+            continue
+        name = ALARM_OF[event.direction]
+        said = re.search(r"alarm state changed (?:from .+? )?to ([a-z ]+)", event.reason)
+        if not said or said[1].strip() != ALARM:
+            what = f"and Heat names no alarm that asked for it: {event.reason or 'no reason'}"
+            yield Finding(Kind.WRONG_REASON, f"scaled {event.direction}, {what}", event.at)
+        elif not _was_up(timeline, name, event.at):
+            what = f"while the {name} alarm was not seen in alarm: {event.reason}"
+            yield Finding(Kind.WRONG_REASON, f"scaled {event.direction} {what}", event.at)
+
+
+def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
+    begin = at - timedelta(seconds=timeline.settle_s + 2 * timeline.timing.evaluation_s)
+    end = at + timedelta(seconds=timeline.timing.evaluation_s)
+    earlier = [one for one in timeline.observations if one.at <= end]
+    before = [one for one in earlier if one.at < begin][-1:]
+    near = [*before, *(one for one in earlier if one.at >= begin)]
+    if not near or any(one.alarms.get(name) == ALARM for one in near):
+        return True
+    turns = [one for one in timeline.turns if one.name == name and one.at <= end]
+    within = [*[one for one in turns if one.at < begin][-1:], *(one for one in turns if one.at >= begin)]
+    return any(one.state == ALARM for one in within)
+
+
+def threshold(timeline: Timeline) -> Iterator[Finding]:
+    """Found where an alarm's threshold is off what percent, vCPUs and interval give by more than one in a hundred."""
+    for name in ("high", "low"):
+        wanted, found = getattr(timeline.wanted, name), getattr(timeline.found, name)
+        if abs(found - wanted) > wanted / 100:
+            yield Finding(
+                Kind.THRESHOLD,
+                f"the {name} alarm compares with {found:g} instead of {wanted:g}, {found / wanted:.2g} times as much",
+            )
+
+
+def refused(timeline: Timeline) -> Iterator[Finding]:
+    """Found at the first call of each webhook that was answered with an error, or not at all."""
+    told = set()
+    for call in timeline.calls:
+        if (call.status >= 400 or not call.status) and call.direction not in told:
+            told.add(call.direction)
+            why = (
+                ": Keystone lets nobody anonymous check a signature (/v3/ec2tokens), and Heat's [ec2authtoken] has no "
+                "credentials, or is too old to use them"
+                if call.status == 403
+                else ""
+            )
+            said = f"answered {call.status}" if call.status else "did not answer: see whether heat-api-cfn runs"
+            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
+
+
+def unheard(timeline: Timeline) -> Iterator[Finding]:
+    """Found for a call of a webhook that was taken, and of which no step came.
+
+    That is: none before a step that an alarm asked for, nor within what a step may take and an evaluation. Where the alarm was
+    up already, Heat may have been at work on its step, and then rightly drops the call.
+    """
+    for call in timeline.calls:
+        steps = [one for one in timeline.events if one.direction == call.direction]
+        if not 200 <= call.status < 300 or any(one.ours for one in steps):
+            continue
+        waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
+        if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:
+            continue
+        if not _was_up(timeline, ALARM_OF[call.direction], call.at):
+            yield Finding(
+                Kind.UNHEARD,
+                f"the webhook to scale {call.direction} answered {call.status}, and no step came of it: see heat-engine's log",
+                call.at,
+            )
+
+
+def back(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the low alarm took back what the check's own call had added, before there was a measure of the load."""
+    change = taken_back(timeline)
+    if change is not None:
+        yield Finding(
+            Kind.TAKEN_BACK,
+            "the low alarm took back what the webhook had added, before the load was measured: the cooldown of "
+            f"{timeline.timing.cooldown_s:g} s is shorter than telemetry takes",
+            change.at,
+        )
+
+
+def signal(timeline: Timeline) -> Iterator[Finding]:
+    """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
+
+    That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
+    longer than cooldown, two evaluations and what a step may take, each time from the last event on. A step is granted no
+    time where Heat had none under way: there the signal has only to reach it, and that is as quick as a measure.
+    """
+    timing = timeline.timing
+    waits = timing.cooldown_s + 2 * timing.evaluation_s
+    for direction in DIRECTIONS:
+        since: Observation | None = None  # when it began
+        still: Observation | None = None  # from when on Heat had nothing under way, too
+        for one in timeline.phase(direction):
+            room = one.size < timeline.max_size if direction == "up" else one.size > timeline.min_size
+            asked = one.alarms.get(ALARM_OF[direction]) == ALARM and room
+            since = (since if since and one.size == since.size else one) if asked else None
+            still = (still if still and still.size == one.size else one) if asked and one.steady else None
+            if since is None:
+                continue
+            if _acted(timeline, direction, since, one):  # what it does not do from now on, counts
+                since, still = one, one if one.steady else None
+            if _span_s(since, one) > waits + timeline.settle_s or (
+                still is not None and _span_s(still, one) > waits + timing.processing_s
+            ):
+                yield Finding(
+                    Kind.SIGNAL_LOST,
+                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, one):.0f} s and the group "
+                    "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
+                    "aodh-notifier's for the answer that it got)",
+                    since.at,
+                )
+                break
+
+
+def _acted(timeline: Timeline, direction: Direction, since: Observation, until: Observation) -> bool:
+    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.events)
+
+
+def _span_s(since: Observation, until: Observation) -> float:
+    return (until.at - since.at).total_seconds()
+
+
+def flapping(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the phase's alarm comes up twice within one size, or the opposite one comes up after it.
+
+    When the size changes an alarm may go and come again: the mean is over other members.
+    """
+    for direction in DIRECTIONS:
+        own = ALARM_OF[direction]
+        while_ = "the members are under load" if direction == "up" else "the members are idle"
+        comes, been_up = 0, False
+        for before, one in pairwise(timeline.phase(direction)):
+            came = {name for name in one.alarms if one.alarms[name] == ALARM != before.alarms.get(name)}
+            if been_up and came - {own}:
+                said = (
+                    f"the {', '.join(came - {own})} alarm came up while {while_} (the mean over the members' counters jumps "
+                    "with each that joins or leaves: more evaluation_periods, or a longer cooldown, keep an alarm from it)"
+                )
+                yield Finding(Kind.FLAPPING, said, one.at)
+                break
+            comes = (comes if one.size == before.size else 0) + (own in came)
+            if comes > 1:
+                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", one.at)
+                break
+            been_up = been_up or one.alarms.get(own) == ALARM
+
+
+def late(timeline: Timeline) -> Iterator[Finding]:
+    """Found for each transition that took longer than its bound."""
+    for direction in DIRECTIONS:
+        for change in transitions(timeline, direction):
+            if change.after_s > change.latest_s:
+                yield Finding(Kind.LATE, str(change), change.at)
+
+
+def full(timeline: Timeline) -> Iterator[Finding]:
+    """Found where the group was at its `max_size` when the load began."""
+    first = next(iter(timeline.phase("up")), None)
+    if first is not None and first.size >= timeline.max_size:
+        yield Finding(Kind.ALREADY_FULL, f"the group had {first.size} members before there was any load", first.at)
+
+
+def not_at_minimum(timeline: Timeline) -> Iterator[Finding]:
+    """Found where a group did not come to rest at its minimum before there was any load: as it was seen last, why not."""
+    last = timeline.observations[-1]
+    lost = [member for member in last.members if member.unreachable]
+    for member in lost:
+        yield Finding(Kind.UNREACHABLE, f"member {member.id}: {member.unreachable}", last.at)
+    if last.size >= timeline.max_size:
+        yield Finding(Kind.ALREADY_FULL, f"the group had {last.size} members before there was any load", last.at)
+    elif not lost and not len(last.ready) == len(last.members) == timeline.min_size:
+        ready = f"{len(last.ready)} of {len(last.members)} members were ready"
+        yield Finding(Kind.NOT_AT_MINIMUM, f"{ready} before there was any load, and not {timeline.min_size}", last.at)
+    elif not lost:
+        used = "" if last.cpu_percent is None else f", and the members used {last.cpu_percent:.0f} %"
+        yield Finding(Kind.BUSY_BEFORE, f"the high alarm was up before there was any load{used}", last.at)

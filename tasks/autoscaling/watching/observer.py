@@ -1,0 +1,157 @@
+"""Looking at a group: everything that can be seen of it at one moment, with as few calls as that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from blocks.remote.cloud import Cloud
+from tasks.autoscaling import timeline as seen
+from tasks.autoscaling.group.group import Group, Server, read_group
+from tasks.autoscaling.group.load import Load
+from tasks.autoscaling.group.loads import Loads
+from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.pool import types_of
+from tasks.autoscaling.group.settings import Settings
+from tasks.autoscaling.timeline import Observation
+from tasks.autoscaling.watching.meter import Meter
+from tasks.autoscaling.watching.sparing import Sparing
+from tasks.engine.change import Watch
+from tasks.heat.stack import Resource, read_resources
+from tasks.telemetry.alarms import read_alarms
+from tasks.telemetry.measures import Measure
+from tasks.telemetry.thresholds import Timing, percent_of
+
+_SERVERS_S = 15.0
+
+
+@dataclass
+class Observer:
+    """Looks at one group again and again.
+
+    Attributes:
+        cloud: Where.
+        settings: How the group is meant to scale.
+        members: Shells on its members.
+        vcpus: Of one member.
+        timing: The intervals.
+        serves: Says whether a page has come from a server of this name; None where a member counts without one.
+        group: The group as it was seen last.
+        types: The types of all resources that were seen, by their stack and name.
+        moved: Whether Heat's listing had changed at the last look.
+    """
+
+    cloud: Cloud
+    settings: Settings
+    members: Members
+    vcpus: int
+    timing: Timing
+    serves: Callable[[str], bool] | None = None
+
+    def __post_init__(self) -> None:
+        self.group = Group("", "", ())
+        self.types: dict[tuple[str, str], str] = {}
+        self.moved = True
+        self._resources: list[Resource] = []
+        self._measured: set[str] = set()
+        self._newest: datetime | None = None  # the newest measure; while there was none yet, the first look
+        self._meter = Meter(self.cloud, self.timing)
+        self._loads = Loads(self.members, self.vcpus)
+        # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
+        self._groups = Sparing[Group](_SERVERS_S)
+        self._alarms = Sparing[dict[str, str]](self.timing.evaluation_s / 2)
+        self._measures = Sparing[dict[str, Measure]](self.timing.polling_s)
+
+    @property
+    def granularities(self) -> tuple[int, ...] | None:
+        """Those of the members' metric; see `Meter`."""
+        return self._meter.granularities
+
+    @property
+    def servers(self) -> dict[str, Server]:
+        """The members' servers as they were seen last, by their ids."""
+        return {one.server.id: one.server for one in self.group.members if one.server is not None}
+
+    @property
+    def _active(self) -> list[Server]:
+        return [one for one in self.servers.values() if one.status == "ACTIVE"]
+
+    def look(self, members: Literal["ask", "load", "leave"], lasts_s: float = 0) -> Observation:
+        """Look at everything once.
+
+        Args:
+            members: Whether the members are asked for their load, get theirs first, or are left in peace: those that are
+                being removed do not answer any more.
+            lasts_s: Seconds after which a load that is put on a member ends by itself.
+        """
+        resources = self._read_group()
+        # What moves the group is an alarm, which may be down again before it would be asked for by the clock.
+        alarms = self._alarms.get(self._alarm_states, anew=self.moved)
+        ids = {one.id for one in self._active}
+        anew = ids != self._measured or self._overdue
+        measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=anew)
+        self._measured = ids
+        loads = self._loads.ask(self._active, lasts_s if members == "load" else 0) if members != "leave" else {}
+        newest = max(measures.values(), key=lambda one: one.at, default=None)
+        measured_at = newest.at if newest else None
+        at = _now()
+        self._newest = measured_at or self._newest or at
+        self._resources = resources  # a look that ended before it could tell did not see them
+        return Observation(
+            at=at,
+            members=tuple(self._member(one, measures.get(id_), loads.get(id_)) for id_, one in self.servers.items()),
+            alarms=alarms,
+            measured_at=measured_at,
+            measured_before=newest.before if newest else None,
+            backlog=self._meter.backlog(ids, self._newest, at),
+            steady=all(one.ready for one in self.group.members),
+        )
+
+    @property
+    def _overdue(self) -> bool:
+        """Whether telemetry would count as silent: it is asked anew, before that is said of it."""
+        silent = timedelta(seconds=self.timing.silent_after_s())
+        return self._newest is not None and _now() - self._newest > silent
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there are loads on members that were not ended."""
+        return self._loads.any
+
+    def end_loads(self, watch: Watch) -> None:
+        """End the loads on all members that are there."""
+        self._loads.end(self._active, watch)
+
+    def _read_group(self) -> list[Resource]:
+        """Heat's listing each time; Nova's only where that has changed, or says less of a member than Nova does.
+
+        Heat looks at a server until it is there, or in ERROR, or gone: what it is at work on, its listing will tell.
+        """
+        resources = read_resources(self.cloud, self.settings.stack)
+        self.types |= types_of(resources)
+        self.moved = resources != self._resources
+        self.group = self._groups.get(
+            lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources),
+            anew=self.moved or any(one.settled and not one.ready for one in self.group.members),
+        )
+        return resources
+
+    def _alarm_states(self) -> dict[str, str]:
+        names = {alarm.id: name for name, alarm in self.settings.alarms.items()}
+        return {names[alarm.id]: alarm.state for alarm in read_alarms(self.cloud, names)}
+
+    def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.Member:
+        return seen.Member(
+            id=server.id,
+            status=server.status,
+            cpu_percent=percent_of(measure.value, self.vcpus, self.timing.polling_s) if measure else None,
+            loads=load.running if isinstance(load, Load) else None,
+            unreachable=load if isinstance(load, str) else "",
+            serves=self.serves(server.name) if self.serves else None,
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""Patience with a cloud that fails for a moment while it is watched: a service restarts, a balancer loses a connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from blocks.remote.cloud_errors import CloudUnreachable, ServiceFailed
+from tasks.engine.change import Watch
+
+T = TypeVar("T")
+
+
+@dataclass
+class Patience:
+    """Bears that a look fails, until that has lasted too long.
+
+    Attributes:
+        lasts_s: Seconds for which a cloud may fail without a break.
+    """
+
+    lasts_s: float
+    _since: float | None = None
+
+    def ask(self, look: Callable[[], T], watch: Watch) -> T | None:
+        """Look once.
+
+        Args:
+            look: Looks.
+            watch: Told of a failure that is borne.
+
+        Returns:
+            What it returns; None where the cloud failed, which is to be asked again.
+
+        Raises:
+            ServiceFailed: The cloud has failed for longer than `lasts_s`. Not what it was: a step that were tried again would
+                begin with the load anew.
+        """
+        try:
+            answer = look()
+        except (CloudUnreachable, ServiceFailed) as error:
+            now = time.monotonic()
+            self._since = now if self._since is None else self._since
+            if now - self._since > self.lasts_s:
+                said = f"has failed for {now - self._since:.0f} s: {error.message}"
+                raise ServiceFailed(error.host, said, error.hint, error.status) from error
+            watch.line(f"{error.message}; it is asked again")
+            return None
+        self._since = None
+        return answer

@@ -1,0 +1,129 @@
+"""Watching a web farm: the same as any group, and a visitor at its balancer (AS 1.3.1, 1.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from blocks.remote.cloud_errors import CertificateRejected, CloudUnreachable
+from blocks.remote.errors import WaitExpired
+from blocks.remote.waiting import wait_until
+from tasks.autoscaling import timeline as seen
+from tasks.autoscaling.group.group import read_activity
+from tasks.autoscaling.group.pool import leaves
+from tasks.autoscaling.group.webhook import WebhookRefused, post_webhook
+from tasks.autoscaling.group.website import Visitor
+from tasks.autoscaling.judging.findings import Finding, Kind
+from tasks.autoscaling.timeline import Direction
+from tasks.autoscaling.watching.watch import SOON_S, GroupWatch
+from tasks.engine.change import Watch
+
+# The visitor asks four times a second, so that each of some members comes by well within this.
+_TURNS_S = 15.0
+
+
+@dataclass
+class WebWatch(GroupWatch):
+    """One check of one web farm; a member counts once the page has come from it.
+
+    Attributes:
+        visitor: Who asks for the page all the time.
+    """
+
+    visitor: Visitor | None = None
+    _uneven: str = ""
+
+    def _load_up(self, watch: Watch) -> None:
+        """Load every member, add one by the webhook, and watch the alarm add the others."""
+        self._wait_idle(watch)
+        self.load_on = datetime.now(UTC)
+        self._put_load(watch)
+        self.post("up", watch)
+        self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
+        self._see_turns()
+
+    def post(self, direction: Direction, watch: Watch) -> None:
+        """Call a policy's webhook as anybody may who has its address (AS 1.3.1: `curl -X POST`)."""
+        at, status = datetime.now(UTC), 200
+        try:
+            post_webhook(self.cloud, self.settings.policies[direction])
+        except WebhookRefused as refused:
+            status = refused.status or 500
+            watch.line(refused.message)
+        except (CloudUnreachable, CertificateRejected) as silent:
+            status = 0
+            watch.line(silent.message)
+        self.calls.append(seen.Call(at, direction, status))
+        watch.line(f"POST to the webhook to scale {direction}: {status or 'no answer'}")
+
+    def _put_load(self, watch: Watch) -> None:
+        """Load the members that there are, before the webhook adds one."""
+
+        def look() -> str:
+            now = self.patience.ask(lambda: self._look("load"), watch)
+            self.observations += [now] if now else []
+            return "on" if now else "not told by the cloud"
+
+        wait_until(self.cloud.name, "the members' load", "on", look, 2 * self.settle_s, every_s=SOON_S, steady=True)
+
+    def _wait_idle(self, watch: Watch) -> None:
+        """Wait for the end of the cooldown that making the group began: Heat drops what comes in it."""
+
+        def look() -> str:
+            return self.patience.ask(activity, watch) or "not told by the cloud"
+
+        def activity() -> str:
+            now = read_activity(self.cloud, self.settings.stack, self.settings.group)
+            resting = now.cooldown_ends is not None and now.cooldown_ends > datetime.now(UTC)
+            return "busy" if now.scaling or resting else "idle"
+
+        within_s = self.settings.cooldown_s + self.settle_s
+        wait_until(self.cloud.name, f"group {self.settings.group}", "idle", look, within_s, every_s=2, steady=True)
+
+    def _pause_s(self, direction: Direction) -> float:
+        """The member that the webhook adds comes at once; until it serves, it is the visitor who asks."""
+        awaited = direction == "up" and len(self.observer.servers) <= self.settings.min_size
+        return SOON_S if awaited else super()._pause_s(direction)
+
+    def _see_turns(self) -> None:
+        """Note it where the balancer does not send visitors to every member in its turn."""
+        names = [server.name for server in self.observer.servers.values()]
+        if self.visitor is None or len(self.observations[-1].ready) < len(names):
+            return
+        visitor, last = self.visitor, 4 * len(names)
+
+        def look() -> str:
+            turns = visitor.turns(names, last)
+            return "in turn" if all(turns.values()) else ", ".join(f"{name} {n} times" for name, n in turns.items())
+
+        try:
+            wait_until(self.cloud.name, f"of the last {last} pages each member's", "in turn", look, _TURNS_S)
+        except WaitExpired as expired:
+            self._uneven = expired.message
+
+    def _ours(self, reason: str, direction: Direction) -> bool:
+        """A signal without an alarm's words is what our call to the webhook leaves."""
+        return not reason.startswith("alarm state changed") and any(call.direction == direction for call in self.calls)
+
+    def told(self) -> list[str]:
+        """What went well is worth a word, too: it was looked at."""
+        lines = [str(self.traffic)]  # a member counts once it serves, which is later than Heat's word
+        if self.visitor is not None and not self.visitor.losses:
+            lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
+        well = sum(leave.left_first for leave in leaves(self.happenings.heat, self.observer.types))
+        return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
+
+    def findings(self) -> list[Finding]:
+        """What the visitor saw."""
+        found = super().findings()
+        if self.visitor is not None and self.visitor.losses:
+            first = self.visitor.losses[0]
+            said = f"{len(self.visitor.losses)} of {self.visitor.asked} requests were lost; the first: {first.why}"
+            found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
+        if self._uneven:
+            found.append(Finding(Kind.NOT_IN_TURN, self._uneven))
+        for leave in leaves(self.happenings.heat, self.observer.types):
+            if not leave.left_first:
+                said = f"the server of {leave.member} was deleted while the pool still had it"
+                found.append(Finding(Kind.LEFT_IN_POOL, said, leave.event.at))
+        return found

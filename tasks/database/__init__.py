@@ -1,0 +1,1 @@
+"""MariaDB and Galera: dumps, accounts, the data directory, import, forming a cluster."""

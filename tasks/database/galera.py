@@ -1,0 +1,212 @@
+"""Galera: forming the cluster, and what its members say of themselves."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from blocks.remote.command import Command, command, question, script
+from blocks.remote.errors import CommandTimedOut, HostError
+from blocks.remote.shell import Shell
+from tasks.database.mariadb import Server
+from tasks.engine.change import Change, Wait
+from tasks.node.podman import inside
+
+_STATUS = (
+    "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
+    " 'wsrep_cluster_state_uuid', 'wsrep_ready')"
+)
+FOUND = "gcomm://"
+_SAFE = '[ ! -e "$f" ] || sed -i "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/" "$f"'
+_SYNCED = "Synced in a Primary component"
+_SYNCED_ROWS = ("wsrep_local_state_comment\tSynced", "wsrep_cluster_status\tPrimary")
+# So long one look at a node waits within its container.
+_LOOK_S = 20
+# What the image's clustercheck prints (BR 4.4, steps 18 and 20.2).
+_CHECKED = "Galera cluster node is synced"
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a node says of itself.
+
+    Attributes:
+        state: `wsrep_local_state_comment`: Synced, Joining, Donor/Desynced, Initialized…
+        status: `wsrep_cluster_status`: Primary, non-Primary, Disconnected.
+        size: `wsrep_cluster_size`.
+        uuid: `wsrep_cluster_state_uuid`.
+    """
+
+    state: str
+    status: str
+    size: int
+    uuid: str
+
+    def __str__(self) -> str:
+        return _SYNCED if self.synced else f"{self.state or 'no answer'}, {self.status or 'no status'}"
+
+    @property
+    def synced(self) -> bool:
+        """Whether it takes part and is up to date."""
+        return self.state == "Synced" and self.status == "Primary"
+
+
+def parse_member(text: str) -> Member:
+    """Read the rows of `SHOW STATUS`."""
+    seen = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    size = seen.get("wsrep_cluster_size", "0")
+    return Member(
+        state=seen.get("wsrep_local_state_comment", ""),
+        status=seen.get("wsrep_cluster_status", ""),
+        size=int(size) if size.isdigit() else 0,
+        uuid=seen.get("wsrep_cluster_state_uuid", ""),
+    )
+
+
+def read_member(shell: Shell, server: Server) -> Member:
+    """Ask the node; one that does not answer is a member without a state."""
+    return _read(shell, server.statement(_STATUS, timeout_s=20))
+
+
+def _read(shell: Shell, ask: Command) -> Member:
+    answer = shell.run(replace(ask, ok=tuple(range(124))))
+    return parse_member(answer.stdout if answer.exit_code == 0 else "")
+
+
+def parse_cluster_address(host: str, text: str) -> str:
+    """Find `wsrep_cluster_address` in an option file, spaces around `=` or not.
+
+    Raises:
+        HostError: It is missing or names no node.
+    """
+    parser = configparser.RawConfigParser(
+        strict=False, allow_no_value=True, delimiters=("=",), comment_prefixes=("#", ";", "!")
+    )
+    try:
+        parser.read_string("\n".join(line.strip() for line in text.splitlines()))
+    except configparser.Error as error:
+        raise HostError(host, f"Galera's option file can't be read: {error.message}") from error
+    for section in parser.sections():
+        for name, value in parser.items(section):
+            if name.replace("-", "_") == "wsrep_cluster_address" and value:
+                address = value.strip().strip("'\"")
+                if address.removeprefix("gcomm://").strip():
+                    return address
+    raise HostError(
+        host, "Galera's option file names no cluster address", "see database.galera_options in the site file"
+    )
+
+
+def read_options(container: str, path: str) -> Command:
+    """The command that prints an option file of the container, running or not."""
+    return script('podman cp "$1:$2" - | tar -xO', container, path, quiet=True)
+
+
+def start_member(server: Server, address: str, pid_file: str, within_s: float) -> Change:
+    """Start MariaDB as a member of the cluster and wait until it is Synced.
+
+    Args:
+        server: Where.
+        address: `FOUND` founds a cluster, the full list joins it.
+        pid_file: The resource agent's own, so that Pacemaker recognises the server as its child and adopts it.
+        within_s: Seconds until it must be Synced; a join copies the whole database.
+    """
+    folder = str(PurePosixPath(pid_file).parent)
+    # Found again after an interruption: until clients are let in, the first node's data is the dump's as any other's.
+    founding = (script(f'f="$1/grastate.dat"; {_SAFE}', server.directory, quiet=True),) if address == FOUND else ()
+    return Change(
+        (
+            *founding,
+            command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
+            command(
+                *("podman", "exec", "--detach", server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
+                *(f"--socket={server.socket}", f"--datadir={server.directory}"),
+                *("--log-error=/var/log/mysql/mysql_cluster.log", "--user=mysql", "--open-files-limit=16384"),
+                f"--wsrep-cluster-address={address}",
+            ),
+        ),
+        already=lambda shell: server.process(shell) == "running",
+        until=Wait(
+            "Galera",
+            _SYNCED,
+            lambda shell: str(_read(shell, server.statement_until(_STATUS, _SYNCED_ROWS, _LOOK_S))),
+            within_s,
+            "see /var/log/mysql/mysql_cluster.log in the container, on this node and on the donor",
+        ),
+    )
+
+
+def check_cluster(server: Server, within_s: float = 60) -> Change:
+    """Ask clustercheck, as documented, until it says that the node is synced."""
+    return _until_checked(question(*inside(server.container, "clustercheck"), ok=tuple(range(124))), within_s)
+
+
+def _until_checked(ask: Command, within_s: float) -> Change:
+    return Change(
+        (),
+        until=Wait(
+            f"`{ask.shown}`",
+            _CHECKED,
+            lambda shell: _CHECKED if _CHECKED in shell.run(ask).stdout else "not synced",
+            within_s,
+            "if Galera is Synced, clustercheck's own account is missing: it must be in the grants",
+        ),
+    )
+
+
+def disagreements(members: dict[str, Member], expected: int) -> list[str]:
+    """What keeps these members from being one healthy cluster; empty where they are.
+
+    Args:
+        members: Host → what it says.
+        expected: How many nodes the cluster has.
+    """
+    wrong = [f"{host}: {member}" for host, member in members.items() if not member.synced]
+    wrong += [
+        f"{host}: wsrep_cluster_size is {member.size}, not {expected}"
+        for host, member in members.items()
+        if member.synced and member.size != expected
+    ]
+    uuids = {member.uuid for member in members.values() if member.synced}
+    if len(uuids) > 1:
+        wrong.append(f"the nodes are in different clusters: {', '.join(sorted(uuids))}")
+    return wrong
+
+
+def check_member(server: Server, nodes: int) -> Change:
+    """Look until the node is Synced in a cluster of all nodes.
+
+    Nodes that each see all of them, with the same number, are in one cluster; a second cluster would lack them.
+    """
+
+    def look(shell: Shell) -> str:
+        return "; ".join(disagreements({shell.name: read_member(shell, server)}, nodes)) or "whole"
+
+    return Change(
+        (), until=Wait(f"the cluster of {nodes} nodes", "whole", look, 60, "see wsrep_cluster_size on each node")
+    )
+
+
+def check_from_outside(check: str) -> Change:
+    """Ask the clustercheck container, as the document's verification does and as haproxy does through it."""
+    return _until_checked(question(*inside(check, "/usr/bin/clustercheck"), ok=tuple(range(124))), 60)
+
+
+_GREETING = 'exec 3<>"/dev/tcp/$1/$2" && head -c 5 <&3 | tail -c 1 | od -An -tu1'
+
+
+def check_address(vip: str, port: int) -> Change:
+    """Look until a MariaDB greets at the virtual address (its protocol's version is 10)."""
+    ask = Command(("bash", "-c", _GREETING, "bash", vip, str(port)), timeout_s=10, ok=tuple(range(124)), quiet=True)
+
+    def look(shell: Shell) -> str:
+        try:
+            said = shell.run(ask).text
+        except CommandTimedOut:
+            return "silent"
+        return "greeted by MariaDB" if said == "10" else "refused or closed"
+
+    return Change(
+        (), until=Wait(f"{vip}:{port}", "greeted by MariaDB", look, 60, "see haproxy on the controller that holds it")
+    )

@@ -1,0 +1,137 @@
+"""Loading a dump and its grants: in the container, as long commands that outlive the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from blocks.remote.command import question
+from blocks.remote.units import LongCommand, read_log
+from tasks.database.dump_parts import Part, Parts
+from tasks.database.dumps import copy_of
+from tasks.database.mariadb import Server
+from tasks.engine.change import Change
+from tasks.node.podman import inside
+
+# Grants on what the dump does not hold (the documented dump leaves routines and some schemas out): told, and passed over.
+# 1305: no such routine, 1146: no such table.
+_PASSED_OVER = "^ERROR (1305|1146) "
+
+# Two clients for each processor, since a client and its server take turns; more than that wait for the disk.
+_STREAMS = 8
+
+# Ending `podman exec` ends the script that it runs in the container and not the client that the script runs; all of them
+# are in a process group of their own. The script takes its number away when it comes to its end, and leaves it when it is
+# ended: no trap may do so, since bash runs one for EXIT when a signal ends it, too.
+_PID = "/tmp/openstack-runbooks-load.pid"  # noqa: S108 - in the container, which has no users but the database
+_END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} {_PID}.done && kill -TERM -- "-$p"'
+
+# The file is open before the first statement runs: it may be removed from then on, and a run that attaches to this import
+# needs it no more. The first error ends it (no --force).
+_CLIENT = 'mysql --defaults-extra-file="$1" --socket="$2" -uroot --max-allowed-packet=1G'
+_LOAD = f"""
+set -o errexit -o pipefail
+echo $$ >{_PID}
+exec 4<"$3"
+{_CLIENT} <&4
+rm -f {_PID}
+"""
+
+# The same with a client for each part, which gets the dump's head before it; what comes after the tables has one client of its
+# own. 255 is what makes xargs begin no other.
+_LOAD_PARTS = f"""
+set -o errexit -o pipefail
+echo $$ >{_PID}
+rm -f {_PID}.done
+exec 4<"$3"
+each='
+{{ head -c "$3" /dev/fd/4 &&
+  dd if=/dev/fd/4 bs=1M iflag=skip_bytes,count_bytes skip="$4" count="$5" status=none; }} |
+  {_CLIENT} || {{ echo "in the part of the dump that begins at byte $4" >&2; exit 255; }}
+echo "$5" >>{_PID}.done'
+load() {{ xargs -r -n 2 -P "$4" bash -o pipefail -c "$each" load "$1" "$2" "$3"; }}
+streams=$((2 * $(nproc)))
+echo "$5" | load "$1" "$2" "$4" $((streams < {_STREAMS} ? streams : {_STREAMS}))
+echo "$6" | load "$1" "$2" "$4" 1
+rm -f {_PID} {_PID}.done
+"""
+
+# Where the clients are in the dump: one reads through the script's own descriptor, which shares its position; several have
+# a dd each that feeds them, in the script's process group, and those that are through have left their parts' lengths.
+_HOW_FAR = rf"""
+at() {{ awk '/^pos:/ {{ print $2 }}' "$1"; }}
+p=$(cat {_PID})
+position=$(at "/proc/$p/fdinfo/4")
+for length in $(cat {_PID}.done 2>/dev/null); do position=$((position + length)); done
+for feeds in $(grep -hoE "^[0-9]+ \(dd\) . [0-9]+ $p " /proc/[0-9]*/stat 2>/dev/null | cut -d ' ' -f 1); do
+  begin=$(tr '\0' '\n' <"/proc/$feeds/cmdline" | sed -n 's/^skip=//p')
+  now=$(at "/proc/$feeds/fdinfo/0") && position=$((position + now - begin))
+done
+echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
+"""
+
+# The grants are gone through twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second
+# time's errors only the message is kept, without password hashes: the statement holds them.
+_GRANT = f"""
+set -o errexit -o pipefail
+echo $$ >{_PID}
+exec 4<"$3" 5<"$3"
+options="--defaults-extra-file=$1 --socket=$2 -uroot"
+for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
+mysql $options --force <&4 >/dev/null 2>&1 || :
+wrong=$(
+  {{ mysql $options --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
+) || :
+[ -z "$wrong" ] || echo "$wrong"
+rm -f {_PID}
+! grep -v -E '{_PASSED_OVER}' <<<"$wrong" | grep -q .
+"""
+
+
+def _long(server: Server, key: str, text: str, within_s: float, *arguments: str) -> LongCommand:
+    words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
+    at_stop = inside(server.container, "bash", "-c", _END)
+    how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
+    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
+
+
+def load(server: Server, dump: str, parts: Parts | None, within_s: float) -> Change:
+    """Load the dump, as a long command that outlives us.
+
+    Args:
+        server: The first node's, started alone.
+        dump: The dump's path as an operator gave it.
+        parts: What of it is loaded side by side; None where it is loaded as it is.
+        within_s: Seconds until it is ended.
+    """
+    copy = copy_of(server.directory, dump)
+    if parts is None:
+        return Change((_long(server, "load", _LOAD, within_s, copy),))
+    # The largest first, so that it is not the last to begin.
+    tables = sorted(parts.tables, key=lambda part: -part.length)
+    words = (str(parts.head), _words(tables), _words([parts.rest] if parts.rest else []))
+    return Change((_long(server, "load", _LOAD_PARTS, within_s, copy, *words),))
+
+
+def _words(parts: Iterable[Part]) -> str:
+    return " ".join(f"{part.begin} {part.length}" for part in parts)
+
+
+def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float) -> Change:
+    """Load the grants, as a long command.
+
+    Args:
+        server: The first node's, started alone.
+        grants: The grants' path as an operator gave it.
+        roles: Roles to create before: the grants give them to accounts without creating them.
+        within_s: Seconds until it is ended.
+    """
+    long = _long(server, "grant", _GRANT, within_s, copy_of(server.directory, grants), " ".join(roles))
+    return Change(
+        (long,), tells=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)]
+    )
+
+
+def _told(line: str) -> str:
+    return f"a grant was passed over, since the dump does not hold what it is for: {line}"

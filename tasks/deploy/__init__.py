@@ -1,1 +1,0 @@
-"""What a stack is deployed from, and everything in the cloud that speaks against it."""

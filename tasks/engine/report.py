@@ -1,0 +1,91 @@
+"""The report: the artifact that every run leaves, whether it ended well, failed, crashed or was cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from prefect.artifacts import create_markdown_artifact
+
+from blocks.remote.secrets import mask
+from tasks.engine.departures import Document, departures_of
+from tasks.engine.journal import Journal
+
+# The key of what is in force where nobody knows what is.
+UNKNOWN = "unknown"
+
+
+def render(
+    journal: Journal, document: Document, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = ""
+) -> str:
+    """Write the report in Markdown.
+
+    Args:
+        journal: What was done.
+        document: The documented procedure.
+        outcome: `completed`, `failed`, `cancelled`, `crashed`, `refused`, `dry run`.
+        error: The error, if there was one.
+        facts: Sentences on what was restored, where the old data is.
+        plan: What would be done, for a dry run.
+    """
+    out = [
+        f"# {journal.runbook} on {journal.site}: {outcome}",
+        "",
+        f"{document.title}, section {document.section}.",
+        "",
+    ]
+    out += [f"- started {journal.started:%Y-%m-%d %H:%M:%S} UTC, attempt {journal.attempts}, run `{journal.run_id}`"]
+    out += [f"- {fact}" for fact in facts]
+    if outcome != "completed":
+        out += [f"- {what}: {place}" for what, place in journal.kept.items()]
+    if error:
+        at = f" at step {journal.begun}" if journal.begun else ""
+        out += ["", f"## What went wrong{at}", "", "```", error, "```"]
+    if outcome != "completed":
+        out += ["", "## Still in force", ""]
+        out += [f"- **{sentence}**" for sentence in journal.in_force.values()] or ["- nothing: no change is in force"]
+        out += [f"- not undone yet on {undo.host}: {undo.sentence}" for undo in journal.undos]
+        out += ["", "## What to do next", "", _next(journal, document, outcome)]
+    if journal.findings:
+        out += ["", "## Findings", "", *(f"- {finding}" for finding in journal.findings)]
+    if plan:
+        out += ["", "## The plan", "", "```", plan.rstrip(), "```"]
+    out += ["", "## Steps", "", *_steps(journal), "", "## Departures from the document", "", *_departures(document), ""]
+    return mask("\n".join(out))
+
+
+def _next(journal: Journal, document: Document, outcome: str) -> str:
+    if UNKNOWN in journal.in_force:
+        return f"Bring the host back, see what stands, and start `{journal.runbook}` again: it looks before it changes anything."
+    if outcome in {"refused", "dry run"} or not journal.begun:
+        return "This run has changed nothing. Put right what is listed, if anything is, and start the runbook again."
+    return (
+        f"Put right what is said above and start `{journal.runbook}` again with the same parameters: it goes on from step "
+        f"{journal.begun}. {document.again}".rstrip()
+    )
+
+
+def _steps(journal: Journal) -> list[str]:
+    rows = ["| step | what | host | result | seconds |", "|---|---|---|---|---|"]
+    for record in journal.records:
+        result = record.outcome + (f": {record.note}" if record.note else "")
+        rows.append(f"| {record.number} | {record.sentence} | {record.host} | {result} | {record.seconds:.1f} |")
+    return rows
+
+
+def _departures(document: Document) -> list[str]:
+    rows = ["| step | documented | instead | why |", "|---|---|---|---|"]
+    for departure in document.departures:
+        cells = (departure.step, departure.documented, departure.instead, departure.why)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    return rows
+
+
+def publish(journal: Journal, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = "") -> UUID:
+    """Make the artifact `<runbook>-<site>`; returns its id."""
+    text = render(journal, departures_of(journal.runbook), outcome, mask(error), facts, plan)
+    made = create_markdown_artifact(
+        text, key=f"{journal.runbook}-{journal.site}", description=f"{journal.runbook}: {outcome}"
+    )
+    assert isinstance(made, UUID)
+    return made

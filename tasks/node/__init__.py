@@ -1,0 +1,1 @@
+"""What runs on a control plane node besides its databases: podman, Pacemaker, the firewall, hiera."""

@@ -1,0 +1,121 @@
+"""The containers of the database on each host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blocks.remote.command import Command, question, script
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.engine.change import Change, Wait
+
+
+def inside(container: str, *words: str) -> tuple[str, ...]:
+    """The words that run a command in a container."""
+    return ("podman", "exec", container, *words)
+
+
+def inside_reading(container: str, *words: str) -> tuple[str, ...]:
+    """The same for a command that reads standard input."""
+    return ("podman", "exec", "-i", container, *words)
+
+
+def names(shell: Shell) -> list[str]:
+    """The names of a host's containers, whether they run or not."""
+    return shell.run(question("podman", "container", "ls", "--all", "--format", "{{.Names}}")).stdout.split()
+
+
+def find_one(host: str, among: Sequence[str], pattern: str) -> str:
+    """Find the one container whose name contains the pattern.
+
+    Args:
+        host: Whose containers they are.
+        among: Their names.
+        pattern: A part of the name.
+
+    Raises:
+        HostError: There is none, or several.
+    """
+    found = [name for name in among if pattern in name]
+    if len(found) != 1:
+        raise HostError(
+            host,
+            f"{'no container has' if not found else 'several containers have'} {pattern!r} in the name"
+            + (f": {', '.join(found)}" if found else ""),
+            "if the resource is disabled, `pcs resource enable` it, so that Pacemaker makes the containers; "
+            "else correct the pattern in the site file",
+        )
+    return found[0]
+
+
+def status(shell: Shell, container: str) -> str:
+    """What podman says of it: running, exited, created, paused."""
+    return shell.run(question("podman", "inspect", "--type=container", "--format", "{{.State.Status}}", container)).text
+
+
+def stop(container: str, before: tuple[Command, ...] = ()) -> Change:
+    """Stop a container at once; what must end in peace is ended by `before`.
+
+    The bundle's own process ignores SIGTERM, so that waiting for it costs its whole grace time and ends in SIGKILL all
+    the same.
+    """
+    return Change(
+        (*before, Command(("podman", "container", "stop", "--time", "0", container))),
+        already=lambda shell: _is_down(shell, container) == _DOWN,
+        until=Wait(f"container {container}", _DOWN, lambda shell: _is_down(shell, container), 60),
+    )
+
+
+_DOWN = "down"
+
+
+def _is_down(shell: Shell, container: str) -> str:
+    """`down` for every state without a process: exited, and after the host's restart also created."""
+    seen = status(shell, container)
+    return seen if seen in {"running", "paused", "stopping"} else _DOWN
+
+
+def start(container: str) -> Change:
+    """Start a container."""
+    return Change(
+        (Command(("podman", "container", "start", container)),),
+        already=lambda shell: status(shell, container) == "running",
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+def restart(container: str) -> Change:
+    """Restart a container at once; its process would ignore SIGTERM."""
+    return Change(
+        (Command(("podman", "container", "restart", "--time", "0", container)),),
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+# Stopped in both ways, since a unit that has failed does not stop its container, and a container that goes on running
+# goes on seeing the data directory that was moved aside.
+_RESTART_SERVICE = """
+unit="tripleo_$1.service"
+systemctl cat "$unit" >/dev/null 2>&1 || exec podman container restart "$1"
+systemctl stop "$unit"
+podman container stop "$1" >/dev/null
+systemctl reset-failed "$unit" 2>/dev/null || :
+systemctl start "$unit"
+"""
+
+
+def restart_service(container: str) -> Change:
+    """Restart a container that TripleO runs as a systemd unit (`tripleo_<name>`), through the unit where there is one.
+
+    Behind the unit's back, podman's restart races with systemd's own, and may leave the unit failed though the container
+    runs.
+    """
+    return Change(
+        (script(_RESTART_SERVICE, container, quiet=True),),
+        until=Wait(f"container {container}", "answering", lambda shell: _answers(shell, container), 60),
+    )
+
+
+def _answers(shell: Shell, container: str) -> str:
+    code = shell.run(question(*inside(container, "true"), ok=tuple(range(256)))).exit_code
+    return "answering" if code == 0 else f"exec returns {code}"

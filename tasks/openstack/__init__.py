@@ -1,0 +1,1 @@
+"""What a cloud offers and allows: resource types, quotas."""

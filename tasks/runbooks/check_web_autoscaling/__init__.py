@@ -1,0 +1,1 @@
+"""check-web-autoscaling: the check of a group behind a load balancer."""

@@ -1,0 +1,1 @@
+"""deploy-stack: what a stack is deployed from, and everything in the cloud that speaks against it."""

@@ -1,0 +1,290 @@
+"""What one deployment of a stack is made from: template, parameters, and what preflight found in the cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import NotFound, RequestRejected
+from blocks.remote.errors import Refused, RunbookError
+from tasks.engine.run import Runbook
+from tasks.engine.step import preflight_task
+from tasks.heat.planning import StackPlan, plan_anew, plan_stack
+from tasks.heat.preview import offered_types, validate_template
+from tasks.heat.source import StackSource
+from tasks.heat.stack import find_stack, read_resources
+from tasks.heat.templates import Chosen, Era, Example, StackFiles, choose, load
+from tasks.openstack import resource_types as stack_check
+from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
+from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
+from tasks.telemetry.thresholds import threshold_ns, threshold_percent
+
+# What the document compares with, in percent of all vCPUs of a member: AS 1.2 step 3, AS 1.3 step 2.
+PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the operator asks for.
+
+    Attributes:
+        template: `cpu-group`, `web-farm`, or the path of a template on the worker's machine.
+        environments: Paths of environment files.
+        parameters: Of the stack.
+        stack_name: The stack's name.
+        high: Percent of all vCPUs of a member above which members are added; None for the document's.
+        low: Percent below which members are removed; None for the document's.
+    """
+
+    template: str
+    environments: Sequence[str]
+    parameters: Mapping[str, Any]
+    stack_name: str
+    high: float | None = None
+    low: float | None = None
+
+    @property
+    def example(self) -> Example | None:
+        """Which of the document's examples it is; None for a template of the operator's own."""
+        return Example(self.template) if self.template in tuple(Example) else None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is deployed where.
+
+    Attributes:
+        cloud: The place of the steps.
+        request: What the operator asked for.
+        source: What Heat is sent.
+        plan: What that will do.
+        chosen: Which of the project's own templates it is; None for an operator's own.
+    """
+
+    cloud: CloudAccess
+    request: Request
+    source: StackSource
+    plan: StackPlan
+    chosen: Chosen | None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The stack's parameters with their values, as Heat counts them: the operator's own, else the environment's."""
+        return {**_defaults(self.source.stack.template), **_said(self.source.stack), **self.source.parameters}
+
+    @property
+    def files(self) -> list[tuple[str, str, str, str]]:
+        """Steps 1 to 3 of AS 1.2 (1 and 2 of 1.3): number, sentence, file, what it says."""
+        template = self.chosen.template if self.chosen else Path(self.request.template)
+        environments = [*([self.chosen.environment] if self.chosen else []), *map(Path, self.request.environments)]
+        named = ", ".join(str(one) for one in environments) or "none"
+        registry = self.source.stack.environment.get("resource_registry") or {}
+        members = ", ".join(
+            f"{name} is {Path(str(file)).name}" for name, file in registry.items() if name != "resources"
+        )
+        return [
+            ("1", "Create the environment template", named, f"{len(self.source.stack.files)} files that Heat is sent"),
+            ("2", "Register the Orchestration resource", named, members or "nothing is registered"),
+            (
+                "3",
+                "Create the stack template",
+                str(template),
+                str(self.source.stack.template.get("description", "")).strip(),
+            ),
+        ]
+
+
+def preflight(book: Runbook, request: Request) -> Job:
+    """Look at the template and at the cloud, and refuse with the complete list.
+
+    Args:
+        book: The run; reasons that it has already are told as well.
+        request: What is asked for.
+
+    Raises:
+        Refused: With every reason.
+    """
+    return preflight_task(lambda: _look(book, request))
+
+
+def the_cloud(book: Runbook) -> tuple[CloudAccess, Cloud]:
+    """Return the site's cloud and the run's client of it.
+
+    Raises:
+        Refused: The site has none.
+    """
+    if book.site.cloud is None or book.cloud is None:
+        missing = f"site {book.site.site} names no cloud; add [cloud] with its name in clouds.yaml to the site file"
+        raise Refused(book.name, [*book.reasons, missing])
+    return book.site.cloud, book.cloud
+
+
+def _look(book: Runbook, request: Request) -> Job:
+    access, cloud = the_cloud(book)
+    try:
+        job = prepare(book, access, cloud, request)
+    except Refused:
+        raise
+    except RunbookError as error:
+        book.reasons.append(str(error))
+        book.refuse_if_any()
+        raise
+    book.refuse_if_any()
+    return job
+
+
+def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, anew: bool = False) -> Job:
+    """Read the template and look at what it asks of the cloud.
+
+    Args:
+        book: The run.
+        access: The place of the steps.
+        cloud: The same as a client.
+        request: What is asked for.
+        anew: Whether a stack of that name will be removed before.
+
+    Raises:
+        Refused: With every reason.
+        RunbookError: The template can't be read; the cloud can't be asked.
+    """
+    chosen: Chosen | None = None
+    if request.example is not None:
+        chosen = choose(request.example, offered_types(cloud))
+        files = load(chosen.template, [chosen.environment, *map(Path, request.environments)])
+    else:
+        files = load(Path(request.template), [Path(one) for one in request.environments])
+    problems = stack_check.check(files, read_types(cloud, files))
+    book.reasons += stack_check.refusals(problems)
+    for problem in problems:
+        if not problem.refuses:
+            book.find(str(problem))
+    given = dict(request.parameters)
+    said = {**_said(files), **given}
+    values = {**_defaults(files.template), **said}
+    if chosen is not None and request.example is not None:
+        book.reasons += _why_no_numbers(values)
+        book.refuse_if_any()
+        book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
+        book.refuse_if_any()
+        given |= thresholds(cloud, request, chosen.era, values, said)
+    source = StackSource(files, given)
+    if not book.reasons:  # Heat's own words on what is refused already would only repeat it
+        missing = validate_template(cloud, source)
+        book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
+    book.refuse_if_any()
+    plan = plan_anew(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
+    return Job(access, request, source, plan, chosen)
+
+
+def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
+    """Ask Heat for every type that a template uses; one that it does not know is MISSING.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    known: dict[str, ResourceType] = {}
+    for name in sorted(stack_check.types_to_ask(files)):
+        try:
+            answer = cloud.ask(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
+        except NotFound:
+            known[name] = MISSING
+        except RequestRejected as error:  # Heat knows it, and can't make it here for want of the service behind it
+            known[name] = replace(MISSING, message=error.said)
+        else:
+            known[name] = parse_resource_type(answer)
+    return known
+
+
+def _said(files: StackFiles) -> dict[str, Any]:
+    """What environment files say of parameters, as Heat counts them: parameters go before defaults."""
+    environment = files.environment
+    return {**(environment.get("parameter_defaults") or {}), **(environment.get("parameters") or {})}
+
+
+def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = template.get("parameters") or {}
+    return {name: one["default"] for name, one in parameters.items() if isinstance(one, Mapping) and "default" in one}
+
+
+def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
+    """Say which of the examples' parameters that are counted with are none: Heat would say so later, and not of all."""
+    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
+    wrong = []
+    for name, number in numbers.items():
+        try:
+            number(values.get(name, 0))
+        except (TypeError, ValueError):
+            wrong.append(f"parameter {name} is {values[name]!r}, which is no number")
+    return wrong
+
+
+def _needs(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> Needs:
+    """What the project's own templates ask of the cloud, less what an earlier deployment has made already."""
+    web, today = request.example is Example.WEB_FARM, chosen.era is Era.TODAY
+    there = servers_of(cloud, request.stack_name)
+    members = max(0, int(values.get("max_size", 3)) - there)
+    new = there == 0
+    floating = str(values.get("floating_network") or "")
+    outside = str(values.get("external_network") or "") if web else ""
+    volumes = members if chosen.environment.name == "environment.yaml" and not web and today else 0
+    subnet = values.get("subnet") or values.get("subnet_id")
+    return Needs(
+        members=members,
+        flavor=str(values.get("flavor", "")),
+        image=str(values.get("image", "")),
+        key_name=str(values.get("key_name") or ""),
+        networks=(str(values.get("network", "")),),
+        subnets=(str(subnet),) if web and subnet else (),
+        external_network=floating or outside,
+        services=("orchestration", "metric", "alarming") if today else ("orchestration",),
+        ports=members + (1 if web and new else 0),
+        floating_ips=(members if floating else 0) + (1 if outside and new else 0),
+        new_security_groups=1 if today and new else 0,
+        load_balancers=1 if web and today and new else 0,
+        volumes=volumes,
+        volume_gib=volumes,
+        granularity_s=float(values.get("granularity", 60)),
+    )
+
+
+def servers_of(cloud: Cloud, name: str) -> int:
+    """How many servers a stack has; none where it is not there.
+
+    Raises:
+        CloudError, Stopped: As `Cloud.asking`.
+    """
+    stack = find_stack(cloud, name)
+    if stack is None:
+        return 0
+    return sum(one.type == "OS::Nova::Server" for one in read_resources(cloud, stack))
+
+
+def percents(request: Request) -> tuple[float, float]:
+    """The high and the low threshold in percent of all vCPUs of a member: asked for, or the document's."""
+    high, low = PERCENT[request.example or Example.CPU_GROUP]
+    return high if request.high is None else request.high, low if request.low is None else request.low
+
+
+def thresholds(
+    cloud: Cloud, request: Request, era: Era, values: Mapping[str, Any], said: Mapping[str, Any]
+) -> dict[str, float]:
+    """The alarms' thresholds by the members' flavor, where the operator has not said numbers of his own.
+
+    Args:
+        cloud: Where the flavor is.
+        request: With the percentages.
+        era: Of the template: the unit that its alarms compare in.
+        values: Of all parameters.
+        said: Of those that are not the template's defaults: from environment files, and the operator's own.
+    """
+    asked = zip(("threshold_high", "threshold_low"), percents(request), strict=True)
+    wanted = {name: percent for name, percent in asked if name not in said}
+    if era is Era.OSP_8:
+        return {name: threshold_percent(percent) for name, percent in wanted.items()}
+    with cloud.asking("read the members' flavor") as sdk:
+        vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)
+    return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in wanted.items()}

@@ -1,0 +1,1 @@
+"""restore-galera: its preflight, its job, and where it is taken up after an interruption."""

@@ -1,0 +1,303 @@
+"""Everything that a restore of Galera needs to know and to be sure of before its first change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from blocks.database import GaleraDatabase
+from blocks.remote import secrets
+from blocks.remote.errors import Refused, RunbookError
+from blocks.remote.shell import Shell
+from blocks.remote.units import LongCommand, unit_state
+from tasks.database import data_directory, dumps, galera, importing, mariadb
+from tasks.database.data_directory import DataDirectory
+from tasks.database.dump_parts import Parts, read_parts
+from tasks.database.dumps import File, Grants
+from tasks.database.mariadb import Server, Version
+from tasks.engine.journal import STATE_DIRECTORY, Journal
+from tasks.engine.questions import Questions
+from tasks.engine.run import Runbook
+from tasks.engine.step import preflight_task
+from tasks.node import firewall, hiera, pacemaker, podman
+from tasks.runbooks.restore_galera.resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
+
+T = TypeVar("T")
+
+# What mysql_install_db, the logs and the write-set cache need beside the data itself.
+_FLOOR_BYTES = 512 * 1024**2
+# InnoDB's pages and indexes against the text of a dump.
+_PER_DUMP_BYTE = 2.5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What preflight found; the plan and every command are made from it alone.
+
+    Attributes:
+        vip: The database's virtual address.
+        password: Root's password.
+        version: The servers' version.
+        bundle: Pacemaker's resource.
+        pid_file: The one that the resource agent looks for.
+        cluster_address: `gcomm://` and all nodes.
+        servers: Host → its MariaDB.
+        checks: Host → its clustercheck container.
+        labelled: Hosts that label files for SELinux.
+        kept: Where the old data goes.
+        grants: What the grants file holds.
+        parts: What of the dump is loaded side by side.
+        rebuild: Whether an earlier attempt's half-built database is discarded first.
+    """
+
+    vip: str
+    password: str = field(repr=False)
+    version: Version
+    bundle: str
+    pid_file: str
+    cluster_address: str
+    servers: dict[str, Server]
+    checks: dict[str, str]
+    labelled: frozenset[str]
+    kept: str
+    grants: Grants
+    parts: Parts | None = None
+    rebuild: bool = False
+
+
+@dataclass(frozen=True)
+class _HostFacts:
+    container: str
+    check: str
+    directory: DataDirectory
+    running: bool
+    server_process: bool
+
+
+def preflight(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
+    """Look at everything on all hosts, and refuse with the complete list.
+
+    Args:
+        book: The run; reasons that it has already are told as well.
+        dump: Path of the dump on the first host.
+        grants: Path of the grants on the first host.
+        adopting: Whether Pacemaker is to adopt the cluster as it runs.
+
+    Returns:
+        The facts, and where an earlier run's work is taken up.
+
+    Raises:
+        Refused: With every reason.
+    """
+    return preflight_task(lambda: _look(book, dump, grants, adopting))
+
+
+@dataclass(frozen=True)
+class _FirstFacts:
+    """What the first host says; None where it gave a reason instead."""
+
+    vip: str | None
+    password: str | None = field(repr=False)
+    version: Version | None
+    pid_file: str | None
+    address: str | None
+    dump: File | None
+    grants: File | None
+
+
+def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
+    if not book.hosts:
+        raise Refused(book.name, [f"site {book.site.site} has no host with role {book.site.database.role}"])
+    by_host = book.everywhere(lambda shell: _look_at_host(book, shell))
+    if book.hosts[0].name not in by_host:
+        book.refuse_if_any()
+    first, database, container = book.first, book.site.database, by_host[book.hosts[0].name].container
+    asked = _ask_first(book, container, dump, grants)
+    in_grants = _check_files(book, asked.dump, asked.grants, asked.version)
+    files = [file for file in (asked.dump, asked.grants) if file]
+    parts = _parts(book, by_host, asked.dump)
+    found = bool(container and in_grants) and _import_found(
+        first, _server(database, container), files, parts, in_grants
+    )
+    resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
+    if asked.dump is not None:
+        again = resume is not None and bool(resume.rebuild or resume.settled)
+        book.reasons += _why_no_space(by_host, asked.dump, again)
+    book.refuse_if_any()
+    vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
+    if not (vip and password and version and pid_file and address and in_grants and resume):
+        raise Refused(book.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
+    return Facts(
+        vip=vip,
+        password=password,
+        version=version,
+        bundle=database.resource,
+        pid_file=pid_file,
+        cluster_address=address,
+        servers={name: _server(database, one.container) for name, one in by_host.items()},
+        checks={name: one.check for name, one in by_host.items()},
+        labelled=frozenset(name for name, one in by_host.items() if one.directory.labelled),
+        kept=resume.kept,
+        grants=in_grants,
+        parts=parts,
+        rebuild=resume.rebuild,
+    ), resume
+
+
+def _ask_first(book: Runbook, container: str, dump: str, grants: str) -> _FirstFacts:
+    """Ask the first host everything that depends on no other answer."""
+    first, database = book.first, book.site.database
+    with Questions(book.reasons) as questions:
+        vip = questions.ask(lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
+        password = questions.ask(lambda: _password(first, database))
+        version = questions.ask(lambda: mariadb.read_version(first, container) if container else None)
+        pid_file = questions.ask(lambda: _pacemaker(first, database.resource))
+        address = questions.ask(lambda: _cluster_address(first, container, database.galera_options))
+        dump_file = questions.ask(lambda: dumps.read_file(first, dump))
+        grants_file = questions.ask(lambda: dumps.read_file(first, grants))
+    return _FirstFacts(
+        vip.known, password.known, version.known, pid_file.known, address.known, dump_file.known, grants_file.known
+    )
+
+
+def _password(shell: Shell, database: GaleraDatabase) -> str:
+    password = secrets.register(hiera.lookup(shell, database.hiera_config, database.password_key))
+    secrets.register(password.encode().hex())  # as the SQL has it
+    return password
+
+
+def _ask(book: Runbook, question: Callable[[], T]) -> T | None:
+    """Ask, and keep a refusal for the list."""
+    try:
+        return question()
+    except Refused as refusal:
+        book.reasons.extend(refusal.reasons)
+    except RunbookError as error:
+        book.reasons.append(str(error))
+    return None
+
+
+def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
+    """Look at one host; what is wrong with it becomes a reason, and the rest is looked at all the same."""
+    database = book.site.database
+    directory = data_directory.read_data_directory(shell, database.data_directory)
+    names = podman.names(shell)
+    container = _ask(book, lambda: podman.find_one(shell.name, names, database.container_pattern)) or ""
+    check = _ask(book, lambda: podman.find_one(shell.name, names, database.clustercheck_pattern)) or ""
+    if directory.mount_point:
+        book.reasons.append(
+            f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "
+            "to be a plain directory"
+        )
+    running = bool(container) and podman.status(shell, container) == "running"
+    process = running and _server(database, container).process(shell) == "running"
+    return _HostFacts(container, check, directory, running, process)
+
+
+def _server(database: GaleraDatabase, container: str) -> Server:
+    return Server(container, database.data_directory, database.client_options)
+
+
+def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
+    if not container:
+        return None
+    return galera.parse_cluster_address(shell.name, shell.run(galera.read_options(container, options)).stdout)
+
+
+def _pacemaker(shell: Shell, resource: str) -> str:
+    pacemaker.read_bundle(shell, resource)
+    return pacemaker.read_galera_pid(shell)
+
+
+def _check_files(book: Runbook, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
+    if dump is not None:
+        book.reasons += dumps.why_not_dump(dump, version)
+    if grants is None:
+        return None
+    reasons = dumps.why_not_grants(grants)
+    book.reasons += reasons
+    return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
+
+
+def _parts(book: Runbook, by_host: Mapping[str, _HostFacts], dump: File | None) -> Parts | None:
+    """Read the dump once, where nothing speaks against beginning: least of all its size."""
+    if dump is None or book.reasons or _why_no_space(by_host, dump, again=True):
+        return None
+    return _ask(book, lambda: read_parts(book.first, dump))
+
+
+def _resume(
+    book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
+) -> Resume:
+    new = Journal.model_copy(book.journal, deep=True)
+    earlier, finished = book.journals.read()
+    if earlier is not None:
+        # What an earlier attempt left stands, whether this one begins or not: every report says so.
+        book.journal.in_force, book.journal.kept = dict(earlier.in_force), dict(earlier.kept)
+        _refuse_if_finished_by_hand(book, earlier)
+    new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
+    directory = book.site.database.data_directory
+    kept = earlier.kept.get("old data", "") if earlier else ""
+    observed = {
+        name: Observed(one.running, one.server_process, kept in one.directory.saves, one.directory.saves)
+        for name, one in by_host.items()
+    }
+    known = [*(journal.kept.get("old data", "") for journal in finished), kept]
+    book.reasons += unknown_saves(observed, known)
+    kept_name = data_directory.kept_name(directory, new.stamp)
+    return how_to_go_on(new, earlier, observed, kept_name, import_found, adopting)
+
+
+def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
+    """Refuse where the journal says "clients are blocked", and nobody is: what lies in the data directory is in use."""
+    database, first = book.site.database, book.first
+    if earlier.begun not in ORDER[ORDER.index("6") : ORDER.index("22")]:
+        return
+    vip = hiera.lookup(first, database.hiera_config, database.vip_key)
+    blocked = book.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
+    if pacemaker.is_healthy(first, database.resource) and not any(blocked.values()):
+        raise RunbookError(
+            f"the restore of {earlier.started:%Y-%m-%d %H:%M} UTC did not get beyond step {earlier.begun}, and yet the cluster is "
+            "promoted and open to clients: somebody has finished it by hand",
+            f"on {first.name}, move {STATE_DIRECTORY}/{book.name}/current.json away, and rename {earlier.kept.get('old data')} on "
+            "every controller (not to *-save*): the next run then begins anew and keeps today's data aside",
+        )
+
+
+def _import_found(
+    first: Shell, server: Server, files: Sequence[File], parts: Parts | None, grants: Grants | None
+) -> bool:
+    """Whether the import of just these files is running, or has ended and nobody knows yet."""
+    if grants is None or len(files) < 2:
+        return False
+    changes = (
+        importing.load(server, files[0].path, parts, 1),
+        importing.load_grants(server, files[1].path, grants.undefined_roles, 1),
+    )
+    commands = [command for change in changes for command in change.commands]
+    return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))
+
+
+def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, again: bool) -> list[str]:
+    """A second data directory must fit beside the first, on every host.
+
+    Args:
+        by_host: What there is.
+        dump: What is to be loaded.
+        again: Whether what is there now makes room, since the old data is kept already.
+    """
+    reasons = []
+    for name, one in by_host.items():
+        copies = dump.size if name == next(iter(by_host)) else 0
+        need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + copies
+        if one.directory.free_bytes + (one.directory.used_bytes if again else 0) < need:
+            reasons.append(
+                f"{name}: {_mib(one.directory.free_bytes)} free beside the data directory, about {_mib(need)} needed for a "
+                "second one (the old data is kept); make room first"
+            )
+    return reasons
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:,.0f} MiB"

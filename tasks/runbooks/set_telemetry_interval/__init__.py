@@ -1,0 +1,1 @@
+"""set-telemetry-interval: which files and agents it changes."""

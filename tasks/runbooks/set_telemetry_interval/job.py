@@ -1,0 +1,258 @@
+"""What one change of the polling interval is made from: the hosts, their files, the agents that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from blocks.remote.errors import HostError, Refused, RunbookError
+from blocks.remote.shell import Shell
+from blocks.site import Host
+from tasks.engine.change import Change
+from tasks.engine.journal import Journal
+from tasks.engine.run import Runbook
+from tasks.engine.step import preflight_task
+from tasks.telemetry import interval as telemetry
+from tasks.telemetry import kept as keeping
+from tasks.telemetry.agents import Agent, read_agents, restart
+from tasks.telemetry.interval import TelemetryFile
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is set where.
+
+    Attributes:
+        hosts: Where.
+        files: Host → its file, as it was read.
+        agents: Host → name → agent that reads the file.
+        interval_s: The new interval; None where the old file is put back.
+        stamp: Of the name that the old file is kept under, or put back from.
+        journal: Of this attempt, with what an earlier one kept.
+        again: Whether an earlier attempt was cut short: its agents may still read the old file.
+        run_stamp: When this attempt began, for the name of a broken file that the old one replaces.
+        idle: Sentences on agents that do not run and are left alone.
+    """
+
+    hosts: list[Host]
+    files: Mapping[str, TelemetryFile]
+    agents: Mapping[str, Mapping[str, Agent]]
+    interval_s: int | None
+    stamp: str
+    journal: Journal
+    again: bool
+    run_stamp: str
+    idle: list[str]
+
+    @property
+    def put_back(self) -> bool:
+        """Whether the old file is put back."""
+        return self.interval_s is None
+
+    @property
+    def agent_names(self) -> list[str]:
+        """Names of all agents, in a stable order."""
+        return sorted({name for agents in self.agents.values() for name in agents})
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every host has the interval, and nothing waits for a restart."""
+        return not (self.again or self.put_back) and all(
+            telemetry.find_source(file).interval_s == self.interval_s for file in self.files.values()
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the operator must know."""
+        if self.interval_s is not None:
+            return telemetry.warnings(self.interval_s) + self.idle
+        broken = [
+            f"{name}: {file.path} is broken, and is kept as {keeping.broken_name(file.path, self.run_stamp)}"
+            for name, file in self.files.items()
+            if telemetry.is_broken(file)
+        ]
+        return broken + self.idle
+
+    @property
+    def summary(self) -> str:
+        """The work in a sentence."""
+        names = ", ".join(host.name for host in self.hosts)
+        if self.interval_s is None:
+            return f"the file that was kept as …before-{self.stamp} is put back on {names}, as far as it is there"
+        if self.nothing_to_do:
+            return f"CPU is polled every {self.interval_s} s on {names} already"
+        now = ", ".join(sorted({f"{telemetry.find_source(file).interval_s} s" for file in self.files.values()}))
+        kept = ", ".join(sorted({telemetry.kept_name(file.path, self.stamp) for file in self.files.values()}))
+        return f"CPU is polled every {self.interval_s} s instead of {now} on {names}; the old file is kept as {kept}"
+
+    def change(self, host: str) -> Change:
+        """What is done to the file of a host."""
+        if self.interval_s is None:
+            return keeping.put_back(self.files[host], self.stamp, self.run_stamp)
+        return telemetry.set_interval(self.files[host], self.interval_s, self.stamp)
+
+    def with_agent(self, name: str) -> list[Host]:
+        """The hosts that have an agent."""
+        return [host for host in self.hosts if name in self.agents[host.name]]
+
+    def restart(self, name: str) -> Callable[[Host], Change]:
+        """What restarts an agent on a host."""
+        return lambda host: restart(self.agents[host.name][name])
+
+
+# In the journal, what must be the same in every attempt.
+_KEPT, _PUT_BACK = "old files, dated", "put back from those dated"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    file: TelemetryFile
+    agents: list[Agent]
+    stamps: list[str]
+    idle: list[str]
+
+
+def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
+    """Look at all hosts, and refuse with the complete list.
+
+    Args:
+        book: The run; reasons that it has already are told as well.
+        interval_s: The new interval, in seconds.
+        put_back: Whether the old file is put back instead.
+
+    Raises:
+        Refused: With every reason.
+    """
+    return preflight_task(lambda: _look(book, interval_s, put_back))
+
+
+def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
+    if not book.hosts:
+        raise Refused(book.name, ["the role has no host: name the inventory group of those that poll instances"])
+    # An attempt that was cut short may have left an agent that does not run.
+    earlier, ended, unread = _earlier(book)
+    journal = earlier or book.journal
+    names = _last_restarted(ended) | journal.subject if put_back else journal.subject
+    seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
+    book.reasons += [reason for reason in unread if reason not in book.reasons]
+    book.refuse_if_any()
+    if earlier is not None:
+        journal.attempts += 1
+    if put_back:
+        stamp = _put_back_from(book, journal, seen)
+        journal.kept = {_PUT_BACK: stamp}
+    else:
+        stamp = _keep_under(book, journal, seen)
+        journal.kept = {_KEPT: stamp}
+    book.refuse_if_any()
+    journal.subject = {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
+    return Job(
+        hosts=book.hosts,
+        files={name: one.file for name, one in seen.items()},
+        agents={name: {agent.name: agent for agent in one.agents} for name, one in seen.items()},
+        interval_s=None if put_back else interval_s,
+        stamp=stamp,
+        journal=journal,
+        again=earlier is not None,
+        run_stamp=book.journal.stamp,
+        idle=[f"{name}: {agent} does not run, and is left alone" for name, one in seen.items() for agent in one.idle],
+    )
+
+
+def _earlier(book: Runbook) -> tuple[Journal | None, list[Journal], list[str]]:
+    """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
+    try:
+        return *book.journals.read(), []
+    except RunbookError as error:
+        return None, [], [str(error)]
+
+
+def _last_restarted(ended: list[Journal]) -> dict[str, str]:
+    """What the last run that set an interval has restarted: one of these may have died of it after that run's end."""
+    return next((journal.subject for journal in reversed(ended) if _KEPT in journal.kept), {})
+
+
+def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _Seen:
+    """Read one host.
+
+    Args:
+        shell: The host's.
+        interval_s: The new interval, in seconds.
+        put_back: Whether the old file is put back instead.
+        restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
+    """
+    known = read_agents(shell)
+    there = _counting(shell.name, known, put_back, restarted.split())
+    file = telemetry.read_file(shell, any(agent.contained for agent in there))
+    if not put_back:
+        telemetry.with_interval(file, interval_s)  # raises where it can't be done
+    agents = [agent for agent in there if agent.polls or file.for_all_agents]
+    idle = [agent.name for agent in known if agent.polls and agent not in there]
+    return _Seen(file, agents, keeping.read_stamps(shell, file.path), idle)
+
+
+def _counting(host: str, known: list[Agent], put_back: bool, restarted: list[str]) -> list[Agent]:
+    """The agents that are restarted.
+
+    Where none runs that polls, the present file may be the reason: that must not stand in the way of the old one.
+    """
+    if not any(agent.polls for agent in known):
+        hint = "name the role of the hosts that poll instances"
+        raise HostError(host, "none of Ceilometer's agents that poll is there", hint)
+    there = [agent for agent in known if agent.runs or agent.name in restarted]
+    if any(agent.polls for agent in there):
+        return there
+    if put_back:
+        return known
+    raise HostError(
+        host,
+        "none of Ceilometer's agents that poll runs",
+        "start one; put the old file back (put_back) if they do not like the present one; or name the role of the hosts that "
+        "poll instances",
+    )
+
+
+def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+    """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
+
+    A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
+    """
+    newest = max((stamp for one in seen.values() for stamp in one.stamps), default="")
+    stamp = journal.kept.get(_PUT_BACK, newest)
+    if not stamp:
+        paths = ", ".join(sorted({one.file.path for one in seen.values()}))
+        book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+        return stamp
+    for name, one in seen.items():
+        if stamp not in one.stamps and telemetry.is_broken(one.file):
+            missing = telemetry.kept_name(one.file.path, stamp)
+            book.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
+    for name, kept in _read_kept(book, seen, stamp).items():
+        if not keeping.may_replace(seen[name].file, kept):
+            book.reasons.append(
+                f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
+                f"set the interval that you want instead, or compare it with {telemetry.kept_name(kept.path, stamp)}"
+            )
+    return stamp
+
+
+def _keep_under(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+    """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
+    stamp = journal.kept.get(_KEPT, journal.stamp)
+    kept = _read_kept(book, seen, stamp)
+    if all(keeping.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+        return stamp
+    return book.journal.stamp
+
+
+def _read_kept(book: Runbook, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
+    """What is kept under a stamp, on each host that has it."""
+    having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
+    found = book.everywhere(
+        lambda shell: keeping.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
+    )
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def _key(host: str) -> str:
+    return f"agents of {host}"

@@ -1,0 +1,58 @@
+"""A number of a template is read, whichever way its parameter says it; anything else is told, and never guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.autoscaling.group.sizes import Unresolved, read_number
+
+PARAMETERS = {
+    "most": "3",
+    "sizes": '{"web": {"most": 5}}',
+    "list": "1,2,7",
+    "json": "[4, 8]",
+    "told": {"most": 6},
+    "no": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        (2, 2),
+        ("2", 2),
+        (2.5, 2.5),
+        ({"get_param": "most"}, 3),
+        ({"Ref": "most"}, 3),
+        ({"get_param": ["most"]}, 3),
+        ({"get_param": ["sizes", "web", "most"]}, 5),
+        ({"get_param": ["list", 2]}, 7),
+        ({"get_param": ["json", "1"]}, 8),
+        ({"get_param": ["told", "most"]}, 6),
+    ],
+)
+def test_a_number_is_read(written: Any, number: float) -> None:
+    assert read_number(written, PARAMETERS, "it") == number
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        True,
+        "many",
+        [1],
+        {"get_param": "no"},
+        {"get_param": "absent"},
+        {"get_param": ["list", 9]},
+        {"get_param": ["list", "x"]},
+        {"get_param": ["most", "x", "y"]},
+        {"get_param": "most", "more": 1},
+        {"if": ["c", 1, 2]},
+    ],
+)
+def test_what_is_no_number_is_told(written: Any) -> None:
+    with pytest.raises(Unresolved, match=r"^it is written as .*only a number, or a parameter that is one"):
+        read_number(written, PARAMETERS, "it")

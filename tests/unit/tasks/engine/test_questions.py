@@ -1,0 +1,60 @@
+"""Questions that are asked at once, and what becomes of those that have no answer."""
+
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+
+import pytest
+
+from blocks.remote.errors import HostError, Refused
+from tasks.engine.questions import Questions
+
+
+def fail(error: Exception) -> NoReturn:
+    raise error
+
+
+def test_questions_are_under_way_at_the_same_time_and_no_more_than_allowed() -> None:
+    meet = threading.Barrier(2, timeout=10)
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def look() -> int:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        met = meet.wait()
+        with lock:
+            under_way -= 1
+        return met
+
+    with Questions([], at_once=2) as questions:
+        answers = [questions.ask(look) for _ in range(4)]
+    assert sorted(answer.value for answer in answers) == [0, 0, 1, 1]
+    assert most == 2
+
+
+def test_reasons_come_in_the_order_of_the_questions_whichever_is_answered_first() -> None:
+    later, reasons = threading.Event(), ["known before"]
+
+    def slow() -> NoReturn:
+        assert later.wait(10)
+        raise HostError("controller-0", "no VIP")
+
+    def quick() -> str:
+        later.set()
+        return "an answer"
+
+    with Questions(reasons) as questions:
+        first = questions.ask(slow)
+        second = questions.ask(lambda: fail(Refused("x", ["a", "b"])))
+        third = questions.ask(quick)
+    assert reasons == ["known before", "controller-0: no VIP", "a", "b"]
+    assert (first.known, second.known, third.known) == (None, None, "an answer")
+    assert not first.there
+
+
+def test_a_defect_is_no_reason() -> None:
+    with pytest.raises(KeyError), Questions([]) as questions:
+        questions.ask(lambda: fail(KeyError("a defect")))

@@ -1,0 +1,120 @@
+"""What is deployed is prepared from what the cloud offers, and refused with everything that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blocks.cloud import CloudAccess
+from blocks.remote.errors import Refused
+from tasks.engine.run import Runbook
+from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
+from tasks.openstack.resource_types import MISSING, ResourceType
+from tasks.runbooks.deploy_stack.job import Request, percents, prepare, read_types, thresholds
+from tests.unit.cloud_api import FakeApi, fail, install, overcloud
+from tests.unit.fakes import FakeClock
+from tests.unit.tasks.heat.test_templates import TODAY
+from tests.unit.tasks.samples import SITE, journal
+
+TEMPLATE = """
+heat_template_version: 2018-03-02
+description: One server.
+parameters:
+  flavor: {type: string, default: m1.nano}
+resources:
+  server: {type: OS::Nova::Server, properties: {flavor: {get_param: flavor}}}
+  pool: {type: OS::Neutron::Pool}
+"""
+HISTORY = {
+    "status": "HIDDEN",
+    "message": None,
+    "previous_status": {"status": "DEPRECATED", "message": "Use OS::Octavia::Pool.", "previous_status": None},
+}
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeApi:
+    api = install(monkeypatch, tmp_path)
+    api.on("GET", "orchestration", "/resource_types/.+", say=404)
+    server = {"support_status": {"status": "SUPPORTED"}, "properties": {"flavor": {}}}
+    api.on("GET", "orchestration", "/resource_types/OS::Nova::Server", say=server)
+    return api
+
+
+def template(tmp_path: Path, text: str = TEMPLATE) -> Path:
+    file = tmp_path / "template.yaml"
+    file.write_text(text)
+    return file
+
+
+def files(tmp_path: Path) -> StackFiles:
+    return load(template(tmp_path))
+
+
+def test_a_type_is_known_with_what_took_its_place(api: FakeApi, tmp_path: Path) -> None:
+    api.on("GET", "orchestration", "/resource_types/OS::Neutron::Pool", say={"support_status": HISTORY})
+    known = read_types(overcloud(), files(tmp_path))
+    assert known["OS::Neutron::Pool"] == ResourceType("HIDDEN", "Use OS::Octavia::Pool.", takes_nothing=True)
+    assert known["OS::Nova::Server"] == ResourceType("SUPPORTED")
+
+
+def test_a_type_that_heat_does_not_know_or_can_not_make_here_is_missing(api: FakeApi, tmp_path: Path) -> None:
+    assert read_types(overcloud(), files(tmp_path))["OS::Neutron::Pool"] == MISSING
+    said = "The Resource Type (OS::Neutron::Pool) is not available."
+    api.on("GET", "orchestration", "/resource_types/OS::Neutron::Pool", say=fail(400, said))
+    known = read_types(overcloud(), files(tmp_path))["OS::Neutron::Pool"]
+    assert (known.status, said in known.message) == ("MISSING", True)
+
+
+def test_the_documents_percentages_count_where_none_are_given() -> None:
+    assert percents(Request("cpu-group", [], {}, "x")) == (50, 10)
+    assert percents(Request("web-farm", [], {}, "x")) == (95, 15)
+    assert percents(Request("web-farm", [], {}, "x", high=60)) == (60, 15)
+
+
+def refuse(request: Request) -> list[str]:
+    book = Runbook("deploy-stack", SITE, [], False, journal(runbook="deploy-stack"), {})
+    with pytest.raises(Refused) as refused:
+        prepare(book, CloudAccess(name="overcloud"), overcloud(), request)
+    return list(refused.value.reasons)
+
+
+def test_a_type_that_is_missing_is_refused_with_what_to_use(api: FakeApi, tmp_path: Path) -> None:
+    (reason,) = refuse(Request(str(template(tmp_path)), [], {}, "x"))
+    assert reason.startswith("resource pool: OS::Neutron::Pool is not offered by this cloud")
+    assert "use OS::Octavia::Pool" in reason
+
+
+def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) -> None:
+    text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
+    api.on("POST", "orchestration", "/validate", say={"Parameters": {"flavor": {}, "image": {"Type": "String"}}})
+    (reason, *_) = refuse(Request(str(template(tmp_path, text)), [], {}, "x"))
+    assert reason == "parameter flavor of the template has neither a value nor a default"
+
+
+@pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
+def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
+    types = types_in(choose(Example.CPU_GROUP, TODAY).load())
+    api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(types)})
+    api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
+    assert refuse(Request("cpu-group", [str(tmp_path / "mine.yaml")], {}, "x")) == [
+        "parameter max_size is 'three', which is no number",
+        "parameter granularity is 'often', which is no number",
+    ]
+
+
+def test_in_an_operators_own_template_they_may_be_words(api: FakeApi, tmp_path: Path) -> None:
+    text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
+    api.on("POST", "orchestration", "/validate", say={"Parameters": {"image": {"Type": "String"}}})
+    given = {"max_size": "three", "granularity": "often"}
+    (reason,) = refuse(Request(str(template(tmp_path, text)), [], given, "x"))
+    assert "parameter image" in reason
+
+
+def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) -> None:
+    values = {"flavor": "m1.nano", "granularity": 60}
+    request = Request("cpu-group", [], {}, "x")
+    computed = thresholds(overcloud(), request, Era.OSP_8, values, {"threshold_high": 42})
+    assert computed == {"threshold_low": 10}
