@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import paramiko
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut as InvokeTimedOut
 
 from blocks.remote.command import Command
+from blocks.remote.connection import LineSink
 from blocks.remote.errors import (
     CommandFailed,
     CommandTimedOut,
@@ -35,8 +36,6 @@ _KEEPALIVE_S = 15
 _CHANNEL_S = 30.0
 # The host's own `timeout` should speak first; ours is for the host that no longer answers.
 _GRACE_S = 10.0
-
-LineSink = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,9 @@ class Shell:
         address: Where it is.
         access: How it is reached.
     """
+
+    # Nothing happened, or looking again and running again is safe: every change must bear that.
+    retryable: ClassVar[tuple[type[Exception], ...]] = (ConnectionLost, Unreachable, CommandTimedOut)
 
     def __init__(self, name: str, address: str, access: Access) -> None:
         self.name = name

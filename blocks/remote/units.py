@@ -10,11 +10,13 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from blocks.remote.command import Command, command, question, script
+from blocks.remote.connection import Action, LineSink, Performed, Watch
 from blocks.remote.errors import CommandFailed, CommandTimedOut, HostError
 from blocks.remote.secrets import mask
-from blocks.remote.shell import LineSink, Shell
+from blocks.remote.shell import Shell
 from blocks.remote.waiting import wait_until
 
 LOGS = "/var/log/openstack-runbooks"
@@ -79,7 +81,7 @@ def parse_unit_state(text: str) -> UnitState:
 
 
 @dataclass(frozen=True)
-class LongCommand:
+class LongCommand(Action[Shell]):
     """A command that may take long, as a transient unit.
 
     Attributes:
@@ -102,7 +104,7 @@ class LongCommand:
     @property
     def named(self) -> str:
         """How errors call it."""
-        return self.says or self.shown.shown
+        return self.says or self.shown
 
     @property
     def unit(self) -> str:
@@ -132,9 +134,21 @@ class LongCommand:
         )
 
     @property
-    def shown(self) -> Command:
+    def shown(self) -> str:
         """What an operator would type: the command without the unit around it."""
-        return command(*self.words)
+        return command(*self.words).shown
+
+    def perform(self, connection: Shell, watch: Watch) -> Performed:
+        """Start it or attach to it, and wait for its end; see `run_long` for what is raised."""
+        return run_long(connection, self, watch.line, watch.progress)
+
+    def has_unread_result(self, connection: Shell) -> bool:
+        """Whether an earlier run's unit is there still, running or ended."""
+        return unit_state(connection, self).loaded
+
+    def forget(self, connection: Shell) -> None:
+        """Drop the unit, whose end is on record."""
+        forget(connection, self)
 
 
 def unit_words(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,7 +175,7 @@ def run_long(
     long: LongCommand,
     on_line: LineSink | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> str:
+) -> Literal["done", "attached"]:
     """Start the command, or attach to it where it is running or has ended unread, and wait for its end.
 
     A unit that ended well stays, until `forget`: call that once its end is on record.
@@ -173,14 +187,14 @@ def run_long(
         on_progress: Gets the percentage that is done, where the command can be asked for it.
 
     Returns:
-        "started" or "attached".
+        `done` or `attached`.
 
     Raises:
         CommandFailed: With the end of its output.
         HostError: systemd ended it after `timeout_s`; that is not tried again by itself.
     """
     state = unit_state(shell, long)
-    how = "attached" if state.loaded else "started"
+    how: Literal["done", "attached"] = "attached" if state.loaded else "done"
     if not state.loaded:
         shell.run(long.start)
     tail = _Tail(shell, long.log, on_line)

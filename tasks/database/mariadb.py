@@ -78,11 +78,13 @@ class Server:
         container: The container's name.
         directory: The data directory, in the container as on the host.
         client_options: The root client's option file in the container; it holds the password.
+        runbook: The runbook that works on it: long commands' units are named after it, so that its hooks find them.
     """
 
     container: str
     directory: str
     client_options: str
+    runbook: str
 
     @property
     def socket(self) -> str:
@@ -142,7 +144,7 @@ class Server:
             *("mysql_install_db", f"--datadir={self.directory}", "--user=mysql"),
             "--log_error=/var/log/mysql/mysql_init.log",
         )
-        return Change((LongCommand("restore-galera-create", words, 900),))
+        return Change((LongCommand(f"{self.runbook}-create", words, 900),))
 
     def start_alone(self, within_s: float) -> Change:
         """Start it for the import: no network, no replication."""

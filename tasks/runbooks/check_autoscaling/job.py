@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused, RunbookError
 from tasks.autoscaling.group.settings import read_settings, why_not_check
 from tasks.autoscaling.timeline import Levels
 from tasks.engine.living import at_work
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
+from tasks.engine.run import Run
 from tasks.heat.stack import TAG, Stack, find_left, find_stack
 from tasks.runbooks.deploy_stack import job as stack_job
 
@@ -50,7 +49,7 @@ class Job:
         run: Id of the flow run.
     """
 
-    cloud: CloudAccess
+    cloud: Cloud
     runbook: str
     left: bool
     made: stack_job.Job | None
@@ -70,7 +69,7 @@ class Job:
         return (TAG, self.runbook, self.own)
 
 
-def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
+def look(run: Run, request: stack_job.Request, intervals: Intervals) -> Job:
     """Look at the cloud and at the stack, and refuse with the complete list.
 
     A stack of that name that is not this runbook's own is checked as it is; one that is, an earlier run has left: it is
@@ -79,44 +78,40 @@ def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -
     Raises:
         Refused: With every reason.
     """
-    return preflight_task(lambda: _look(book, request, intervals))
-
-
-def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
-    access, cloud = stack_job.the_cloud(book)
+    cloud = stack_job.the_cloud(run)
     others: list[str] = []
     try:
-        book.reasons += [
+        run.reasons += [
             f"{cloud.name} has no {service}, by whose API this check sees {what}: watch the group by hand as the document does"
             for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)"))
             if not cloud.offers(service)
         ]
-        book.refuse_if_any()
+        run.refuse_if_any()
         stack = find_stack(cloud, request.stack_name)
-        left = stack is not None and book.name in stack.tags
+        left = stack is not None and run.name in stack.tags
         if stack is not None and left:
-            book.reasons += _why_not_left(stack)
+            run.reasons += _why_not_left(stack)
         made = None
         if stack is None or left:
-            made = stack_job.prepare(book, access, cloud, request, anew=left)
-            book.reasons += why_not_check(made.source.stack.template, made.parameters)
+            made = stack_job.prepare(run, cloud, request, anew=left)
+            run.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
-            read_settings(cloud, stack, book.name)
-        tagged = [one for one in find_left(cloud, book.name) if one.name != request.stack_name]
+            read_settings(cloud, stack, run.name)
+        tagged = [one for one in find_left(cloud, run.name) if one.name != request.stack_name]
         others = [one.name for one in tagged if not _at_work(one)]
     except Refused as refusal:
-        book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
+        run.reasons += [reason for reason in refusal.reasons if reason not in run.reasons]
     except RunbookError as error:
-        book.reasons.append(str(error))
-    book.refuse_if_any()
+        run.reasons.append(str(error))
+    run.refuse_if_any()
     for name in others:
-        book.find(
+        run.report_finding(
             f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
             f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
         )
     high, low = stack_job.percents(request)
     levels = Levels(high, low)
-    return Job(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
+    return Job(cloud, run.name, left, made, request.stack_name, levels, intervals, run.journal.run_id)
 
 
 def _why_not_left(stack: Stack) -> list[str]:

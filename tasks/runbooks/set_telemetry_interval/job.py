@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from blocks.remote.errors import HostError, Refused, RunbookError
+from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
-from blocks.site import Host
 from tasks.engine.change import Change
 from tasks.engine.journal import Journal
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
+from tasks.engine.run import Run
 from tasks.telemetry import interval as telemetry
 from tasks.telemetry import kept as keeping
 from tasks.telemetry.agents import Agent, read_agents, restart
@@ -34,7 +32,7 @@ class Job:
         idle: Sentences on agents that do not run and are left alone.
     """
 
-    hosts: list[Host]
+    hosts: list[Shell]
     files: Mapping[str, TelemetryFile]
     agents: Mapping[str, Mapping[str, Agent]]
     interval_s: int | None
@@ -91,11 +89,11 @@ class Job:
             return keeping.put_back(self.files[host], self.stamp, self.run_stamp)
         return telemetry.set_interval(self.files[host], self.interval_s, self.stamp)
 
-    def with_agent(self, name: str) -> list[Host]:
+    def with_agent(self, name: str) -> list[Shell]:
         """The hosts that have an agent."""
         return [host for host in self.hosts if name in self.agents[host.name]]
 
-    def restart(self, name: str) -> Callable[[Host], Change]:
+    def restart(self, name: str) -> Callable[[Shell], Change]:
         """What restarts an agent on a host."""
         return lambda host: restart(self.agents[host.name][name])
 
@@ -112,57 +110,51 @@ class _Seen:
     idle: list[str]
 
 
-def preflight(book: Runbook, interval_s: int, put_back: bool) -> Job:
+def look(run: Run, interval_s: int, put_back: bool) -> Job:
     """Look at all hosts, and refuse with the complete list.
 
     Args:
-        book: The run; reasons that it has already are told as well.
+        run: The run; reasons that it has already are told as well.
         interval_s: The new interval, in seconds.
         put_back: Whether the old file is put back instead.
 
     Raises:
         Refused: With every reason.
     """
-    return preflight_task(lambda: _look(book, interval_s, put_back))
-
-
-def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
-    if not book.hosts:
-        raise Refused(book.name, ["the role has no host: name the inventory group of those that poll instances"])
     # An attempt that was cut short may have left an agent that does not run.
-    earlier, ended, unread = _earlier(book)
-    journal = earlier or book.journal
+    earlier, ended, unread = _earlier(run)
+    journal = earlier or run.journal
     names = _last_restarted(ended) | journal.subject if put_back else journal.subject
-    seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
-    book.reasons += [reason for reason in unread if reason not in book.reasons]
-    book.refuse_if_any()
+    seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
+    run.reasons += [reason for reason in unread if reason not in run.reasons]
+    run.refuse_if_any()
     if earlier is not None:
         journal.attempts += 1
     if put_back:
-        stamp = _put_back_from(book, journal, seen)
+        stamp = _put_back_from(run, journal, seen)
         journal.kept = {_PUT_BACK: stamp}
     else:
-        stamp = _keep_under(book, journal, seen)
+        stamp = _keep_under(run, journal, seen)
         journal.kept = {_KEPT: stamp}
-    book.refuse_if_any()
+    run.refuse_if_any()
     journal.subject = {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
     return Job(
-        hosts=book.hosts,
+        hosts=run.hosts,
         files={name: one.file for name, one in seen.items()},
         agents={name: {agent.name: agent for agent in one.agents} for name, one in seen.items()},
         interval_s=None if put_back else interval_s,
         stamp=stamp,
         journal=journal,
         again=earlier is not None,
-        run_stamp=book.journal.stamp,
+        run_stamp=run.journal.stamp,
         idle=[f"{name}: {agent} does not run, and is left alone" for name, one in seen.items() for agent in one.idle],
     )
 
 
-def _earlier(book: Runbook) -> tuple[Journal | None, list[Journal], list[str]]:
+def _earlier(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
     """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
     try:
-        return *book.journals.read(), []
+        return *run.journals.read(), []
     except RunbookError as error:
         return None, [], [str(error)]
 
@@ -212,7 +204,7 @@ def _counting(host: str, known: list[Agent], put_back: bool, restarted: list[str
     )
 
 
-def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+def _put_back_from(run: Run, journal: Journal, seen: Mapping[str, _Seen]) -> str:
     """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
 
     A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
@@ -221,34 +213,34 @@ def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
         paths = ", ".join(sorted({one.file.path for one in seen.values()}))
-        book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+        run.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
         return stamp
     for name, one in seen.items():
         if stamp not in one.stamps and telemetry.is_broken(one.file):
             missing = telemetry.kept_name(one.file.path, stamp)
-            book.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
-    for name, kept in _read_kept(book, seen, stamp).items():
+            run.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
+    for name, kept in _read_kept(run, seen, stamp).items():
         if not keeping.may_replace(seen[name].file, kept):
-            book.reasons.append(
+            run.reasons.append(
                 f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
                 f"set the interval that you want instead, or compare it with {telemetry.kept_name(kept.path, stamp)}"
             )
     return stamp
 
 
-def _keep_under(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+def _keep_under(run: Run, journal: Journal, seen: Mapping[str, _Seen]) -> str:
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_KEPT, journal.stamp)
-    kept = _read_kept(book, seen, stamp)
+    kept = _read_kept(run, seen, stamp)
     if all(keeping.same_but_interval(one, seen[name].file) for name, one in kept.items()):
         return stamp
-    return book.journal.stamp
+    return run.journal.stamp
 
 
-def _read_kept(book: Runbook, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
+def _read_kept(run: Run, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
     """What is kept under a stamp, on each host that has it."""
     having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
-    found = book.everywhere(
+    found = run.everywhere(
         lambda shell: keeping.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
     )
     return {name: file for name, file in found.items() if file is not None}

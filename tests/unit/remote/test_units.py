@@ -87,7 +87,7 @@ def test_a_scripts_own_variables_are_not_systemds() -> None:
 
 
 def test_an_operator_sees_the_command_without_the_unit_around_it() -> None:
-    assert LONG.shown.shown == "sudo podman exec galera-bundle-podman-0 bash -c 'mysql < dump'"
+    assert LONG.shown == "sudo podman exec galera-bundle-podman-0 bash -c 'mysql < dump'"
 
 
 def test_an_error_may_call_it_by_a_shorter_name(clock: FakeClock) -> None:
@@ -109,7 +109,7 @@ def host(*states: str, log: str = "") -> FakeShell:
 
 def test_a_command_that_nobody_has_started_is_started_once(clock: FakeClock) -> None:
     shell = host(ABSENT, RUNNING, RUNNING, ENDED)
-    assert run_long(shell, LONG) == "started"
+    assert run_long(shell, LONG) == "done"
     assert len(shell.lines("systemd-run")) == 1
 
 
@@ -214,7 +214,7 @@ def test_a_command_that_is_soon_over_is_not_asked_how_far_it_is(clock: FakeClock
 def test_a_question_how_far_it_is_that_finds_no_answer_harms_nothing(clock: FakeClock) -> None:
     shell, seen = host(ABSENT, *[RUNNING] * 120, ENDED), list[float]()
     shell.on("how-far", say=[CommandTimedOut("controller-0", "no end"), 1, "no such file\n", "5 10\n"])
-    assert run_long(shell, MEASURED, on_progress=seen.append) == "started"
+    assert run_long(shell, MEASURED, on_progress=seen.append) == "done"
     assert set(seen) == {50}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from blocks.remote.shell import Shell
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
@@ -76,9 +76,8 @@ def interrupted(shells: list[FakeShell], journal_line: str) -> None:
         shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -C", say=0)
 
 
-def control_plane(controllers: int = 3) -> tuple[Runbook, list[FakeShell]]:
+def control_plane(controllers: int = 3) -> tuple[Run, list[FakeShell]]:
     """A run on healthy controllers, and their shells."""
     fakes = [controller(number) for number in range(controllers)]
     shells: dict[str, Shell] = {shell.name: shell for shell in fakes}
-    hosts = [SITE.host(name) for name in shells]
-    return Runbook("restore-galera", SITE, hosts, False, journal(), shells), fakes
+    return Run("restore-galera", SITE, shells, False, journal()), fakes

@@ -18,7 +18,7 @@ from tasks.database.mariadb import Server
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, silent
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 UUID, OTHER = "6a3f2c9e-0000-11ef-8000-000000000001", "6a3f2c9e-0000-11ef-8000-000000000002"
 NODES = "gcomm://controller-0.internalapi,controller-1.internalapi,controller-2.internalapi"
 

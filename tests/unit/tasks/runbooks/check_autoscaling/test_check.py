@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from tasks.autoscaling.group.members import Members, access
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Levels
@@ -18,7 +18,7 @@ from tests.unit.cloud_api import overcloud
 from tests.unit.tasks.autoscaling.timelines import good
 
 JOB = Job(
-    CloudAccess(name="overcloud"),
+    Cloud("overcloud"),
     "check-autoscaling",
     False,
     None,

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
 from tasks.openstack.resource_types import MISSING, ResourceType
 from tasks.runbooks.deploy_stack.job import Request, percents, prepare, read_types, thresholds
@@ -74,9 +73,9 @@ def test_the_documents_percentages_count_where_none_are_given() -> None:
 
 
 def refuse(request: Request) -> list[str]:
-    book = Runbook("deploy-stack", SITE, [], False, journal(runbook="deploy-stack"), {})
+    run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
     with pytest.raises(Refused) as refused:
-        prepare(book, CloudAccess(name="overcloud"), overcloud(), request)
+        prepare(run, overcloud(), request)
     return list(refused.value.reasons)
 
 
