@@ -28,6 +28,7 @@ from blocks.remote.errors import (
     Stopped,
     Unreachable,
 )
+from blocks.remote.known_hosts import HostKeyRefused, PinnedKeysPolicy
 from blocks.remote.secrets import mask
 
 # Seconds between keep-alives: a peer that lost power is noticed, and firewalls keep the connection.
@@ -231,24 +232,13 @@ def _connect(name: str, address: str, access: Access) -> Connection:
     )
     try:
         connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyRejected(
-            name,
-            f"the host key of {error.hostname} is not the pinned one ({access.known_hosts})",
-            "if the host was reinstalled, verify its new key out of band and replace the line; else somebody is in "
-            "the middle",
-        ) from error
+    except HostKeyRefused as error:
+        raise HostKeyRejected(name, error.what, error.hint) from error
     except paramiko.AuthenticationException as error:
         raise LoginRejected(
             name, f"{access.user} with key {access.key} was refused", "check ssh.user and ssh.key"
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        if "not found in known_hosts" in str(error):
-            raise HostKeyRejected(
-                name,
-                f"{address} has no host key in {access.known_hosts}",
-                "add the host's key there, verified out of band",
-            ) from error
         raise Unreachable(
             name,
             f"no SSH session with {address}:{access.port} within {access.connect_timeout_s:g} s ({error})",
@@ -289,8 +279,9 @@ def _arguments(access: Access) -> dict[str, object]:
 
 def _pinned(connection: Connection, access: Access) -> Connection:
     """Replace Fabric's policy, which accepts any unknown key, before the connection is opened."""
-    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    connection.client.load_system_host_keys(str(access.known_hosts))
+    policy = PinnedKeysPolicy(access.known_hosts, connection.host, connection.port)
+    connection.client.set_missing_host_key_policy(policy)
+    connection.connect_kwargs["transport_factory"] = policy.transport
     return connection
 
 
