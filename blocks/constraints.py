@@ -36,7 +36,9 @@ HieraKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(::[a-z0-9_]+)*
 # `[user@]host[:port]`, the user and the port optional.
 JumpHost = Annotated[
     str,
-    StringConstraints(pattern=r"^([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"),
+    StringConstraints(
+        pattern=r"^([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$", max_length=253
+    ),
 ]
 RemotePath = Annotated[
     str,

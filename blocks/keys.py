@@ -1,5 +1,6 @@
 """The key files of SSH: the operator's private key, and the pinned keys of the hosts."""
 
+import shlex
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def keyscan_commands(missing: Iterable[UnpinnedHost], known_hosts: Path) -> str:
     for each in missing:
         by_port.setdefault(each.port, []).append(each.host.address)
     return " && ".join(
-        f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{' '.join(addresses)} >> {known_hosts}"
+        f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{' '.join(addresses)} >> {shlex.quote(str(known_hosts))}"
         for port, addresses in by_port.items()
     )
 

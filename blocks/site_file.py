@@ -106,13 +106,19 @@ def unpinned_roles(site: Site) -> str:
         return ""
     counts: dict[str, int] = {}
     for name in missing:
-        role = next((role for role, names in site.roles.items() if name in names), "")
+        role = _role_of(name, site)
         counts[role] = counts.get(role, 0) + 1
     listed = ", ".join(f"{_hosts(count)} of {f'role {role}' if role else 'no role'}" for role, count in counts.items())
     return (
         f"site {site.site}: {listed} without a key in {site.ssh.known_hosts}; a runbook that is told to work on them "
         "(set-telemetry-interval with such a `role`) will refuse"
     )
+
+
+def _role_of(host: str, site: Site) -> str:
+    """Return what an operator calls a host's role: TripleO capitalizes roles, and not the groups of services."""
+    groups = [group for group, names in site.roles.items() if host in names]
+    return next((group for group in groups if group[0].isupper()), next(iter(groups), ""))
 
 
 def _hosts(count: int) -> str:
