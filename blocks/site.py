@@ -7,7 +7,7 @@ from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
 from blocks.cloud import CloudAccess
-from blocks.constraints import Address, HostName, RoleName, SiteName
+from blocks.constraints import Address, CleanupAfter, HostName, RoleName, SiteName
 from blocks.database import GaleraDatabase
 from blocks.host import Host
 from blocks.remote.shell import Shell
@@ -65,6 +65,9 @@ class Site(Block):
     database: GaleraDatabase = Field(description="The Galera database.")
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
+    cleanup_after_s: CleanupAfter = Field(
+        default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
+    )
 
     @model_validator(mode="after")
     def _roles_name_known_hosts(self) -> "Site":

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from blocks.cloud import CloudAccess
-from blocks.constraints import Address, SiteName
+from blocks.constraints import Address, CleanupAfter, SiteName
 from blocks.database import GaleraDatabase
 from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
 from blocks.keys import KeyFileError, UnpinnedHost, check_private_key, hosts_without_key, keyscan_commands
@@ -57,6 +57,9 @@ class SiteFile(BaseModel):
     database: GaleraDatabase = Field(default_factory=GaleraDatabase, description="The Galera database.")
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
+    cleanup_after_s: CleanupAfter = Field(
+        default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
+    )
 
 
 def read_site(file: Path) -> Site:
@@ -225,6 +228,7 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
             database=content.database,
             store=content.store,
             cloud=content.cloud,
+            cleanup_after_s=content.cleanup_after_s,
         )
     except ValidationError as error:
         problems += [f"inventory: {content.inventory}: {problem}" for problem in _problems(error)]

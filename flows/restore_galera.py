@@ -15,6 +15,7 @@ from tasks.database import data_directory, dumps, galera, importing, mariadb
 from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
+from tasks.engine.results import Results
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
@@ -79,11 +80,12 @@ def procedure(steps: Steps, job: Job) -> None:
         steps: Who walks through them: the plan, or the run.
         job: What is restored.
     """
+    formed = galera.cluster_uuids(job.facts.servers)
     _put_aside(steps, job)
     _build(steps, job)
-    _form_cluster(steps, job)
+    _form_cluster(steps, job, formed)
     _hand_over(steps, job)
-    _let_clients_in(steps, job)
+    _let_clients_in(steps, job, formed)
 
 
 def _put_aside(steps: Steps, job: Job) -> None:
@@ -187,7 +189,7 @@ def _build(steps: Steps, job: Job) -> None:
     steps.step("16", "Shut down the databases", controllers, lambda host: job.server(host).shut_down(bounds.start_s))
 
 
-def _form_cluster(steps: Steps, job: Job) -> None:
+def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Steps 17 to 20: the first controller alone, then one controller after the other."""
     facts, bounds, first = job.facts, job.bounds, job.first
     options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
@@ -210,6 +212,7 @@ def _form_cluster(steps: Steps, job: Job) -> None:
         "Check that all controllers are in one cluster",
         job.hosts,
         lambda host: galera.check_member(job.server(host), len(job.hosts)),
+        results=formed,
     )
 
 
@@ -296,12 +299,12 @@ def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
     )
 
 
-def _let_clients_in(steps: Steps, job: Job) -> None:
+def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Step 22 and the verification: clients come back to a cluster that has been seen to be whole."""
     facts, port = job.facts, job.database.port
 
     def check(host: Shell) -> Change:
-        return galera.check_member(job.server(host), len(job.hosts))
+        return galera.check_member(job.server(host), len(job.hosts), formed)
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)

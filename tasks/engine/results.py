@@ -51,6 +51,10 @@ class Results(Generic[T]):
             raise LookupError(f"{self.name} of {host} is not known before its step was taken")
         return self._values[host]
 
+    def known(self, host: str) -> T | None:
+        """The value of a host; None where an attempt of an older version of this project has taken the step."""
+        return self._values.get(host)
+
     def shown(self, host: str, write: Callable[[T], str] = str) -> str:
         """The value as a command's word; where it is not known yet, its name."""
         return write(self._values[host]) if host in self._values else f"<{self.name} of {host}>"

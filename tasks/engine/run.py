@@ -30,7 +30,6 @@ from tasks.engine.step import StepFailed, step_task
 from tasks.engine.steps import Fence
 
 T = TypeVar("T")
-CLEANUP_S = 600
 
 
 @dataclass(frozen=True)
@@ -281,7 +280,7 @@ class Run:
             return clean_up([cleanup], self.shells, lambda left: self._keep_cleanups([*due[:-1], *left]))
 
         try:
-            with armed(cleanup, self.shells, CLEANUP_S):
+            with armed(cleanup, self.shells, self.site.cleanup_after_s):
                 yield
         except BaseException:
             for error in clean():  # what went wrong first is what is raised
@@ -289,7 +288,7 @@ class Run:
             raise
         errors = clean()
         if errors:
-            raise RunbookError("; ".join(errors), "each host does it by itself within ten minutes")
+            raise RunbookError("; ".join(errors), f"each host does it by itself within {self.site.cleanup_after_s} s")
 
     def _keep_cleanups(self, cleanups: list[Cleanup]) -> None:
         self.journal.cleanups = cleanups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blocks.remote.errors import RunbookError
-from blocks.site import Host, Site
+from blocks.site import Host, Site, UnknownTarget
 
 
 def load_site(name: str) -> Site:
@@ -26,19 +26,23 @@ def load_site(name: str) -> Site:
 
 
 def hosts_of(site: Site, roles: Sequence[str]) -> list[Host]:
-    """The hosts of some groups of the inventory, each once, in the order of the groups.
+    """The hosts that a runbook works on, each once, in the order of the roles.
+
+    Args:
+        site: The site.
+        roles: Groups of the inventory; `undercloud` and `backup node` are hosts that the site names.
 
     Raises:
-        RunbookError: The inventory has no such group; or none of them has a host.
+        RunbookError: The site has no such group or named host; or there is no host in any of them.
     """
     try:
-        hosts = {host.name: host for role in roles for host in site.hosts_with(role)}
-    except LookupError as unknown:
+        hosts = site.select(roles)
+    except UnknownTarget as unknown:
         raise RunbookError(
             str(unknown),
-            "name a group of the site's inventory: in the site file ([database] role) for restore-galera, as the parameter "
+            "a group of the inventory is named in the site file ([database] role) for restore-galera, and as the parameter "
             "`role` for other runbooks",
         ) from unknown
     if not hosts:
         raise RunbookError(f"site {site.site} has no host with role {', '.join(roles)}", "see the site's inventory")
-    return list(hosts.values())
+    return hosts
