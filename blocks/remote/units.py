@@ -26,6 +26,11 @@ _PART = 65536
 _PROGRESS_EVERY_S = 10.0
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
 
+# systemd-run looks for the unit's program itself; systemd takes a program of any other Exec line by its absolute path alone.
+_ENV = "/usr/bin/env"
+# The unit's own shell opens its log: systemd can append to a file from version 240 on (RHEL 8.3).
+_INTO_LOG = 'exec >>"$1" 2>&1; shift; exec "$@"'
+
 # Looks on the host itself, so that what runs there is not asked over SSH all the time: says the state and the log's size once
 # the unit's process has ended or has written more, or after five seconds. Meanwhile systemd is left alone.
 _LOOK = f"""
@@ -123,14 +128,11 @@ class LongCommand(Action[Shell]):
             f'install -d -m 700 {LOGS}; log=$1; shift; install -m 600 /dev/null "$log"; exec systemd-run --quiet "$@"',
             self.log,
             f"--unit={self.unit}",
-            "--property=Type=exec",
             "--property=RemainAfterExit=yes",
             f"--property=RuntimeMaxSec={round(self.timeout_s)}",
-            f"--property=StandardOutput=append:{self.log}",
-            f"--property=StandardError=append:{self.log}",
-            *((f"--property=ExecStopPost=-{_unit_line(self.at_stop)}",) if self.at_stop else ()),
+            *((f"--property=ExecStopPost=-{_unit_line((_ENV, *self.at_stop))}",) if self.at_stop else ()),
             "--",
-            *unit_words(self.words),
+            *unit_words(("bash", "-c", _INTO_LOG, "bash", self.log, *self.words)),
         )
 
     @property
@@ -157,12 +159,12 @@ def unit_words(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _unit_line(words: tuple[str, ...]) -> str:
-    """Quote words for a unit's Exec line, where $ and % have meanings of their own."""
+    """Quote words for an Exec line given to systemd-run, where $ has a meaning of its own; % has none on this way."""
     return " ".join('"' + _escaped(word) + '"' for word in words)
 
 
 def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
 
 
 def unit_state(shell: Shell, long: LongCommand) -> UnitState:

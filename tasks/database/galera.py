@@ -13,7 +13,7 @@ from blocks.remote.shell import Shell
 from tasks.database.mariadb import Server
 from tasks.engine.change import Change, Wait
 from tasks.engine.results import Results
-from tasks.node.podman import inside
+from tasks.node.podman import cat, inside, inside_detached
 
 _STATUS = (
     "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
@@ -101,8 +101,8 @@ def parse_cluster_address(host: str, text: str) -> str:
 
 
 def read_options(container: str, path: str) -> Command:
-    """The command that prints an option file of the container, running or not."""
-    return script('podman cp "$1:$2" - | tar -xO', container, path, quiet=True)
+    """The documented look at an option file of the container (BR 4.4, step 19)."""
+    return cat(container, path)
 
 
 def start_member(server: Server, address: str, pid_file: str, within_s: float) -> Change:
@@ -122,7 +122,7 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
             *founding,
             command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
             command(
-                *("podman", "exec", "--detach", server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
+                *inside_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
                 *(f"--socket={server.socket}", f"--datadir={server.directory}"),
                 *("--log-error=/var/log/mysql/mysql_cluster.log", "--user=mysql", "--open-files-limit=16384"),
                 f"--wsrep-cluster-address={address}",

@@ -11,7 +11,7 @@ from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import inside, inside_reading
+from tasks.node.podman import inside, inside_detached, inside_reading
 
 _PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
 _RUNNING, _STOPPED = "running", "stopped"
@@ -150,7 +150,7 @@ class Server:
         """Start it for the import: no network, no replication."""
         words = ("mysqld_safe", "--skip-networking", "--wsrep-on=OFF", "--log-error=/var/log/mysql/mysql_safe.log")
         return Change(
-            (command("podman", "exec", "--detach", self.container, *words),),
+            (command(*inside_detached(self.container, *words)),),
             already=lambda shell: self.process(shell) == _RUNNING,
             until=Wait("the database", "answering", self.answers, within_s, "see /var/log/mysql/mysql_safe.log"),
         )

@@ -160,7 +160,7 @@ def _server(database: GaleraDatabase, container: str) -> Server:
 def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     if not container:
         return None
-    return galera.parse_cluster_address(shell.name, shell.run(galera.read_options(container, options)).stdout)
+    return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
 def _pacemaker(shell: Shell, resource: str) -> str:

@@ -61,7 +61,7 @@ def controller(number: int) -> FakeShell:
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
         shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", "instance_attributes", say="")
         shell.on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib())
-        shell.on("podman cp", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+        shell.on("podman exec", "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)
         give_file(shell, GRANTS, GRANTS_TEXT)

@@ -180,7 +180,7 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         "controller-1: /var/lib/mysql is a mount point",
     ),
     "the server says no version": (answer(0, "--version", say="Ver 8.0.30\n"), "does not say its version"),
-    "the cluster address is missing": (answer(0, "podman cp", say="[mysqld]\n"), "names no cluster address"),
+    "the cluster address is missing": (answer(0, "podman exec", "cat", "galera.cnf", say="[mysqld]\n"), "names no cluster address"),
     "a journal can't be read": (answer(0, "*.json", say="{\n"), "controller-0: a journal in"),
     "the grants hold something else": (broken_file(GRANTS, f"ERROR 1045\n{GRANTS_TEXT}"), "line 1 is no statement"),
 }
