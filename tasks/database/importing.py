@@ -76,11 +76,11 @@ _GRANT = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
-options="--defaults-extra-file=$1 --socket=$2 -uroot"
-for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
-mysql $options --force <&4 >/dev/null 2>&1 || :
+client=(mysql "--defaults-extra-file=$1" "--socket=$2" -uroot)
+for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | "${{client[@]}}"
+"${{client[@]}}" --force <&4 >/dev/null 2>&1 || :
 wrong=$(
-  {{ mysql $options --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  {{ "${{client[@]}}" --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"

@@ -12,6 +12,7 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change, Wait
 from tasks.node.podman import inside, inside_detached, inside_reading
+from tasks.node.versions import ASK_SERVER
 
 _PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
 _RUNNING, _STOPPED = "running", "stopped"
@@ -54,16 +55,7 @@ def read_version(shell: Shell, container: str) -> Version:
     Raises:
         HostError: It gives no version.
     """
-    program = 'PATH="$PATH:/usr/libexec:/usr/sbin"; exec "$(type -P mysqld || type -P mariadbd)" --version'
-    text = shell.run(
-        script(
-            'if [ "$(podman inspect --format "{{.State.Status}}" "$1")" = running ]; then podman exec "$1" bash -c "$2"; '
-            'else podman run --rm --network none --entrypoint bash "$(podman inspect --format "{{.Image}}" "$1")" -c "$2"; fi',
-            container,
-            program,
-            quiet=True,
-        )
-    ).stdout
+    text = shell.run(script(ASK_SERVER, container, quiet=True)).stdout
     version = parse_version(text)
     if version is None:
         raise HostError(shell.name, f"the server in {container} does not say its version: {text.strip()[:200]!r}")
@@ -192,7 +184,7 @@ class Server:
         By signal, which asks for no password: the root of a broken cluster may have another one than the option file's.
         """
         loop = f'for _ in $(seq {max(1, round(within_s)) * 5}); do [ -n "$({_PROCESS})" ] || exit 0; sleep 0.2; done'
-        text = f"kill -TERM $({_PROCESS} | cut -d/ -f3) 2>/dev/null; {loop}"
+        text = f'mapfile -t servers < <({_PROCESS} | cut -d/ -f3); kill -TERM "${{servers[@]}}" 2>/dev/null; {loop}'
         return Command(
             inside(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
         )

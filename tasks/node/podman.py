@@ -36,9 +36,9 @@ def inside_detached(container: str, *words: str) -> tuple[str, ...]:
 _KOLLA = "/var/lib/kolla/config_files/src"
 _CAT = f"""
 mounts=$(podman inspect --type=container --format '{{{{range .Mounts}}}}{{{{println .Destination .Source}}}}{{{{end}}}}' "$1")
-nearest='' mounted='' copied=''
+nearest=''; mounted=''; copied=''
 while read -r inside outside; do
-  [ -n "$inside" ] || continue
+  if [ -z "$inside" ]; then continue; fi
   case $2 in
     "$inside" | "$inside"/*)
       [ "${{#inside}}" -lt "${{#nearest}}" ] || {{ nearest=$inside mounted=$outside${{2#"$inside"}}; }} ;;

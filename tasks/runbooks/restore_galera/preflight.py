@@ -19,7 +19,7 @@ from tasks.database.mariadb import Server, Version
 from tasks.engine.journal import STATE_DIRECTORY, Journal
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
-from tasks.node import firewall, hiera, pacemaker, podman
+from tasks.node import firewall, hiera, pacemaker, podman, versions
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, how_to_go_on, unknown_saves
 
@@ -143,6 +143,9 @@ def _look_at_host(run: Run, shell: Shell) -> _HostFacts:
     names = podman.names(shell)
     container = _ask(run, lambda: podman.find_one(shell.name, names, database.container_pattern)) or ""
     check = _ask(run, lambda: podman.find_one(shell.name, names, database.clustercheck_pattern)) or ""
+    known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
+    run.reasons += [str(check) for check in known if not check.ok]
+    run.facts += [fact for fact in versions.untried(known) if fact not in run.facts]
     if directory.mount_point:
         run.reasons.append(
             f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "

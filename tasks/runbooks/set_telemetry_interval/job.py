@@ -10,6 +10,7 @@ from blocks.remote.shell import Shell
 from tasks.engine.change import Change
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
+from tasks.node.versions import TELEMETRY, refuse_versions
 from tasks.telemetry import interval as telemetry
 from tasks.telemetry import kept as keeping
 from tasks.telemetry.agents import Agent, read_agents, restart
@@ -173,6 +174,7 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
         put_back: Whether the old file is put back instead.
         restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
     """
+    refuse_versions(shell, TELEMETRY)
     known = read_agents(shell)
     there = _counting(shell.name, known, put_back, restarted.split())
     file = telemetry.read_file(shell, any(agent.contained for agent in there))

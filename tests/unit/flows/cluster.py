@@ -12,7 +12,7 @@ from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, directory
+from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, VERSIONS, directory
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS
 
@@ -119,6 +119,7 @@ class Controller(FakeShell):
 
     def _answer_questions(self) -> None:
         self.on("tail -c", ".log", say="")
+        self.on("systemctl --version", say=VERSIONS)
         self.on("mountpoint -q", say=lambda _: directory(saves=tuple(self.kept)))
         self.on("container ls", say=f"clustercheck\n{self.container}\n")
         self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")

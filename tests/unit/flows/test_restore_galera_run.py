@@ -37,7 +37,8 @@ def give_files(first: FakeShell, dump: str = DUMP_TEXT) -> None:
     """What the first controller has, and preflight asks for."""
     first.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
     first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", "instance_attributes", say="")
-    first.on("podman exec", "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+    for asked in ("podman exec", ".Mounts"):  # while the container runs, and while it does not
+        first.on(asked, "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
     give_file(first, DUMP, dump)
     give_file(first, GRANTS, GRANTS_TEXT + "GRANT ALL ON *.* TO 'root'@'localhost';\n")
 

@@ -20,6 +20,10 @@ DUMP_TEXT = (
     "CREATE TABLE `user` (`id` int);\n-- Dump completed on 2026-11-21 12:00:00\n"
 )
 GRANTS_TEXT = "GRANT USAGE ON *.* TO 'nova'@'%' IDENTIFIED BY PASSWORD '*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B';\n"
+VERSIONS = (
+    "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239 (239-31.el8_2.2)\n"
+    "crm_mon --version: Pacemaker 2.0.3-5.el8_2.1\npcs --version: 0.10.4\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"
+)
 
 
 def directory(used: int = GIB, free: int = 100 * GIB, mount: bool = False, saves: tuple[str, ...] = ()) -> str:
@@ -65,7 +69,7 @@ def controller(number: int) -> FakeShell:
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)
         give_file(shell, GRANTS, GRANTS_TEXT)
-    return shell
+    return shell.on("systemctl --version", say=VERSIONS)
 
 
 def interrupted(shells: list[FakeShell], journal_line: str) -> None:

@@ -22,7 +22,7 @@ Break = Callable[[Shells], object]
 
 # What only a command that changes something has in it.
 CHANGING = re.compile(
-    r"iptables -w -[ID]|(^|[ ;])(pcs|mv|rm|mkdir|chown|chmod|chcon|install|truncate|tee) "
+    r"iptables -w -[ID]|(^|[ ;])(pcs(?! --version)|mv|rm|mkdir|chown|chmod|chcon|install|truncate|tee) "
     r"|container (stop|start|restart)|mysqld_safe|mysqladmin|mysql_install_db|systemd-run"
     r"|systemctl (stop|start|restart|reset-failed)|> ?[\"/]"
 )

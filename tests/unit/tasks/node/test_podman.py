@@ -187,7 +187,7 @@ def test_else_it_is_read_from_the_layers_which_are_given_back(tmp_path: Path, mo
 
 def test_a_file_that_is_nowhere_is_told_and_the_layers_are_given_back(tmp_path: Path) -> None:
     container = Container(tmp_path, "exited")
-    with pytest.raises(CommandFailed, match="galera.cnf"):
+    with pytest.raises(CommandFailed, match=r"galera\.cnf"):
         read_file(container.shell, NAME, OPTIONS)
     assert container.words()[-1] == "umount"
 

@@ -19,6 +19,7 @@ from tests.unit.tasks.control_plane import (
     GRANTS_TEXT,
     NODES,
     PASSWORD,
+    VERSIONS,
     VIP,
     control_plane,
     directory,
@@ -179,8 +180,19 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         answer(1, "mountpoint", say=directory(mount=True)),
         "controller-1: /var/lib/mysql is a mount point",
     ),
+    "podman is older than what it is asked for": (
+        answer(2, "systemctl --version", say=VERSIONS.replace("version 1.6.4", "version 1.4.2")),
+        "controller-2: podman 1.4.2 is older than 1.6.4",
+    ),
+    "the servers are older than any that was tried": (
+        answer(1, "systemctl --version", say=VERSIONS.replace("10.3.28", "10.1.48")),
+        "controller-1: MariaDB 10.1.48 is older than 10.3",
+    ),
     "the server says no version": (answer(0, "--version", say="Ver 8.0.30\n"), "does not say its version"),
-    "the cluster address is missing": (answer(0, "podman exec", "cat", "galera.cnf", say="[mysqld]\n"), "names no cluster address"),
+    "the cluster address is missing": (
+        answer(0, "podman exec", "cat", "galera.cnf", say="[mysqld]\n"),
+        "names no cluster address",
+    ),
     "a journal can't be read": (answer(0, "*.json", say="{\n"), "controller-0: a journal in"),
     "the grants hold something else": (broken_file(GRANTS, f"ERROR 1045\n{GRANTS_TEXT}"), "line 1 is no statement"),
 }
@@ -199,6 +211,15 @@ def test_one_thing_that_is_wrong_is_one_reason(case: str) -> None:
     run, shells = control_plane()
     REFUSALS[case][0](shells)
     assert len(refusal(run, shells)) == 1
+
+
+def test_a_version_that_nobody_has_tried_is_told_and_no_reason() -> None:
+    run, shells = control_plane()
+    shells[1].on("systemctl --version", say=VERSIONS.replace("systemd 239", "systemd 299"))
+    look(run)
+    look(run)  # as after the approval
+    (fact,) = run.facts
+    assert fact.startswith("controller-1: version of systemd: 299 (newer than 257")
 
 
 def test_all_reasons_are_told_together() -> None:
