@@ -116,7 +116,7 @@ def _unknown(name: str, rest: list[str], flags: set[str], values: set[str]) -> I
             taking = ""
         elif word == "--":
             return
-        elif word.startswith("--") or word in flags:
+        elif word.startswith("--") or {word, f"{word}="} & flags:
             taking = yield from _long(name, word, flags, values)
         elif re.match(r"-[A-Za-z]", word):
             taking = yield from _short(name, word, flags, values)
