@@ -160,10 +160,10 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         f"controller-2: {SAVE} keeps data of an earlier restore that left no journal",
     ),
     "pacemaker has no such resource": (
-        answer(0, "crm_mon", say=pacemaker_2_1([Replica()] * 3, name="mysql-bundle")),
+        answer(0, "crm_mon --as-xml", say=pacemaker_2_1([Replica()] * 3, name="mysql-bundle")),
         "Pacemaker has no bundle 'galera-bundle'; its bundles are haproxy-bundle, mysql-bundle",
     ),
-    "pacemaker is down": (answer(0, "crm_mon", say=102), "Pacemaker does not answer"),
+    "pacemaker is down": (answer(0, "crm_mon --as-xml", say=102), "Pacemaker does not answer"),
     "a database container is missing": (
         answer(1, "container ls", say="clustercheck\n"),
         "controller-1: no container has 'galera-bundle' in the name",
