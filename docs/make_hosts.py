@@ -29,7 +29,7 @@ What older hosts refuse, and what is done instead:
 | `podman exec --detach` | podman 2.0 | a shell in the container leaves the server behind, in a session of its own |
 | `podman cp CONTAINER:… -` | a whole archive: after 1.6. It pauses the container | `podman exec … cat`, or as below |
 | `StandardOutput=append:` of a unit | systemd 240; RHEL 8.3 | the unit's own shell appends to its log |
-| a program without a path in `ExecStopPost=` | systemd 240 | `/usr/bin/env` |
+| a program without a path in `ExecStopPost=` | after RHEL 8, whose systemd 239 refuses it up to 8.10 | `/usr/bin/env` |
 | `systemctl show --value` | systemd 230 | the name is cut off: Platform 8 has systemd 219 |
 | `crm_mon --output-as=xml` | Pacemaker 2.0.3 | `--as-xml`, which is in 3.0 still |
 
