@@ -30,6 +30,8 @@ class Command(Action["Shell"]):
         ok: Exit codes that are no failure.
         says: What it does, in a few words, for errors: a script is no sentence.
         quiet: Its output is not streamed to the run's log (it answers a question, or holds a secret).
+        changes: Whether it changes anything. If so, it runs only while the run holds the host's lock, and nobody else gets
+            that lock before it has ended (see `tasks.engine.locks`). A question is asked with or without it.
     """
 
     words: tuple[str, ...]
@@ -41,14 +43,23 @@ class Command(Action["Shell"]):
     ok: tuple[int, ...] = (0,)
     quiet: bool = False
     says: str = ""
+    changes: bool = True
 
     @property
     def line(self) -> str:
         """The line that the host's shell gets."""
+        return self.line_under()
+
+    def line_under(self, *guard: str) -> str:
+        """The line that the host's shell gets, with a program around the command.
+
+        Args:
+            guard: The program, and its arguments before the command's words.
+        """
         # `timeout` ends the command on the host too: closing an SSH channel does not.
         limit = ("timeout", "-k", "5", str(max(1, round(self.timeout_s)))) if self.limited else ()
         sudo = ("sudo", "-n") if self.root else ()
-        return shlex.join((*sudo, *limit, *_ENVIRONMENT, *self.words))
+        return shlex.join((*sudo, *guard, *limit, *_ENVIRONMENT, *self.words))
 
     @property
     def shown(self) -> str:
@@ -77,10 +88,16 @@ def command(*words: str, **options: object) -> Command:
 
 
 def question(*words: str, timeout_s: float = 60.0, ok: Sequence[int] = (0,), root: bool = True) -> Command:
-    """Make a command that only asks: its output is read, not streamed."""
-    return Command(tuple(words), timeout_s=timeout_s, ok=tuple(ok), root=root, quiet=True)
+    """Make a command that only asks: its output is read, not streamed, and it needs no lock."""
+    return Command(tuple(words), timeout_s=timeout_s, ok=tuple(ok), root=root, quiet=True, changes=False)
 
 
 def script(text: str, *arguments: str, **options: object) -> Command:
-    """Make a command of a bash script, for pipes and redirections; arguments arrive as $1, $2, … and need no quoting."""
+    """Make a command of a bash script, for pipes and redirections; arguments arrive as $1, $2, … and need no quoting.
+
+    Args:
+        text: The script.
+        arguments: Its arguments.
+        options: The other attributes of `Command`; `changes=False` for a script that only reads.
+    """
     return command("bash", "-o", "errexit", "-o", "pipefail", "-c", text, "bash", *arguments, **options)

@@ -58,6 +58,10 @@ class ConnectionLost(HostError):
     """The connection broke while a command ran: whether the command took effect is unknown."""
 
 
+class LockLost(HostError):
+    """The run can't prove that it holds the lock on a host: somebody else may be at work. Nothing ran."""
+
+
 class CommandTimedOut(HostError):
     """A command did not end before its deadline and was ended."""
 

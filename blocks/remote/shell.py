@@ -6,15 +6,13 @@ Prefect's own timeouts do not interrupt a command that Fabric waits for, so the 
 
 from __future__ import annotations
 
-import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import paramiko
-from fabric import Config, Connection
+from fabric import Connection
 from invoke.exceptions import CommandTimedOut as InvokeTimedOut
 
 from blocks.remote.command import Command
@@ -23,41 +21,17 @@ from blocks.remote.errors import (
     CommandFailed,
     CommandTimedOut,
     ConnectionLost,
-    HostKeyRejected,
-    LoginRejected,
+    LockLost,
     Stopped,
     Unreachable,
 )
-from blocks.remote.known_hosts import HostKeyRefused, PinnedKeysPolicy
+from blocks.remote.guard import guarded, refused
+from blocks.remote.hops import Access as Access
+from blocks.remote.hops import close, connect
 from blocks.remote.secrets import mask
 
-# Seconds between keep-alives: a peer that lost power is noticed, and firewalls keep the connection.
-_KEEPALIVE_S = 15
-# A host that has vanished does not say so. paramiko would wait an hour for it to take the next command.
-_CHANNEL_S = 30.0
 # The host's own `timeout` should speak first; ours is for the host that no longer answers.
 _GRACE_S = 10.0
-
-
-@dataclass(frozen=True)
-class Access:
-    """How the hosts are reached.
-
-    Attributes:
-        user: The SSH user, with passwordless sudo.
-        key: Private key file.
-        known_hosts: File of pinned host keys; an unknown or changed key is refused.
-        port: TCP port of sshd.
-        jump_host: `user@host:port` of the host to go through, or None.
-        connect_timeout_s: Seconds until a host counts as unreachable.
-    """
-
-    user: str
-    key: Path
-    known_hosts: Path
-    port: int = 22
-    jump_host: str | None = None
-    connect_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +61,10 @@ class Shell:
         name: What the host is called in plans and errors.
         address: Where it is.
         access: How it is reached.
+
+    Attributes:
+        lock_token: By what the host knows the lock that is held through this shell. With one, a command that changes
+            anything runs only while that lock is held; None where no lock was taken.
     """
 
     # Nothing happened, or looking again and running again is safe: every change must bear that.
@@ -95,6 +73,7 @@ class Shell:
     def __init__(self, name: str, address: str, access: Access) -> None:
         self.name = name
         self.address = address
+        self.lock_token: str | None = None
         self._access = access
         self._connection: Connection | None = None
         self._opening = threading.Lock()
@@ -114,6 +93,7 @@ class Shell:
             CommandFailed: It ended with a code outside `command.ok`.
             CommandTimedOut: It did not end within `command.timeout_s`.
             ConnectionLost: The connection broke; whether the command took effect is unknown.
+            LockLost: The host's lock was taken through this shell, and is no longer held; nothing ran.
             Stopped: `close` was called meanwhile.
             Unreachable, HostKeyRejected, LoginRejected: No connection; nothing ran.
         """
@@ -121,7 +101,7 @@ class Shell:
         lines = _Lines(on_line if on_line and not command.quiet else None)
         try:
             promise = connection.run(
-                command.line,
+                self._line(command),
                 asynchronous=True,  # so that standard input goes straight to the channel, not a character at a time
                 in_stream=False,
                 out_stream=lines,
@@ -166,11 +146,22 @@ class Shell:
         self._closed.set()
         self._drop()
 
+    def _line(self, command: Command) -> str:
+        if self.lock_token is None or not (command.changes and command.root and command.limited):
+            return command.line
+        return guarded(command, self.lock_token)
+
     def _judge(self, command: Command, code: int, stdout: str, stderr: str) -> Result:
         if code == -1:  # paramiko's word for a channel that closed without an exit status
             raise self._broken("the connection ended before the command did")
         if code == 124 and 124 not in command.ok:  # timeout(1) on the host
             raise self._timed_out(command)
+        if self.lock_token is not None and refused(code, stderr):
+            raise LockLost(
+                self.name,
+                f"the lock on this host is no longer this run's, so `{mask(command.says or command.shown)}` was not run",
+                "see that no other runbook is at work, then start this one again: it goes on where it stands",
+            )
         if code not in command.ok:
             said = (
                 "(output withheld)"
@@ -200,89 +191,16 @@ class Shell:
             if self._connection is not None and self._connection.is_connected:
                 return self._connection
             self._drop()
-            self._connection = _connect(self.name, self.address, self._access)
+            self._connection = connect(self.name, self.address, self._access)
             return self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        # The transport first: Fabric's own close waits for nothing, but leaves a hung channel to its reader.
-        if connection.transport is not None:
-            connection.transport.close()
-        connection.close()
-
-
-def _connect(name: str, address: str, access: Access) -> Connection:
-    """Open a connection that trusts the pinned keys alone."""
-    gateway = None
-    if access.jump_host:
-        gateway = _pinned(Connection(access.jump_host, config=_config(), connect_kwargs=_arguments(access)), access)
-    connection = _pinned(
-        Connection(
-            address,
-            user=access.user,
-            port=access.port,
-            gateway=gateway,
-            config=_config(),
-            connect_timeout=access.connect_timeout_s,
-            connect_kwargs=_arguments(access),
-        ),
-        access,
-    )
-    try:
-        connection.open()
-    except HostKeyRefused as error:
-        raise HostKeyRejected(name, error.what, error.hint) from error
-    except paramiko.AuthenticationException as error:
-        raise LoginRejected(
-            name, f"{access.user} with key {access.key} was refused", "check ssh.user and ssh.key"
-        ) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise Unreachable(
-            name,
-            f"no SSH session with {address}:{access.port} within {access.connect_timeout_s:g} s ({error})",
-            "bring the host back (power, network, sshd) before this runbook is started",
-        ) from error
-    for hop in (connection, gateway):
-        if hop is not None and hop.transport is not None:
-            hop.transport.set_keepalive(_KEEPALIVE_S)
-            _send_at_once(hop.transport.sock)
-    return connection
-
-
-def _send_at_once(sock: object) -> None:
-    """Turn off Nagle's algorithm, as OpenSSH does and paramiko does not: with it, most commands wait 40 ms for nothing.
-
-    Args:
-        sock: A transport's ground: a TCP socket, or a channel of the jump host's transport.
-    """
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _config() -> Config:
-    """Fabric's defaults without the operator's ~/.ssh/config: a site says all that counts."""
-    return Config(overrides={"load_ssh_configs": False, "run": {"replace_env": False}})
-
-
-def _arguments(access: Access) -> dict[str, object]:
-    return {
-        "key_filename": str(access.key),
-        "allow_agent": False,
-        "look_for_keys": False,
-        "banner_timeout": access.connect_timeout_s,
-        "auth_timeout": access.connect_timeout_s,
-        "channel_timeout": _CHANNEL_S,
-    }
-
-
-def _pinned(connection: Connection, access: Access) -> Connection:
-    """Replace Fabric's policy, which accepts any unknown key, before the connection is opened."""
-    policy = PinnedKeysPolicy(access.known_hosts, connection.host, connection.port)
-    connection.client.set_missing_host_key_policy(policy)
-    connection.connect_kwargs["transport_factory"] = policy.transport
-    return connection
+        for hop in (connection, connection.gateway):  # Fabric's own close leaves the jump host's connection open
+            if hop is not None:
+                close(hop)
 
 
 class _Lines:

@@ -204,7 +204,9 @@ def run_long(
 
     def look() -> str:
         nonlocal state, asked
-        state = parse_unit_state(shell.run(script(_LOOK, long.unit, long.log, str(tail.read), quiet=True)).stdout)
+        state = parse_unit_state(
+            shell.run(script(_LOOK, long.unit, long.log, str(tail.read), quiet=True, changes=False)).stdout
+        )
         if state.log_size != tail.read:
             tail.follow()
         if state.running and on_progress and time.monotonic() - asked >= _PROGRESS_EVERY_S:
@@ -253,7 +255,7 @@ def forget(shell: Shell, long: LongCommand) -> None:
 
 def read_log(shell: Shell, long: LongCommand) -> list[str]:
     """Return the last lines (64 KiB) that the command wrote."""
-    text = shell.run(script('[ ! -e "$1" ] || tail -c 65536 "$1"', long.log, quiet=True)).stdout
+    text = shell.run(script('[ ! -e "$1" ] || tail -c 65536 "$1"', long.log, quiet=True, changes=False)).stdout
     return text.splitlines()
 
 
@@ -277,7 +279,13 @@ class _Tail:
 
     def _read(self) -> int:
         text = self._shell.run(
-            script(f'[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c {_PART}', self._path, str(self.read + 1), quiet=True)
+            script(
+                f'[ ! -e "$1" ] || tail -c +"$2" "$1" | head -c {_PART}',
+                self._path,
+                str(self.read + 1),
+                quiet=True,
+                changes=False,
+            )
         ).stdout
         size = len(text.encode())
         self.read += size

@@ -61,7 +61,7 @@ def parse_data_directory(text: str) -> DataDirectory:
 
 def read_data_directory(shell: Shell, directory: str) -> DataDirectory:
     """Look at the data directory."""
-    return parse_data_directory(shell.run(script(_READ, directory, quiet=True, timeout_s=300)).stdout)
+    return parse_data_directory(shell.run(script(_READ, directory, quiet=True, changes=False, timeout_s=300)).stdout)
 
 
 def exists(shell: Shell, path: str) -> bool:

@@ -55,7 +55,7 @@ def read_parts(shell: Shell, file: File) -> Parts | None:
     It reads the whole file once, and a line of more than some 200 MiB ends that: grep keeps a line in memory, and a
     controller has none to spare.
     """
-    reading = script(_FIND, file.path, _MARK, str(_MEMORY_KIB), quiet=True, timeout_s=3600, ok=(0, 1, 2))
+    reading = script(_FIND, file.path, _MARK, str(_MEMORY_KIB), quiet=True, changes=False, timeout_s=3600, ok=(0, 1, 2))
     found = shell.run(reading)
     if found.exit_code == 2 and "memory exhausted" not in found.stderr:
         raise HostError(shell.name, f"dump {file.path} cannot be read to its end: {found.stderr.strip()}")

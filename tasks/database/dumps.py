@@ -48,7 +48,7 @@ stat -L -c "%s %Y" "$1"; head -c 4096 "$1" | base64 -w0; echo; tail -c 4096 "$1"
 
 def read_file(shell: Shell, path: str) -> File:
     """Look at both ends of a file."""
-    lines = [*shell.run(script(_READ, path, quiet=True)).stdout.splitlines(), "", ""]
+    lines = [*shell.run(script(_READ, path, quiet=True, changes=False)).stdout.splitlines(), "", ""]
     size, modified = lines[0].split()
     head, tail = (base64.b64decode(line).decode(errors="replace") for line in lines[1:3])
     return File(path, int(size), int(modified), head, tail)
@@ -153,7 +153,7 @@ def read_grants(shell: Shell, path: str) -> Grants:
     Raises:
         Refused: A line is not a statement that a grants file has.
     """
-    text = shell.run(script('cat "$1"', path, quiet=True)).stdout
+    text = shell.run(script('cat "$1"', path, quiet=True, changes=False)).stdout
     strange = [
         number
         for number, line in enumerate(text.splitlines(), 1)

@@ -113,7 +113,7 @@ class Server:
 
     def process(self, shell: Shell) -> str:
         """`running` while there is a server process in the container, else `stopped`."""
-        return _RUNNING if shell.run(script(_FIND, self.container, quiet=True)).text else _STOPPED
+        return _RUNNING if shell.run(script(_FIND, self.container, quiet=True, changes=False)).text else _STOPPED
 
     def answers(self, shell: Shell) -> str:
         """`answering` once the socket does; a refused login is an answer, too."""

@@ -16,12 +16,14 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from blocks.remote.command import script
 from blocks.remote.errors import Busy, RunbookError
-from blocks.remote.held import Held
 from blocks.remote.secrets import install_mask
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.cleanup import clean_up
-from tasks.engine.journal import Journal, keeper, now
+from tasks.engine.heartbeat import Heartbeat
+from tasks.engine.host_lock import HostLock
+from tasks.engine.journal import Journal, now
+from tasks.engine.journals import keeper
 from tasks.engine.locks import lock_host
 from tasks.engine.report import UNKNOWN, publish
 from tasks.engine.site import hosts_of, load_site
@@ -119,6 +121,7 @@ class _Closing:
             error = future.exception()
             if error is None:
                 locks.callback(future.result().release)
+                locks.callback(Heartbeat([future.result()]).stop)
             elif isinstance(error, RunbookError):
                 free = free and not isinstance(error, Busy)
                 self.errors.append(error.message)
@@ -128,7 +131,7 @@ class _Closing:
             self.errors.append("nothing was cleaned up here: that run finds what is due in the journal")
         return free
 
-    def _lock_host(self, shell: Shell, holder: str) -> Held:
+    def _lock_host(self, shell: Shell, holder: str) -> HostLock:
         """Lock a host; the lock of the very run that has ended ends by itself, within 90 s of its last sign of life."""
         patiently = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, Busy) and self._nothing.run_id in error.message),

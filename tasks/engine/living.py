@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 
-from tasks.engine.locks import limit_of, variable_of
+from tasks.engine.server_lock import limit_of, variable_of
 
 
 def at_work(run: str) -> str:

@@ -24,9 +24,10 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.site import Site
 from tasks.engine.approval import approved_beforehand, ask_approval
+from tasks.engine.heartbeat import Heartbeat as Heart
 from tasks.engine.hooks import Hooks
 from tasks.engine.journal import Journal, now
-from tasks.engine.locks import Heart, locked
+from tasks.engine.locks import locked
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.report import publish
 from tasks.engine.run import Run, TakeUp

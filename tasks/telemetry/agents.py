@@ -88,7 +88,9 @@ if [ "${state% *}" != running ]; then echo "${state% *}"; exit 0; fi
 
 def restart(agent: Agent) -> Change:
     """Restart one agent and wait until it has run for as long as it takes to read its file."""
-    look = script(_CONTAINER_LIVES if agent.contained else _UNIT_LIVES, agent.name, str(_LIVES_S), quiet=True)
+    look = script(
+        _CONTAINER_LIVES if agent.contained else _UNIT_LIVES, agent.name, str(_LIVES_S), quiet=True, changes=False
+    )
     where = "podman logs" if agent.contained else "journalctl -u"
     lives = Wait(
         f"{'container' if agent.contained else 'unit'} {agent.name}",

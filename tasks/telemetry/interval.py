@@ -103,7 +103,7 @@ def _read(shell: Shell, paths: tuple[str, ...], hint: str = "") -> TelemetryFile
 
 def read_first(shell: Shell, paths: tuple[str, ...]) -> TelemetryFile | None:
     """Read the first of these files that is there; None where none is."""
-    answer = shell.run(script(_READ, *paths, quiet=True, ok=(0, 4)))
+    answer = shell.run(script(_READ, *paths, quiet=True, changes=False, ok=(0, 4)))
     path, _, text = answer.stdout.partition("\n")
     return None if answer.exit_code else TelemetryFile(shell.name, path, text)
 

@@ -29,7 +29,9 @@ def read_stamps(shell: Shell, path: str) -> list[str]:
     Nor is a link: it leads to the file that was changed.
     """
     look = """for f in "$1".before-*; do [ ! -f "$f" ] || [ -L "$f" ] || printf "%s\\n" "${f#"$1".before-}"; done"""
-    return sorted(filter(_STAMP.fullmatch, shell.run(script(look, path, quiet=True)).stdout.splitlines()))
+    return sorted(
+        filter(_STAMP.fullmatch, shell.run(script(look, path, quiet=True, changes=False)).stdout.splitlines())
+    )
 
 
 def read_kept(shell: Shell, path: str, stamp: str) -> TelemetryFile | None:

@@ -106,18 +106,24 @@ class FakeChannel:
 
     Attributes:
         says: What it prints, part by part; an exception is raised in its place; nothing left is the end of its output.
+        takes_s: Seconds before each part.
         heard: What was sent to it.
+        echoes: Whether it answers each line with the same line, as the lock on a host does.
     """
 
     def __init__(self) -> None:
         self.says: list[bytes | Exception] = [b"held\n"]
+        self.takes_s = 0.0
         self.heard = b""
+        self.echoes = False
         self.code = 0
         self.ended = False
         self.closed = False
         self.status_event = self
 
     def recv(self, _: int) -> bytes:
+        if self.takes_s:
+            time.sleep(self.takes_s)
         said = self.says.pop(0) if self.says else b""
         if isinstance(said, Exception):
             raise said
@@ -125,6 +131,8 @@ class FakeChannel:
 
     def sendall(self, data: bytes) -> None:
         self.heard += data
+        if self.echoes:
+            self.says.append(data)
 
     def settimeout(self, _: float) -> None:
         pass

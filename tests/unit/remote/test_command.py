@@ -77,6 +77,13 @@ def test_a_question_is_quiet_and_a_command_is_not() -> None:
     assert not command("true").quiet
 
 
+def test_a_question_changes_nothing_and_a_command_does_unless_it_says_otherwise() -> None:
+    assert not question("true").changes
+    assert command("true").changes
+    assert script("true").changes
+    assert not script("true", changes=False).changes
+
+
 @pytest.mark.parametrize("text", ["false | true", "false; true"])
 def test_a_script_fails_where_one_of_its_commands_fails(text: str) -> None:
     assert subprocess.run(script(text).words, capture_output=True).returncode == 1

@@ -14,17 +14,19 @@ import paramiko
 import pytest
 from invoke.exceptions import CommandTimedOut as InvokeTimedOut
 
-import blocks.remote.shell
+import blocks.remote.hops
 from blocks.remote.command import command, question
 from blocks.remote.errors import (
     CommandFailed,
     CommandTimedOut,
     ConnectionLost,
     HostKeyRejected,
+    LockLost,
     LoginRejected,
     Stopped,
     Unreachable,
 )
+from blocks.remote.guard import guarded
 from blocks.remote.known_hosts import HostKeyRefused
 from blocks.remote.shell import Access, Shell
 
@@ -57,11 +59,28 @@ def fail_to_open(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[fabr
 
 
 def connection_of(monkeypatch: pytest.MonkeyPatch, access: Access) -> fabric.Connection:
-    """Return the connection that a shell was about to open."""
+    """Return the connection that a shell was about to open first: the jump host's, where there is one."""
     tried = fail_to_open(monkeypatch, OSError("no connection in a unit test"))
     with pytest.raises(Unreachable):
         Shell("controller-1", ADDRESS, access).run(command("true"))
     return tried[0]
+
+
+def through_a_jump_host(access: Access) -> Access:
+    return Access(access.user, access.key, access.known_hosts, jump_host="stack@jump.example.com:2222")
+
+
+def fail_behind(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[fabric.Connection]:
+    """Let the jump host's connection open, and the one through it fail; those that were tried are in the list."""
+    tried: list[fabric.Connection] = []
+
+    def open_or_stop(connection: fabric.Connection) -> None:
+        tried.append(connection)
+        if connection.gateway is not None:
+            raise error
+
+    monkeypatch.setattr(fabric.Connection, "open", open_or_stop)
+    return tried
 
 
 def asked_for_keys(connection: fabric.Connection, key: paramiko.PKey) -> None:
@@ -82,8 +101,7 @@ def test_an_unknown_host_key_is_refused(monkeypatch: pytest.MonkeyPatch, access:
 
 
 def test_the_jump_host_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
-    through = Access(access.user, access.key, access.known_hosts, jump_host="stack@jump.example.com:2222")
-    gateway = connection_of(monkeypatch, through).gateway
+    gateway = connection_of(monkeypatch, through_a_jump_host(access))
     assert (gateway.user, gateway.host, gateway.port) == ("stack", "jump.example.com", 2222)
     asked_for_keys(gateway, PINNED)
     with pytest.raises(HostKeyRefused, match=r"the host key of jump\.example\.com is not the pinned one"):
@@ -113,6 +131,50 @@ def test_the_operators_own_ssh_configuration_is_not_read(
     monkeypatch.setenv("HOME", str(tmp_path))
     connection = connection_of(monkeypatch, access)
     assert (connection.user, connection.gateway) == ("heat-admin", None)
+
+
+def test_the_jump_host_has_the_same_time_limit(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    assert connection_of(monkeypatch, through_a_jump_host(access)).connect_timeout == access.connect_timeout_s
+
+
+def test_the_host_is_reached_through_the_jump_host(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
+    tried = fail_behind(monkeypatch, OSError("no connection in a unit test"))
+    with pytest.raises(Unreachable, match=r"^controller-1: "):
+        Shell("controller-1", ADDRESS, through_a_jump_host(access)).run(command("true"))
+    assert [(one.host, one.gateway) for one in tried] == [("jump.example.com", None), (ADDRESS, tried[0])]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (
+            HostKeyRefused("[jump.example.com]:2222 has no host key in x", "add it"),
+            HostKeyRejected,
+            "no host key",
+        ),
+        (paramiko.AuthenticationException("no"), LoginRejected, "stack with key"),
+        (TimeoutError("timed out"), Unreachable, "jump.example.com:2222 within 10 s"),
+    ],
+)
+def test_what_is_wrong_with_the_jump_host_is_told_of_the_jump_host(
+    monkeypatch: pytest.MonkeyPatch, access: Access, error: Exception, raised: type[Exception], said: str
+) -> None:
+    fail_to_open(monkeypatch, error)
+    with pytest.raises(raised, match=said) as told:
+        Shell("controller-1", ADDRESS, through_a_jump_host(access)).run(command("true"))
+    assert str(told.value).startswith("jump host stack@jump.example.com:2222: ")
+    assert ADDRESS not in str(told.value)
+
+
+def test_a_jump_host_is_let_go_of_where_the_host_behind_it_fails(
+    monkeypatch: pytest.MonkeyPatch, access: Access
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(fabric.Connection, "close", lambda connection: closed.append(connection.host))
+    fail_behind(monkeypatch, OSError("no route"))
+    with pytest.raises(Unreachable):
+        Shell("controller-1", ADDRESS, through_a_jump_host(access)).run(command("true"))
+    assert closed == ["jump.example.com"]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +230,7 @@ class Faked:
         self.refuses_input = False
         self.is_connected = False
         self.client = SimpleNamespace(set_missing_host_key_policy=lambda policy: None)
-        self.host, self.port = ADDRESS, 22
+        self.host, self.port, self.user, self.gateway = ADDRESS, 22, "heat-admin", None
         self.connect_kwargs: dict[str, object] = {}
         self.sock = socket.socket()
         self.transport = SimpleNamespace(set_keepalive=lambda seconds: None, close=lambda: None, sock=self.sock)
@@ -211,7 +273,7 @@ class Faked:
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
     connection = Faked()
-    monkeypatch.setattr(blocks.remote.shell, "Connection", connection)
+    monkeypatch.setattr(blocks.remote.hops, "Connection", connection)
     return connection
 
 
@@ -367,3 +429,50 @@ def test_a_secret_in_a_command_that_timed_out_is_masked(faked: Faked, shell: She
     with pytest.raises(CommandTimedOut) as timed_out:
         shell.run(command("mysql", f"-p{secret}"))
     assert secret not in str(timed_out.value)
+
+
+# -- under the host's lock
+
+
+def test_a_command_that_changes_anything_runs_only_under_the_lock(faked: Faked, shell: Shell) -> None:
+    one = command("rm", "-rf", "x")
+    shell.run(one)
+    shell.lock_token = "4711"
+    shell.run(one)
+    shell.run(question("cat", "x"))
+    shell.lock_token = None
+    shell.run(one)
+    free, locked, asked, released = faked.lines
+    assert free == released == one.line
+    assert asked == question("cat", "x").line
+    assert locked == guarded(one, "4711")
+
+
+@pytest.mark.parametrize("options", [{"root": False}, {"limited": False}])
+def test_a_command_on_a_host_that_has_no_lock_runs_as_it_is(
+    faked: Faked, shell: Shell, options: dict[str, bool]
+) -> None:
+    shell.lock_token = "4711"
+    one = command("stress", **options)
+    shell.run(one)
+    assert faked.lines == [one.line]
+
+
+def test_a_command_that_the_host_refused_was_not_run(faked: Faked, shell: Shell) -> None:
+    shell.lock_token = "4711"
+    faked.ends = [Ends(76, stderr="this host's lock is not held by this run\n")]
+    with pytest.raises(
+        LockLost, match=r"controller-1: .* no longer this run's, so `sudo rm -rf x` was not run"
+    ) as lost:
+        shell.run(command("rm", "-rf", "x"))
+    assert "start this one again" in lost.value.hint
+    assert not isinstance(lost.value, ConnectionLost | Unreachable | CommandTimedOut), "it would be tried again"
+
+
+def test_a_commands_own_code_76_is_its_own(faked: Faked, shell: Shell) -> None:
+    shell.lock_token = "4711"
+    faked.ends = [Ends(76, stderr="sendmail: protocol error\n")]
+    with pytest.raises(CommandFailed):
+        shell.run(command("mail"))
+    faked.ends = [Ends(76)]
+    assert shell.run(command("mail", ok=(0, 76))).exit_code == 76
