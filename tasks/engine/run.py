@@ -21,8 +21,9 @@ from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.change import Change, ChangeFor, change_for
 from tasks.engine.cleanup import Cleanup, armed, clean_up
-from tasks.engine.journal import Journal, JournalKeeper, Outcome, Record, keeper
-from tasks.engine.locks import Heart
+from tasks.engine.heartbeat import Heartbeat as Heart
+from tasks.engine.journal import Journal, Outcome, Record
+from tasks.engine.journals import JournalKeeper, keeper
 from tasks.engine.plan import Plan
 from tasks.engine.questions import Questions
 from tasks.engine.results import Results

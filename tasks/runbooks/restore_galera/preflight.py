@@ -16,7 +16,8 @@ from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts, read_parts
 from tasks.database.dumps import File, Grants
 from tasks.database.mariadb import Server, Version
-from tasks.engine.journal import STATE_DIRECTORY, Journal
+from tasks.engine.journal import Journal
+from tasks.engine.journals import STATE_DIRECTORY
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
 from tasks.node import firewall, hiera, pacemaker, podman, versions

@@ -138,7 +138,7 @@ class Controller(FakeShell):
         self.on("podman exec", " true", say=lambda asked: 0 if self.running or "clustercheck" in asked.words else 125)
         self.on("/dev/tcp", say=lambda _: "10\n" if self.cluster.members and not self.rules else 1)
         self.on("systemctl show", say=self._unit)
-        self.on("*.json", say=lambda _: "".join(self.journals.values()))
+        self.on("*.json", say=lambda _: self._list_journals())
 
     def _crm_mon(self) -> str:
         managed, promoted = self.cluster.managed, self.cluster.knows
@@ -219,8 +219,8 @@ class Controller(FakeShell):
         self.order("systemd-run --quiet", "restore-galera-grant", do=self._grant)
         self.order("systemctl stop", do=self._forget)
         self.order("rm -rf", do=self._discard)
-        self.order("cat >", "current.json", do=self._write_journal)
-        self.order("mv /", "current.json", do=lambda _: self._close_journal())
+        self.order("cat >", "ln -f current.json", do=self._write_journal)
+        self.order("cat >", "rm -f current.json", do=self._close_journal)
 
     def _set(self, **changes: object) -> None:
         for name, value in changes.items():
@@ -312,9 +312,17 @@ class Controller(FakeShell):
         self.journals["current.json"] = asked.stdin or ""
         return 0
 
-    def _close_journal(self) -> int:
-        self.journals["closed.json"] = self.journals.get("closed.json", "") + self.journals.pop("current.json")
+    def _close_journal(self, asked: Command) -> int:
+        self.journals["closed.json"] = self.journals.get("closed.json", "") + (asked.stdin or "")
+        self.journals.pop("current.json", None)
         return 0
+
+    def _list_journals(self) -> str:
+        closed = self.journals.get("closed.json", "").splitlines()
+        named = [(f"{number}.json", line) for number, line in enumerate(closed)]
+        if "current.json" in self.journals:
+            named.append(("current.json", self.journals["current.json"].strip()))
+        return "".join(f"{name}\t{line}\n" for name, line in named)
 
 
 __all__ = ["DUMP_TEXT", "GRANTS_TEXT", "Cluster", "Controller", "Killed", "make_cluster"]

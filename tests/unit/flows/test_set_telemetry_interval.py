@@ -96,7 +96,9 @@ def test_after_an_attempt_that_was_cut_short_the_agents_are_restarted_all_the_sa
     make: Callable[..., Run],
 ) -> None:
     shell = host("controller-0", 60)
-    shell.on("*.json", say=journal(runbook="set-telemetry-interval", begun="4").model_dump_json() + "\n")
+    shell.on(
+        "*.json", say="current.json\t" + journal(runbook="set-telemetry-interval", begun="4").model_dump_json() + "\n"
+    )
     job = look(make(shell), 60, False)
     assert not job.nothing_to_do
     assert (job.journal.attempts, job.journal.begun) == (2, "4")
@@ -118,7 +120,7 @@ def test_everything_that_is_wrong_is_told_at_once(make: Callable[..., Run]) -> N
 
 
 def test_a_journal_that_can_not_be_read_is_told_with_all_else(make: Callable[..., Run]) -> None:
-    first, second = host("controller-0").on("*.json", say="half\n"), host("controller-1").on(READ, say=4)
+    first, second = host("controller-0").on("*.json", say="current.json\thalf\n"), host("controller-1").on(READ, say=4)
     with pytest.raises(Refused) as refused:
         look(make(first, second), 60, False)
     assert [reason.split(":")[0] for reason in refused.value.reasons] == ["controller-1", "controller-0"]
@@ -143,7 +145,7 @@ def test_what_an_attempt_that_was_cut_short_has_put_back_is_not_gone_back_from_a
 ) -> None:
     shell = host("controller-0", kept={OLDER: text(600)})
     earlier = journal(runbook="set-telemetry-interval", begun="4", kept={"put back from those dated": STAMP})
-    shell.on("*.json", say=earlier.model_dump_json() + "\n")
+    shell.on("*.json", say="current.json\t" + earlier.model_dump_json() + "\n")
     assert look(make(shell), 60, True).stamp == STAMP
 
 
@@ -182,7 +184,7 @@ def test_an_attempt_that_goes_on_keeps_a_file_that_was_written_anew_meanwhile(
 ) -> None:
     shell = host("controller-0", kept={OLDER: content})
     earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": OLDER})
-    shell.on("*.json", say=earlier.model_dump_json() + "\n")
+    shell.on("*.json", say="current.json\t" + earlier.model_dump_json() + "\n")
     assert look(make(shell), 30, False).stamp == stamp
 
 
@@ -192,7 +194,7 @@ def test_an_agent_that_an_earlier_attempt_has_left_dead_is_restarted(make: Calla
     shell = host("controller-0", 60, {STAMP: text(300)}, agents=dead)
     names = {"agents of controller-0": "ceilometer_agent_compute"}
     earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": STAMP}, subject=names)
-    shell.on("*.json", say=earlier.model_dump_json() + "\n")
+    shell.on("*.json", say="current.json\t" + earlier.model_dump_json() + "\n")
     assert look(make(shell), 30, put_back).agent_names == ["ceilometer_agent_compute"]
 
 
@@ -209,7 +211,7 @@ def test_an_agent_that_died_once_its_run_had_ended_is_restarted_with_the_old_fil
     shell = host("controller-0", 60, {STAMP: text(300)}, agents=agents)
     names = {"agents of controller-0": "ceilometer_agent_compute ceilometer_agent_ipmi"}
     ended = journal(runbook="set-telemetry-interval", finished=True, kept={"old files, dated": STAMP}, subject=names)
-    shell.on("*.json", say=ended.model_dump_json() + "\n")
+    shell.on("*.json", say="current.json\t" + ended.model_dump_json() + "\n")
     assert look(make(shell), 60, True).agent_names == ["ceilometer_agent_compute", "ceilometer_agent_ipmi"]
     # Months later it may be off on purpose.
     job = look(make(shell), 30, False)

@@ -166,7 +166,7 @@ def _hooks(patch: pytest.MonkeyPatch) -> None:
     """A run that was cancelled half way."""
     shells = {name: FakeShell(name, otherwise="") for name in SITE.hosts}
     halfway = journal(begun="15", cleanups=[CLEANUP])
-    shells["controller-0"].on("*.json", say=halfway.model_dump_json() + "\n")
+    shells["controller-0"].on("*.json", say="current.json\t" + halfway.model_dump_json() + "\n")
     patch.setattr(tasks.engine.hooks, "load_site", lambda _: SITE)
     patch.setattr(Site, "shell", lambda _, host: shells[host.name])
     patch.setattr(tasks.engine.hooks, "publish", lambda *_: None)

@@ -74,7 +74,7 @@ def controller(number: int) -> FakeShell:
 
 def interrupted(shells: list[FakeShell], journal_line: str) -> None:
     """An earlier attempt has put the old data aside and died, with clients blocked and Galera unmanaged."""
-    shells[0].on("*.json", say=journal_line)
+    shells[0].on("*.json", say=f"current.json\t{journal_line}")
     shells[0].on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib("false", "false"))
     for shell in shells:
         shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -C", say=0)

@@ -38,13 +38,13 @@ class Report:
 def _lock(shell: FakeShell, holder: str) -> SimpleNamespace:
     """Take the host's lock, where the host answers."""
     shell.run(Command(("lock",), quiet=True))
-    return SimpleNamespace(release=lambda: None)
+    return SimpleNamespace(release=lambda: None, name="a lock", beat=lambda: 10.0)
 
 
 @pytest.fixture
 def shells(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeShell]:
     by_name = {name: FakeShell(name, otherwise="") for name in SITE.hosts}
-    by_name["controller-0"].on("*.json", say=HALFWAY.model_dump_json() + "\n")
+    by_name["controller-0"].on("*.json", say="current.json\t" + HALFWAY.model_dump_json() + "\n")
     monkeypatch.setattr(tasks.engine.hooks, "load_site", lambda _: SITE)
     monkeypatch.setattr(tasks.engine.hooks, "lock_host", _lock)
     monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
@@ -186,7 +186,7 @@ def test_the_lock_of_the_run_that_has_ended_is_waited_for(
         left[shell.name] -= 1
         if left[shell.name] > 0:
             raise Busy(f"{shell.name}: another runbook is at work: restore-galera on lab, flow run x ({RUN})")
-        return SimpleNamespace(release=lambda: None)
+        return SimpleNamespace(release=lambda: None, name="a lock", beat=lambda: 10.0)
 
     monkeypatch.setattr(tasks.engine.hooks, "lock_host", lock)
     HOOKS.cancelled(FLOW, run(), STATE)

@@ -193,7 +193,7 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         answer(0, "podman exec", "cat", "galera.cnf", say="[mysqld]\n"),
         "names no cluster address",
     ),
-    "a journal can't be read": (answer(0, "*.json", say="{\n"), "controller-0: a journal in"),
+    "a journal can't be read": (answer(0, "*.json", say="current.json\t{\n"), "controller-0: the journal /"),
     "the grants hold something else": (broken_file(GRANTS, f"ERROR 1045\n{GRANTS_TEXT}"), "line 1 is no statement"),
 }
 
