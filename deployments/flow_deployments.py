@@ -8,7 +8,7 @@ from typing import Any
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.objects import ConcurrencyOptions, DeploymentSchedule
+from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
@@ -61,15 +61,31 @@ def ensure_deployment(
     wanted = _wanted(file, entry, flow, sites)
     change = _compare(entry, wanted, there) if there else Change("deployment", entry.name, "created")
     if change.action != "unchanged" and not dry_run:
+        if there is not None and _is_limited(there):
+            _lift_limit(client, there)  # first: the server deletes a limit that it is not told of, a shared one too
         client.create_deployment(
             flow_id=client.create_flow_from_name(flow.name),
             name=entry.name,
             schedules=[_schedule(schedule, there) for schedule in entry.schedules],
-            concurrency_limit=entry.concurrency_limit.limit,
-            concurrency_options=ConcurrencyOptions.model_validate(wanted.pop("concurrency_options")),
             **wanted,
         )
     return change
+
+
+def _is_limited(there: DeploymentResponse) -> bool:
+    return there.global_concurrency_limit is not None
+
+
+def _lift_limit(client: SyncPrefectClient, there: DeploymentResponse) -> None:
+    """Take away the limit that an earlier version of this project, or somebody in the UI, has put on a deployment.
+
+    See `deployments.prefect_yaml.DeploymentEntry` for what it would do. A limit that is the deployment's own goes with it;
+    one that others share only lets go of it.
+    """
+    limit = there.global_concurrency_limit
+    own = limit is not None and limit.name.startswith("deployment:")
+    lifted = {"concurrency_limit": None} if own else {"global_concurrency_limit_id": None}
+    client.request("PATCH", "/deployments/{id}", path_params={"id": there.id}, json=lifted)
 
 
 def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
@@ -99,17 +115,13 @@ def _wanted(file: Path, entry: DeploymentEntry, flow: Flow[..., Any], sites: Col
         "job_variables": entry.work_pool.job_variables,
         # What Prefect generates for a folder that no remote repository stands behind.
         "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(file.parent)}}],
-        "concurrency_options": entry.concurrency_limit.model_dump(exclude={"limit"}, exclude_none=True),
     }
 
 
 def _compare(entry: DeploymentEntry, wanted: dict[str, Any], there: DeploymentResponse) -> Change:
     answer = json.loads(there.model_dump_json(exclude={"schedules"}))
-    options = answer["concurrency_options"] or {}
-    answer["concurrency_options"] = {key: value for key, value in options.items() if value is not None}
     parts = [key for key, value in wanted.items() if answer[key] != value]
-    limit = there.global_concurrency_limit
-    if limit is None or limit.limit != entry.concurrency_limit.limit:
+    if _is_limited(there):
         parts.append("concurrency_limit")
     if not _same_schedules(entry.schedules, there.schedules):
         parts.append("schedules")

@@ -5,13 +5,18 @@ refused rather than passed over.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deployments.errors import ConfigurationError
+
+_NO_LIMIT = (
+    "concurrency_limit: not allowed: Prefect ends a run, half way too, whose slot can't be renewed while its server is away; "
+    "one runbook at a time is what the site's lock is for"
+)
 
 
 class _Strict(BaseModel):
@@ -46,14 +51,6 @@ class Schedule(_Strict):
         return IntervalSchedule.model_validate({"interval": self.interval, "timezone": self.timezone})
 
 
-class ConcurrencyLimit(_Strict):
-    """How many runs of a deployment there may be at once, and what becomes of the next."""
-
-    limit: int = Field(ge=1)
-    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"]
-    grace_period_seconds: int | None = Field(default=None, ge=60, le=86400)
-
-
 class WorkPool(_Strict):
     """Where a deployment's runs go."""
 
@@ -63,12 +60,16 @@ class WorkPool(_Strict):
 
 
 class DeploymentEntry(_Strict):
-    """One deployment."""
+    """One deployment.
+
+    Without `concurrency_limit`: Prefect keeps such a limit by a lease, and ends the run itself where its server is away when
+    the lease is to be renewed, a restore half way through too. And a run that never left PENDING holds its slot for ever.
+    One runbook at a time is what the site's lock is for.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     entrypoint: str = Field(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")
     work_pool: WorkPool
-    concurrency_limit: ConcurrencyLimit
     description: str | None = None
     tags: list[str] = Field(default_factory=list)
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -114,5 +115,7 @@ def _problem(values: Any, problem: Any) -> str:
         name = entry.get("name") if isinstance(entry, dict) else None
         where = f"deployment {name or location[1] + 1}: "
         location = location[2:]
+    if location == ["concurrency_limit"]:
+        return f"{where}{_NO_LIMIT}"
     words = {"extra_forbidden": "unknown key", "missing": "missing"}.get(problem["type"], problem["msg"])
     return f"{where}{'.'.join(str(part) for part in location)}: {words}"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
-from uuid import UUID
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
@@ -18,6 +16,7 @@ from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import install_mask
 from tasks.engine.change import C, Change
 from tasks.engine.journal import Outcome, Record
+from tasks.engine.progress import Progress
 from tasks.engine.results import Results
 
 _RETRIES = 3
@@ -121,29 +120,3 @@ def apply_change(connection: C, change: Change[C], watch: Watch, permit: Callabl
     if change.until is not None:
         change.until.on(connection)
     return outcome
-
-
-class Progress:
-    """Shows a percentage as an artifact of the run, made when the first one comes.
-
-    Args:
-        description: What makes progress.
-    """
-
-    def __init__(self, description: str) -> None:
-        self._description = description
-        self._artifact: UUID | None = None
-        self._shown = -1.0
-
-    def __call__(self, percent: float) -> None:
-        """Show it, unless it would look the same."""
-        percent = min(100.0, max(0.0, round(percent)))
-        if percent == self._shown:
-            return
-        self._shown = percent
-        if self._artifact is None:
-            made = create_progress_artifact(percent, description=self._description)
-            assert isinstance(made, UUID)
-            self._artifact = made
-        else:
-            update_progress_artifact(self._artifact, percent)

@@ -74,7 +74,6 @@ definitions:
   common: &common
     tags: [greeting]
     work_pool: {name: runbooks}
-    concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}
 deployments:
   - name: say-hello
     entrypoint: flows/say_hello.py:say_hello

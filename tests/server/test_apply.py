@@ -152,6 +152,34 @@ def test_a_lock_that_was_widened_is_narrowed(server: PrefectServer, site_file: P
 
 
 @pytest.mark.usefixtures("first")
+def test_a_limit_that_an_earlier_version_put_on_a_deployment_is_taken_away(
+    server: PrefectServer, site_file: Path, greetings: Path
+) -> None:
+    """Prefect would end a run, half way too, whose slot of it can't be renewed."""
+    deployment = server.api("GET", "/deployments/name/say-hello/say-hello")["id"]
+    options = {"collision_strategy": "CANCEL_NEW"}
+    server.api("PATCH", f"/deployments/{deployment}", {"concurrency_limit": 10, "concurrency_options": options})
+    lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in lines] == ["deployment say-hello (concurrency_limit)"]
+    assert server.api("GET", f"/deployments/{deployment}")["global_concurrency_limit"] is None
+    limits = server.api("POST", "/v2/concurrency_limits/filter", {})
+    assert [limit["name"] for limit in limits if deployment in limit["name"]] == []
+    assert actions(apply(server, site_file, greetings)) == {"unchanged"}
+
+
+@pytest.mark.usefixtures("first")
+def test_a_limit_that_others_share_is_only_let_go_of(server: PrefectServer, site_file: Path, greetings: Path) -> None:
+    deployment = server.api("GET", "/deployments/name/say-hello/say-hello")["id"]
+    shared = server.api("POST", "/v2/concurrency_limits/", {"name": "shared", "limit": 5})["id"]
+    server.api("PATCH", f"/deployments/{deployment}", {"global_concurrency_limit_id": shared})
+    lines = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
+    assert [line.split(maxsplit=1)[1] for line in lines] == ["deployment say-hello (concurrency_limit)"]
+    assert server.api("GET", f"/deployments/{deployment}")["global_concurrency_limit"] is None
+    assert server.api("GET", f"/v2/concurrency_limits/{shared}")["limit"] == 5
+    server.api("DELETE", f"/v2/concurrency_limits/{shared}")
+
+
+@pytest.mark.usefixtures("first")
 def test_with_a_second_site_none_is_the_default(
     server: PrefectServer, site_file: Path, greetings: Path, tmp_path: Path
 ) -> None:

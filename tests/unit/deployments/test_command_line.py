@@ -21,7 +21,6 @@ deployments:
   - name: say-hello
     entrypoint: say_hello.py:say_hello
     work_pool: {name: runbooks}
-    concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}
 """
 
 

@@ -13,7 +13,6 @@ deployments:
   - name: say-hello
     entrypoint: flows/say_hello.py:say_hello
     work_pool: {name: runbooks}
-    concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}
 """
 
 
@@ -39,8 +38,11 @@ def test_reads_schedules(tmp_path: Path) -> None:
     [
         ("work_pool:", "workpool:", "deployment say-hello: work_pool: missing"),
         ("work_pool:", "workpool:", "deployment say-hello: workpool: unknown key"),
-        ("limit: 1", "limit: none", "deployment say-hello: concurrency_limit.limit: Input should be a valid integer"),
-        ("CANCEL_NEW", "WAIT", "deployment say-hello: concurrency_limit.collision_strategy: Input should be 'ENQUEUE'"),
+        (
+            "work_pool:",
+            "concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}\n    work_pool:",
+            "deployment say-hello: concurrency_limit: not allowed: Prefect ends a run",
+        ),
         ("name: say-hello", "title: say-hello", "deployment 1: name: missing"),
         (".py:say_hello", ".py", "deployment say-hello: entrypoint: String should match pattern"),
         ("deployments:", "deploys:", "deployments: missing"),
