@@ -7,11 +7,10 @@ a systemd timer, which runs the same words by itself once the run has not renewe
 from __future__ import annotations
 
 import hashlib
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -20,8 +19,8 @@ from blocks.remote.command import Command, command, script
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import unit_words
+from tasks.engine.heartbeat import Heartbeat, Renewal
 
-logger = logging.getLogger(__name__)
 # A connection that was lost is opened again: what must be cleaned up is worth some seconds.
 _ATTEMPTS = 3
 
@@ -72,35 +71,39 @@ def arm(cleanup: Cleanup, host: str, within_s: int) -> Command:
 
 
 @contextmanager
-def armed(cleanup: Cleanup, shells: Mapping[str, Shell], within_s: int) -> Iterator[None]:
+def armed(cleanup: Cleanup, shells: Mapping[str, Shell], within_s: int, heartbeat: Heartbeat | None) -> Iterator[None]:
     """Arm the timers of all hosts, and keep each from running out by itself while the block lasts.
 
-    A host that can't be reached for `within_s` cleans up: that is what the timer is for. The timers stay armed.
+    A host that can't be reached for `within_s` cleans up: that is what the timer is for. Before that, the run's heartbeat
+    lets it change nothing more. The timers stay armed after the block.
+
+    Args:
+        cleanup: What the timers do.
+        shells: Host → shell.
+        within_s: Seconds without renewal until a host does it by itself.
+        heartbeat: Renews them; None where nothing is kept alive.
 
     Raises:
         RunbookError: A host's timer could not be armed: nothing that needs it may be done.
     """
-    _on_all(list(cleanup.words), lambda host: shells[host].run(arm(cleanup, host, within_s)), at_once=True)
-    stop = threading.Event()
-
-    def renew(host: str) -> None:
-        while not stop.wait(within_s / 5):
-            try:
-                shells[host].run(arm(cleanup, host, within_s))
-            except RunbookError as error:
-                logger.warning("%s: the timer for %r was not renewed: %s", host, cleanup.sentence, error.message)
-
-    threads = [
-        threading.Thread(target=renew, args=(host,), name=f"renew {host}", daemon=True) for host in cleanup.words
+    failed = _on_all(list(cleanup.words), lambda host: shells[host].run(arm(cleanup, host, within_s)))
+    for error in failed.values():
+        raise error
+    renewals = [
+        Renewal(
+            f"the timer of {host} for: {cleanup.sentence}",
+            partial(_renew, shells[host], arm(cleanup, host, within_s)),
+            every_s=within_s / 5,
+            within_s=within_s * 0.8,
+        )
+        for host in cleanup.words
     ]
-    for thread in threads:
-        thread.start()
-    try:
+    with heartbeat.keeping(renewals) if heartbeat else nullcontext():
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(5)
+
+
+def _renew(shell: Shell, arming: Command) -> None:
+    shell.run(arming)
 
 
 def clean_up(
@@ -141,14 +144,14 @@ def _clean_up_host(cleanup: Cleanup, shell: Shell) -> None:
     again(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
 
 
-def _on_all(hosts: Sequence[str], do: Callable[[str], object], at_once: bool = False) -> dict[str, RunbookError]:
-    """Do something on all hosts side by side, and return what failed by host; with `at_once` the first failure is raised."""
+def _on_all(hosts: Sequence[str], do: Callable[[str], object]) -> dict[str, RunbookError]:
+    """Do something on all hosts side by side, and return what failed by host."""
     with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
         futures = {host: pool.submit(do, host) for host in hosts}
     failed: dict[str, RunbookError] = {}
     for host, future in futures.items():
         error = future.exception()
-        if isinstance(error, RunbookError) and not at_once:
+        if isinstance(error, RunbookError):
             failed[host] = error
         elif error is not None:
             raise error

@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from prefect.exceptions import MissingContextError
@@ -106,9 +107,16 @@ class Heartbeat:
         self._threads.append(thread)
         thread.start()
 
-    def add(self, beat: Callable[[], None], name: str = "what this run renews") -> None:
-        """Renew something more every 20 s; `check` raises where that fails for five minutes."""
-        self.keep(Renewal(name, beat))
+    @contextmanager
+    def keeping(self, kept: Sequence[Kept]) -> Iterator[None]:
+        """Keep something more alive while the block lasts, each by itself."""
+        for each in kept:
+            self.keep(each)
+        try:
+            yield
+        finally:
+            for each in kept:
+                self._kept.remove(each)
 
     def check(self) -> None:
         """Make sure that everything is proven to be alive; to be called before anything is changed, from any thread.
@@ -127,7 +135,7 @@ class Heartbeat:
 
     def _run(self, kept: Kept) -> None:
         wait_s = 0.0
-        while not self._stop.wait(wait_s):
+        while not self._stop.wait(wait_s) and kept in self._kept:
             try:
                 wait_s = kept.beat()
             except Exception as error:  # noqa: BLE001 - a heartbeat that dies of what nobody foresaw would be a lost lock

@@ -21,7 +21,7 @@ from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.change import Change, ChangeFor, change_for
 from tasks.engine.cleanup import Cleanup, armed, clean_up
-from tasks.engine.heartbeat import Heartbeat as Heart
+from tasks.engine.heartbeat import Heartbeat
 from tasks.engine.journal import Journal, Outcome, Record
 from tasks.engine.journals import JournalKeeper, keeper
 from tasks.engine.plan import Plan
@@ -63,7 +63,7 @@ class Run:
         reasons: What preflight has against beginning.
         facts: Sentences for the report.
         plan: The plan as text, once it was made.
-        heart: What keeps the locks alive; None where none are taken.
+        heartbeat: What keeps the locks alive; None where none are taken.
         resources: Closed at the run's end in reverse order, before the locks are let go.
     """
 
@@ -76,7 +76,7 @@ class Run:
     reasons: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     plan: str = ""
-    heart: Heart | None = None
+    heartbeat: Heartbeat | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
     _unread: list[tuple[Connection, Action[Any]]] = field(default_factory=list)
@@ -183,8 +183,8 @@ class Run:
     ) -> None:
         def permit() -> None:
             recorded()
-            if self.heart is not None:
-                self.heart.check()
+            if self.heartbeat is not None:
+                self.heartbeat.check()
 
         tasks = [(place, step_task(number, sentence, place, change, permit, results)) for place, change in changes]
         if one_at_a_time or len(tasks) == 1:
@@ -204,8 +204,8 @@ class Run:
         Returns:
             What waits until it is on record, before the first change; raises a RunbookError where that can't be.
         """
-        if self.heart is not None:
-            self.heart.check()
+        if self.heartbeat is not None:
+            self.heartbeat.check()
         self.journal.begun = number
         if raises is not None:
             self.journal.in_force[raises.key] = raises.sentence
@@ -281,7 +281,7 @@ class Run:
             return clean_up([cleanup], self.shells, lambda left: self._keep_cleanups([*due[:-1], *left]))
 
         try:
-            with armed(cleanup, self.shells, self.site.cleanup_after_s):
+            with armed(cleanup, self.shells, self.site.cleanup_after_s, self.heartbeat):
                 yield
         except BaseException:
             for error in clean():  # what went wrong first is what is raised

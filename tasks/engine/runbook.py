@@ -24,7 +24,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.site import Site
 from tasks.engine.approval import approved_beforehand, ask_approval
-from tasks.engine.heartbeat import Heartbeat as Heart
+from tasks.engine.heartbeat import Heartbeat
 from tasks.engine.hooks import Hooks
 from tasks.engine.journal import Journal, now
 from tasks.engine.locks import locked
@@ -234,7 +234,7 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
         stack.callback(run.close)
         try:
             if not dry_run:
-                run.heart = _locks(run, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
+                run.heartbeat = _locks(run, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
             stack.enter_context(run.resources)
             yield run
             outcome = "dry run" if dry_run else "completed"
@@ -252,7 +252,7 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
                 publish(run.journal, outcome, error, run.facts, run.plan if outcome == "dry run" else "")
 
 
-def _locks(run: Run, stack: ExitStack, holder: str) -> Heart | None:
+def _locks(run: Run, stack: ExitStack, holder: str) -> Heartbeat | None:
     try:
         return stack.enter_context(locked(run.site.site, UUID(str(flow_run.id)), holder, run.hosts))
     except RunbookError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from blocks.remote.command import Command
 from blocks.remote.errors import CommandFailed, ConnectionLost, RunbookError
 from tasks.engine.cleanup import Cleanup, arm, armed, clean_up
+from tasks.engine.heartbeat import Renewal
 from tests.unit.fakes import FakeClock, FakeShell
 from tests.unit.tasks.samples import CLEANUP, HOSTS
 
@@ -44,35 +45,33 @@ def test_other_words_have_another_timer() -> None:
 
 def test_where_one_host_cannot_be_armed_nothing_begins(shells: dict[str, FakeShell]) -> None:
     shells["controller-1"].on("systemd-run", say=1)
-    with pytest.raises(CommandFailed), armed(EVERYWHERE, shells, 300):
+    with pytest.raises(CommandFailed), armed(EVERYWHERE, shells, 300, None):
         raise AssertionError("it began")
 
 
-def test_each_timer_is_renewed_by_itself(shells: dict[str, FakeShell]) -> None:
-    renewed, hung = threading.Event(), threading.Event()
-    armings: dict[str, int] = dict.fromkeys(HOSTS, 0)
+class Beats:
+    """A heartbeat whose beats the test makes itself."""
 
-    def count(host: str) -> object:
-        def arming(_: Command) -> str | Exception:
-            armings[host] += 1
-            if armings[host] > 1 and host == "controller-1":
-                hung.wait(10)  # this host answers no more
-                return ConnectionLost(host, "gone")
-            if armings[host] > 2:
-                renewed.set()
-            return ""
+    def __init__(self) -> None:
+        self.kept: list[Renewal] = []
 
-        return arming
-
-    for host, shell in shells.items():
-        shell.on("systemd-run", say=count(host))  # type: ignore[arg-type]
-    with armed(EVERYWHERE, shells, 1):
-        assert renewed.wait(10), "a host that hangs keeps the others from being renewed"
-        hung.set()
+    @contextmanager
+    def keeping(self, kept: list[Renewal]) -> Iterator[None]:
+        self.kept += kept
+        yield
+        self.kept.clear()
 
 
-def record(due: list[list[Cleanup]]) -> object:
-    return lambda left: due.append(list(left))
+def test_each_timer_is_renewed_by_itself_and_the_run_stops_before_one_runs_out(shells: dict[str, FakeShell]) -> None:
+    beats = Beats()
+    with armed(EVERYWHERE, shells, 300, beats):  # type: ignore[arg-type]
+        assert len(beats.kept) == 3
+        shells["controller-1"].on("systemd-run", say=ConnectionLost("controller-1", "gone"))
+        for each in beats.kept:
+            each.beat()
+        assert [len(shells[name].lines("systemd-run")) for name in HOSTS] == [2, 2, 2]
+        assert all(each._within_s < 300 and each._every_s < each._within_s / 2 for each in beats.kept)
+    assert beats.kept == []
 
 
 def test_the_last_announced_is_cleaned_up_first_and_each_is_put_on_record(shells: dict[str, FakeShell]) -> None:

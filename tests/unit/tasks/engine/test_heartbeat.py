@@ -82,13 +82,16 @@ def test_after_the_end_nothing_beats() -> None:
     assert not any(thread.is_alive() for thread in heartbeat._threads)
 
 
-def test_what_is_added_later_is_kept_too() -> None:
+def test_what_is_kept_for_a_while_is_checked_and_renewed_for_that_while_alone() -> None:
     renewed = threading.Event()
-    heartbeat = Heartbeat([])
-    heartbeat.add(renewed.set, "the timer")
-    assert renewed.wait(5)
+    heartbeat, timer = Heartbeat([]), Renewal("the timer", renewed.set, every_s=0.01, within_s=0.0)
+    with heartbeat.keeping([timer]):
+        assert renewed.wait(5)
+        assert timer in heartbeat._kept
+    assert heartbeat._kept == []
     heartbeat.check()
     heartbeat.stop()
+    assert not any(thread.is_alive() for thread in heartbeat._threads)
 
 
 def test_what_could_not_be_renewed_in_time_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ def test_a_lost_lock_stops_the_run_before_its_next_step(run: Run, shells: list[F
     def check() -> None:
         raise RunbookError("the lock was lost")
 
-    run.heart = SimpleNamespace(check=check)  # type: ignore[assignment]
+    run.heartbeat = SimpleNamespace(check=check)  # type: ignore[assignment]
     with pytest.raises(RunbookError, match="the lock was lost"):
         run.step("5", "Stop it", shells, ONE)
     assert all(shell.lines("one") == [] for shell in shells)
@@ -258,7 +258,7 @@ def test_a_lock_that_is_lost_meanwhile_stops_the_hosts_that_come_after(run: Run,
         lost.append(True)
         return ""
 
-    run.heart = SimpleNamespace(check=check)  # type: ignore[assignment]
+    run.heartbeat = SimpleNamespace(check=check)  # type: ignore[assignment]
     shells[0].on("one", say=one)
     with pytest.raises(StepFailed, match="failed on controller-1: the lock was lost"):
         run.step("20", "Start it", shells, ONE, one_at_a_time=True)
