@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prefect.artifacts import create_table_artifact
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.secrets import mask
 from tasks.engine.change import Call, Change, Watch
 from tasks.engine.journal import Outcome
 from tasks.heat.outputs import read_outputs
@@ -59,12 +60,14 @@ def deploy(
 
 
 def show_outputs(name: str) -> Change[Cloud]:
-    """Make an artifact of a stack's outputs; webhook addresses are masked, since whoever has one may use it."""
+    """Make an artifact of a stack's outputs; whatever lets somebody act is masked in it, as a webhook's address."""
 
     def do(cloud: Cloud, watch: Watch) -> Outcome:
         stack = find_stack(cloud, name)
         outputs = read_outputs(cloud, stack) if stack else {}
-        rows = [{"output": one.key, "value": one.shown, "description": one.description} for one in outputs.values()]
+        rows = [
+            {"output": one.key, "value": one.shown, "description": mask(one.description)} for one in outputs.values()
+        ]
         for row in rows:
             watch.line(f"{row['output']} = {row['value']}")
         create_table_artifact(rows, key=f"outputs-{name.lower().replace('_', '-').replace('.', '-')}", description=name)

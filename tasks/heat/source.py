@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from blocks.remote.secrets import register
 from tasks.heat.templates import StackFiles
 
 # What Heat shows in place of a hidden parameter.
@@ -34,6 +35,16 @@ class StackSource:
     def body(self) -> dict[str, Any]:
         """The part of a request that says what the stack is."""
         return {"template": self.stack.template, "environment": self.environment, "files": self.stack.files}
+
+    def register_hidden(self) -> None:
+        """Register the values of the parameters that the template hides, which an output may show."""
+        parameters = self.stack.template.get("parameters") or self.stack.template.get("Parameters") or {}
+        given = {**(self.environment.get("parameter_defaults") or {}), **self.environment["parameters"]}
+        for name, declared in parameters.items():
+            if isinstance(declared, Mapping) and str(declared.get("hidden", declared.get("NoEcho"))).lower() == "true":
+                for value in (given.get(name), declared.get("default"), declared.get("Default")):
+                    if value is not None:
+                        register(str(value))
 
     def same_as(self, template: Mapping[str, Any], environment: Mapping[str, Any], files: Mapping[str, str]) -> bool:
         """Say whether Heat holds just this already, by what it tells of a stack."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.remote.cloud import Cloud
-from tasks.heat.outputs import register_webhooks
+from tasks.heat.outputs import register_credentials
 from tasks.heat.stack import parse_time
 
 
@@ -83,7 +83,7 @@ class Transition:
 
 def parse_alarm(body: Mapping[str, Any]) -> Alarm:
     """Read an alarm; addresses among its actions are registered as secrets."""
-    register_webhooks(body)
+    register_credentials(body)
     rule = body.get(f"{body['type']}_rule")
     return Alarm(
         id=body["alarm_id"],

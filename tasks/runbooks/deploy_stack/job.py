@@ -172,6 +172,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         book.refuse_if_any()
         given |= thresholds(cloud, request, chosen.era, values, said)
     source = StackSource(files, given)
+    source.register_hidden()
     if not book.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
         book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
