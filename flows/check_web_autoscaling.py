@@ -12,7 +12,7 @@ from prefect import flow
 
 from tasks.engine.change import Steps
 from tasks.engine.hooks import Closing
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
 from tasks.runbooks.check_autoscaling.run import (
     Asked,
     Delay,
@@ -25,7 +25,7 @@ from tasks.runbooks.check_autoscaling.run import (
     run_check,
 )
 from tasks.runbooks.check_web_autoscaling.check import WebCheck
-from tasks.runbooks.deploy_stack.job import Request
+from tasks.runbooks.deploy_stack.deployment import Request
 
 NAME = "check-web-autoscaling"
 _closing = Closing(None)

@@ -17,8 +17,8 @@ from tasks.engine.change import Steps
 from tasks.engine.hooks import Closing
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
-from tasks.heat.calls import deploy, show_outputs
-from tasks.runbooks.deploy_stack.job import Job, Request, preflight
+from tasks.heat.steps import deploy, show_outputs
+from tasks.runbooks.deploy_stack.deployment import Job, Request, preflight
 
 NAME = "deploy-stack"
 _closing = Closing(None)

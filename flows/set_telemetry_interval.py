@@ -18,8 +18,8 @@ from tasks.engine.change import Change, Steps
 from tasks.engine.hooks import Closing
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
-from tasks.runbooks.set_telemetry_interval.job import Job, preflight
-from tasks.telemetry import interval as telemetry
+from tasks.runbooks.set_telemetry_interval.polling_change import Job, preflight
+from tasks.telemetry import polling as telemetry
 
 NAME = "set-telemetry-interval"
 # On TripleO the agent that polls instances runs beside them.

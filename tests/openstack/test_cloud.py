@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from blocks.site_file import read_site
-from tasks.autoscaling.group.load import parse_load, start_load
+from tasks.autoscaling.group.cpu_load import parse_load, start_load
 from tests.lab.shell import LabError, exclusive, wait_until
 from tests.openstack import Cloud
 from tests.openstack.cloud import LOCK

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.autoscaling.judging import group_rules as scaling_rules
-from tasks.autoscaling.judging import surroundings_rules
+from tasks.autoscaling.judging import load_and_telemetry_rules as surroundings_rules
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Weight
 from tasks.autoscaling.timeline import DIRECTIONS, Direction, Timeline, Transition, allowed, path, transitions
 from tasks.telemetry.thresholds import Bound

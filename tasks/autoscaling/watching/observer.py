@@ -9,15 +9,15 @@ from typing import Literal
 
 from blocks.remote.cloud import Cloud
 from tasks.autoscaling import timeline as seen
+from tasks.autoscaling.group.cpu_load import Load
 from tasks.autoscaling.group.group import Group, Server, read_group
-from tasks.autoscaling.group.load import Load
-from tasks.autoscaling.group.loads import Loads
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.load_generator import Loads
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.pool import types_of
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.timeline import Observation
-from tasks.autoscaling.watching.meter import Meter
-from tasks.autoscaling.watching.sparing import Sparing
+from tasks.autoscaling.watching.cpu_measures import Meter
+from tasks.autoscaling.watching.timed_cache import Sparing
 from tasks.engine.change import Watch
 from tasks.heat.stack import Resource, read_resources
 from tasks.telemetry.alarms import read_alarms

@@ -17,11 +17,11 @@ from tasks.autoscaling.judging.findings import WEIGHT, Finding, Kind, Weight
 from tasks.autoscaling.judging.group_rules import not_at_minimum
 from tasks.autoscaling.judging.verdict import RULES
 from tasks.autoscaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
-from tasks.autoscaling.watching.delay import delay
-from tasks.autoscaling.watching.happenings import Happenings
+from tasks.autoscaling.watching.call_rate import Asking
+from tasks.autoscaling.watching.observation_delay import delay
 from tasks.autoscaling.watching.observer import Observer
-from tasks.autoscaling.watching.patience import Patience
-from tasks.autoscaling.watching.traffic import Asking
+from tasks.autoscaling.watching.outage_tolerance import Patience
+from tasks.autoscaling.watching.scaling_history import Happenings
 from tasks.engine.change import Watch
 from tasks.telemetry.thresholds import Timing, threshold_ns
 

@@ -16,7 +16,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import mask
 from blocks.state import state_directory
 from tasks.autoscaling.group.group import read_group, read_vcpus
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.settings import Settings, read_settings
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Kind
 from tasks.autoscaling.judging.verdict import Verdict, judge
@@ -27,7 +27,7 @@ from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.engine.change import Call, Change, Watch
 from tasks.engine.journal import Outcome
 from tasks.heat.stack import find_stack
-from tasks.runbooks.check_autoscaling.job import Job
+from tasks.runbooks.check_autoscaling.check_plan import Job
 from tasks.telemetry.thresholds import Timing
 
 

@@ -11,15 +11,15 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from blocks.remote.errors import RunbookError
-from tasks.autoscaling.group.members import Members, access
+from tasks.autoscaling.group.member_shells import Members, access
 from tasks.engine.change import Steps
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
 from tasks.engine.step import StepFailed
-from tasks.heat.calls import deploy, remove
+from tasks.heat.steps import deploy, remove
 from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.job import Intervals, Job, preflight
-from tasks.runbooks.deploy_stack.job import Request
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job, preflight
+from tasks.runbooks.deploy_stack.deployment import Request
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
 # The number of the last step.

@@ -14,7 +14,7 @@ from tasks.heat.preview import Changes
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 from tasks.heat.templates import load
-from tasks.runbooks.deploy_stack.job import Job, Request
+from tasks.runbooks.deploy_stack.deployment import Job, Request
 from tests.unit.flows.golden import assert_golden
 
 pytestmark = pytest.mark.usefixtures("no_engine")

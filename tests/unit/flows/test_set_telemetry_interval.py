@@ -10,7 +10,7 @@ from blocks.remote.errors import Refused
 from flows.set_telemetry_interval import procedure
 from tasks.engine.plan import Plan
 from tasks.engine.run import Runbook
-from tasks.runbooks.set_telemetry_interval.job import Job, preflight
+from tasks.runbooks.set_telemetry_interval.polling_change import Job, preflight
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.samples import HOSTS, SITE, journal

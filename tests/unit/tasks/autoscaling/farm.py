@@ -10,9 +10,9 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
+from tasks.autoscaling.group.cpu_load import end_load, look_at_load
 from tasks.autoscaling.group.group import Group, Member, Server
-from tasks.autoscaling.group.load import end_load, look_at_load
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
 from tasks.autoscaling.timeline import Levels

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.engine.step import apply_change
 from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
-from tasks.telemetry.interval import TelemetryFile
+from tasks.telemetry.polling import TelemetryFile
 from tests.unit.fakes import FakeShell, LocalShell, silent
 
 # `systemctl list-units` of OSP 8's compute and controller, of Debian, and of TripleO with containers.

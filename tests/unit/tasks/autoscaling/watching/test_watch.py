@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-import tasks.autoscaling.watching.happenings
-import tasks.autoscaling.watching.meter
+import tasks.autoscaling.watching.cpu_measures
 import tasks.autoscaling.watching.observer
+import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command

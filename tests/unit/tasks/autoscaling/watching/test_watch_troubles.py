@@ -17,16 +17,16 @@ from blocks.remote.command import Command
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Result
 from tasks.autoscaling.group.group import Member, Server
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Levels, Turn
-from tasks.autoscaling.watching.sparing import Sparing
+from tasks.autoscaling.watching.timed_cache import Sparing
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.engine.change import Watch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource
 from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
 from tasks.telemetry.alarms import Alarm, Transition
 from tasks.telemetry.measures import Measure
 from tests.unit.fakes import FakeClock
@@ -114,7 +114,7 @@ def test_a_cloud_that_fails_while_it_is_asked_for_events_is_asked_for_them_again
         read.append(farm.clock.now)
         return []
 
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_events", events)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_events", events)
     group = watching(farm)
     group.grow(watch)
     assert len(group.observations[-1].ready) == 3
@@ -201,7 +201,7 @@ def test_telemetry_is_asked_anew_before_it_is_called_silent(
         asked.append(clock.now)
         return dict.fromkeys(servers, Measure(came, 10, 1e9))
 
-    monkeypatch.setattr("tasks.autoscaling.watching.meter.read_newest", measures)
+    monkeypatch.setattr("tasks.autoscaling.watching.cpu_measures.read_newest", measures)
     group = watching(farm)
     group.observer._measures = Sparing(100.0)
     monkeypatch.setattr(group.observer._meter, "backlog", lambda *_: 0)
@@ -238,8 +238,8 @@ def test_the_history_of_an_alarm_that_moved_the_group_is_read_where_it_is_told(
         Event("2", BEGIN, "stack", "1", "other", "SIGNAL_COMPLETE", said),
         Event("3", BEGIN, "stack", "1", "down", "SIGNAL_COMPLETE", "No signal details provided"),
     ]
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_events", lambda *_: events)
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_transitions", history)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_events", lambda *_: events)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_transitions", history)
     group = watching(farm)
     group.happenings.read(group.observer.group, {})
     assert asked == ["high"]
@@ -253,10 +253,10 @@ def test_a_history_that_does_not_come_is_asked_for_again_with_its_signal(
     answers: list[CloudError] = [CloudUnreachable("x", "503")]
     event = Event("1", BEGIN, "stack", "1", "up", "SIGNAL_COMPLETE", "alarm state changed from ok to alarm (…)")
     monkeypatch.setattr(
-        "tasks.autoscaling.watching.happenings.read_events", lambda *rest: [event] if rest[-1] == "" else []
+        "tasks.autoscaling.watching.scaling_history.read_events", lambda *rest: [event] if rest[-1] == "" else []
     )
     monkeypatch.setattr(
-        "tasks.autoscaling.watching.happenings.read_transitions",
+        "tasks.autoscaling.watching.scaling_history.read_transitions",
         lambda *_: throw(answers.pop()) if answers else [],
     )
     group = watching(farm)

@@ -13,7 +13,7 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CertificateRejected, CloudError, CloudUnreachable, ServiceFailed
 from tasks.autoscaling import timeline as seen
 from tasks.autoscaling.group.group import Activity, Group, Member, Server
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy, WebhookRefused
 from tasks.autoscaling.group.website import Loss, Visitor

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from blocks.cloud import CloudAccess
-from tasks.autoscaling.group.members import Members, access
+from tasks.autoscaling.group.member_shells import Members, access
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Levels
-from tasks.autoscaling.watching.traffic import Asking
+from tasks.autoscaling.watching.call_rate import Asking
 from tasks.runbooks.check_autoscaling.check import Check, CheckNotPassed, render
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
 from tests.unit.cloud_api import overcloud
 from tests.unit.tasks.autoscaling.timelines import good
 

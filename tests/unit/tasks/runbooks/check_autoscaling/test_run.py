@@ -16,22 +16,22 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudUnreachable
 from blocks.remote.errors import Refused, RunbookError, WaitExpired
 from tasks.autoscaling.group.group import Group, Member, Server
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Levels
 from tasks.engine.change import Do, Spot, Steps, Watch
 from tasks.engine.run import Runbook
 from tasks.engine.step import StepFailed
-from tasks.heat.calls import remove
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
-from tasks.runbooks.check_autoscaling import job as scaling_job
+from tasks.heat.steps import remove
+from tasks.runbooks.check_autoscaling import check_plan as scaling_job
 from tasks.runbooks.check_autoscaling.check import Check, observer_of
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
 from tasks.runbooks.check_autoscaling.run import Asked, around, why_no_key
-from tasks.runbooks.deploy_stack import job as stack_job
+from tasks.runbooks.deploy_stack import deployment as stack_job
 from tests.unit.cloud_api import SERVICES, install, overcloud
 from tests.unit.fakes import FakeClock, silent
 from tests.unit.tasks.autoscaling.farm import Farm, FarmMembers, watching

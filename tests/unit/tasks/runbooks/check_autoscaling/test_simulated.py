@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import tasks.autoscaling.watching.happenings
-import tasks.autoscaling.watching.meter
+import tasks.autoscaling.watching.cpu_measures
 import tasks.autoscaling.watching.observer
+import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 import tasks.autoscaling.watching.web_watch
 from tasks.autoscaling.judging.findings import Kind
@@ -32,17 +32,17 @@ def checked(
         (tasks.autoscaling.watching.observer, "read_group", cloud.group),
         (tasks.autoscaling.watching.observer, "read_alarms", cloud.alarms),
         (tasks.autoscaling.watching.observer, "_now", cloud.now),
-        (tasks.autoscaling.watching.happenings, "read_events", cloud.read_events),
-        (tasks.autoscaling.watching.happenings, "newest_event", cloud.newest_event),
-        (tasks.autoscaling.watching.happenings, "read_transitions", cloud.read_transitions),
+        (tasks.autoscaling.watching.scaling_history, "read_events", cloud.read_events),
+        (tasks.autoscaling.watching.scaling_history, "newest_event", cloud.newest_event),
+        (tasks.autoscaling.watching.scaling_history, "read_transitions", cloud.read_transitions),
         (tasks.autoscaling.watching.watch, "_now", cloud.now),
     ):
         monkeypatch.setattr(module, name, stand_in)
     kept = {round(cloud.timing.granularity_s): 1e6, round((cloud.low or (60, 2))[0]): 1e6}
     policy = ArchivePolicy("a", kept, frozenset({"mean", "rate:mean"}))
-    monkeypatch.setattr(tasks.autoscaling.watching.meter, "read_metric_policy", lambda *_: policy)
-    monkeypatch.setattr(tasks.autoscaling.watching.meter, "read_newest", cloud.measures)
-    monkeypatch.setattr(tasks.autoscaling.watching.meter.Meter, "backlog", lambda *_: 0)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_metric_policy", lambda *_: policy)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_newest", cloud.measures)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures.Meter, "backlog", lambda *_: 0)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "datetime", SimpleNamespace(now=lambda _: cloud.now()))
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "read_activity", cloud.activity)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "post_webhook", cloud.post)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.autoscaling.watching.meter import Meter
+from tasks.autoscaling.watching.cpu_measures import Meter
 from tasks.telemetry.thresholds import Timing
 from tests.unit.cloud_api import FakeApi, install, overcloud
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tasks.autoscaling.group.group import ScalingEvent
-from tasks.autoscaling.watching.delay import delay
+from tasks.autoscaling.watching.observation_delay import delay
 from tests.unit.tasks.autoscaling.timelines import at, good
 
 

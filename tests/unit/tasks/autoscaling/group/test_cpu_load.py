@@ -12,7 +12,7 @@ import pytest
 
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
-from tasks.autoscaling.group.load import Load, end_load, look_at_load, parse_load, start_load
+from tasks.autoscaling.group.cpu_load import Load, end_load, look_at_load, parse_load, start_load
 from tests.lab.shell import wait_until
 from tests.unit.fakes import LocalShell
 
@@ -27,8 +27,8 @@ def mark() -> str:
 def shell(monkeypatch: pytest.MonkeyPatch, mark: str) -> Iterator[LocalShell]:
     """This machine, with that mark."""
     for name in ("_START", "_END", "_FIND"):
-        text = getattr(__import__("tasks.autoscaling.group.load", fromlist=[name]), name)
-        monkeypatch.setattr(f"tasks.autoscaling.group.load.{name}", text.replace("OPENSTACK_RUNBOOKS_LOAD", mark))
+        text = getattr(__import__("tasks.autoscaling.group.cpu_load", fromlist=[name]), name)
+        monkeypatch.setattr(f"tasks.autoscaling.group.cpu_load.{name}", text.replace("OPENSTACK_RUNBOOKS_LOAD", mark))
     here = LocalShell()
     yield here
     here.run(end_load())

@@ -8,7 +8,7 @@ import pytest
 
 from blocks.remote.errors import HostKeyRejected
 from tasks.autoscaling.group.group import Server
-from tasks.autoscaling.group.members import Members, access, parse_host_keys
+from tasks.autoscaling.group.member_shells import Members, access, parse_host_keys
 from tests.unit.cloud_api import FakeApi, install, overcloud
 from tests.unit.fakes import FakeClock
 

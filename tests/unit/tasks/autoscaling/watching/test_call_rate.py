@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.remote.cloud_session import Calls
-from tasks.autoscaling.watching.traffic import Asking
+from tasks.autoscaling.watching.call_rate import Asking
 
 
 @pytest.mark.parametrize(

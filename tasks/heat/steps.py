@@ -1,4 +1,4 @@
-"""Stacks as steps of a runbook: what `tasks.heat.stacks` does, as changes of a cloud."""
+"""Stacks as steps of a runbook: what `tasks.heat.stack_operations` does, as changes of a cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.heat.outputs import read_outputs
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, find_stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 
 _OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
 

@@ -12,7 +12,7 @@ from tasks.engine.living import at_work
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
 from tasks.heat.stack import TAG, Stack, find_left, find_stack
-from tasks.runbooks.deploy_stack import job as stack_job
+from tasks.runbooks.deploy_stack import deployment as stack_job
 
 # Of the tag that says which flow run a stack belongs to.
 _RUN = "run-"

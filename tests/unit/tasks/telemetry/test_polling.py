@@ -7,7 +7,7 @@ import pytest
 
 from blocks.remote.errors import CommandFailed, HostError
 from tasks.engine.step import apply_change
-from tasks.telemetry.interval import (
+from tasks.telemetry.polling import (
     Source,
     TelemetryFile,
     find_source,
@@ -17,7 +17,7 @@ from tasks.telemetry.interval import (
     warnings,
     with_interval,
 )
-from tasks.telemetry.kept import may_replace, put_back, read_kept, read_stamps
+from tasks.telemetry.polling_backups import may_replace, put_back, read_kept, read_stamps
 from tests.unit.fakes import LocalShell, silent
 
 POLLING = """---
@@ -137,8 +137,8 @@ def test_a_short_interval_is_not_for_production() -> None:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     etc = (str(tmp_path / "absent"), str(tmp_path / "polling.yaml"))
-    monkeypatch.setattr("tasks.telemetry.interval._INSTALLED", etc)
-    monkeypatch.setattr("tasks.telemetry.interval._GENERATED", (str(tmp_path / "generated.yaml"),))
+    monkeypatch.setattr("tasks.telemetry.polling._INSTALLED", etc)
+    monkeypatch.setattr("tasks.telemetry.polling._GENERATED", (str(tmp_path / "generated.yaml"),))
     (tmp_path / "polling.yaml").write_text(POLLING)
     (tmp_path / "polling.yaml").chmod(0o640)
     return tmp_path

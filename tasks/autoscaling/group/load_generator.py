@@ -10,9 +10,9 @@ from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
 from blocks.remote.command import Command
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.shell import Shell
+from tasks.autoscaling.group.cpu_load import Load, end_load, look_at_load, parse_load, start_load
 from tasks.autoscaling.group.group import Server
-from tasks.autoscaling.group.load import Load, end_load, look_at_load, parse_load, start_load
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import Members
 from tasks.engine.change import Watch
 
 

@@ -12,10 +12,10 @@ from tasks.engine.change import Change
 from tasks.engine.journal import Journal
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
-from tasks.telemetry import interval as telemetry
-from tasks.telemetry import kept as keeping
+from tasks.telemetry import polling as telemetry
+from tasks.telemetry import polling_backups as keeping
 from tasks.telemetry.agents import Agent, read_agents, restart
-from tasks.telemetry.interval import TelemetryFile
+from tasks.telemetry.polling import TelemetryFile
 
 
 @dataclass(frozen=True)

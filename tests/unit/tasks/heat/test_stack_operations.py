@@ -13,7 +13,7 @@ from tasks.heat.failure import StackFailed
 from tasks.heat.planning import plan_stack
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, find_left, find_stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 from tasks.heat.templates import StackFiles
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
@@ -55,7 +55,7 @@ def changed(name: str) -> dict[str, str]:
 
 @pytest.fixture
 def heat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeHeat:
-    for module in ("blocks.remote.cloud_session", "tasks.heat.stacks"):
+    for module in ("blocks.remote.cloud_session", "tasks.heat.stack_operations"):
         monkeypatch.setattr(f"{module}.monotonic", lambda: clock.now)
     return FakeHeat(install(monkeypatch, tmp_path))
 

@@ -12,7 +12,7 @@ from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change
-from tasks.telemetry.interval import TelemetryFile, digest, find_source, is_broken, kept_name, read_first, with_interval
+from tasks.telemetry.polling import TelemetryFile, digest, find_source, is_broken, kept_name, read_first, with_interval
 
 # As `tasks.engine.journal.Journal.stamp` writes it.
 _STAMP = re.compile(r"\d{8}T\d{6}Z")

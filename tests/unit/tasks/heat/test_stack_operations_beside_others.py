@@ -13,10 +13,10 @@ from blocks.remote.errors import WaitExpired
 from tasks.heat.failure import StackFailed
 from tasks.heat.planning import plan_anew, plan_stack
 from tasks.heat.stack import TAG, Stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 from tests.unit.cloud_api import fail, install, overcloud
 from tests.unit.fakes import FakeClock
-from tests.unit.tasks.heat.test_stacks import BAD, BROKEN, GOOD, HELD, SOURCE, changed
+from tests.unit.tasks.heat.test_stack_operations import BAD, BROKEN, GOOD, HELD, SOURCE, changed
 from tests.unit.tasks.heat_api import ID, FakeHeat
 
 THEIRS = ["theirs"]
@@ -24,7 +24,7 @@ THEIRS = ["theirs"]
 
 @pytest.fixture
 def heat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeHeat:
-    for module in ("blocks.remote.cloud_session", "tasks.heat.stacks"):
+    for module in ("blocks.remote.cloud_session", "tasks.heat.stack_operations"):
         monkeypatch.setattr(f"{module}.monotonic", lambda: clock.now)
     return FakeHeat(install(monkeypatch, tmp_path))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from tasks.autoscaling.watching.sparing import Sparing
+from tasks.autoscaling.watching.timed_cache import Sparing
 from tests.unit.fakes import FakeClock
 
 

@@ -11,7 +11,7 @@ from blocks.remote.errors import Refused
 from tasks.engine.run import Runbook
 from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
 from tasks.openstack.resource_types import MISSING, ResourceType
-from tasks.runbooks.deploy_stack.job import Request, percents, prepare, read_types, thresholds
+from tasks.runbooks.deploy_stack.deployment import Request, percents, prepare, read_types, thresholds
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.heat.test_templates import TODAY
