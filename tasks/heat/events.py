@@ -72,13 +72,13 @@ def read_events(cloud: Cloud, stack: Stack, after: str = "") -> list[Event]:
         after: Id of the last event that is known; only later ones are returned.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"list the events of stack {stack.name}"
     query: dict[str, str | int] = {"nested_depth": DEPTH, "sort_dir": "asc"}
     if after:
         query["marker"] = after
-    body = cloud.ask(what, "orchestration", f"{stack.path}/events", **query)
+    body = cloud.get(what, "orchestration", f"{stack.path}/events", **query)
     return [parse_event(one) for one in body["events"]]
 
 
@@ -86,11 +86,11 @@ def newest_event(cloud: Cloud, stack: Stack) -> str:
     """Return the id of a stack's newest event; empty where there is none.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"read the newest event of stack {stack.name}"
     query: dict[str, str | int] = {"nested_depth": DEPTH, "sort_dir": "desc", "limit": 1}
-    body = cloud.ask(what, "orchestration", f"{stack.path}/events", **query)
+    body = cloud.get(what, "orchestration", f"{stack.path}/events", **query)
     return str(body["events"][0]["id"]) if body["events"] else ""
 
 

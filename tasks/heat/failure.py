@@ -83,6 +83,6 @@ def read_failure(cloud: Cloud, stack: Stack) -> Failure:
     """Ask the cloud why a stack failed.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     return find_failure(stack, read_resources(cloud, stack))

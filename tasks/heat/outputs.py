@@ -106,9 +106,9 @@ def read_outputs(cloud: Cloud, stack: Stack) -> dict[str, Output]:
     """Read the outputs of a stack; what lets somebody act is masked from now on, in all of them.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    body = cloud.ask(f"read the outputs of stack {stack.name}", "orchestration", stack.path)["stack"]
+    body = cloud.get(f"read the outputs of stack {stack.name}", "orchestration", stack.path)["stack"]
     return {
         one["output_key"]: Output(
             key=one["output_key"],

@@ -53,7 +53,7 @@ def plan_anew(cloud: Cloud, source: StackSource) -> StackPlan:
 
     Raises:
         RequestRejected: Heat will not have the template.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     # Under a name that nobody has: that of a stack which is there Heat refuses.
     return StackPlan("create", None, preview_create(cloud, f"preview-{uuid4().hex}", source))
@@ -65,7 +65,7 @@ def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
     Raises:
         Conflict: The stack is half deleted, or suspended.
         RequestRejected: Heat will not have the template.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, name)
     if stack is None:
@@ -100,11 +100,11 @@ def read_held(
 
     Raises:
         NotFound: There is no such stack.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
 
     def read(part: str) -> Any:
-        return cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
+        return cloud.get(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
 
     template = read("template")
     try:

@@ -49,9 +49,9 @@ def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    answer = cloud.tell("validate the template", "orchestration", "POST", "/validate", source.body)
+    answer = cloud.send("validate the template", "orchestration", "POST", "/validate", source.body)
     given = {**(source.environment.get("parameter_defaults") or {}), **(source.environment.get("parameters") or {})}
     wanted = answer.get("Parameters") or {}
     return sorted(name for name, said in wanted.items() if "Default" not in said and name not in given)
@@ -62,10 +62,10 @@ def preview_create(cloud: Cloud, name: str, source: StackSource) -> Changes:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     body = source.body | {"stack_name": name}
-    answer = cloud.tell(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
+    answer = cloud.send(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
     return Changes({"added": tuple(_named(one) for one in _flat(answer["stack"]["resources"]))})
 
 
@@ -76,11 +76,11 @@ def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"preview the update of stack {stack.name}"
     # Without show_nested, which a Heat of Zed answers with a bare 400.
-    answer = cloud.tell(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
+    answer = cloud.send(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
     return Changes({kind: tuple(_named(one) for one in answer.get(kind) or ()) for kind in _KINDS})
 
 
@@ -88,9 +88,9 @@ def offered_types(cloud: Cloud) -> frozenset[str]:
     """List the resource types that Heat offers here; hidden ones are not among them, though Heat takes them.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    listed = cloud.ask("list the resource types", "orchestration", "/resource_types")["resource_types"]
+    listed = cloud.get("list the resource types", "orchestration", "/resource_types")["resource_types"]
     return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
 
 

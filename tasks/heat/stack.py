@@ -149,9 +149,9 @@ def find_stack(cloud: Cloud, name: str) -> Stack | None:
     """Find a stack by its name.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    found = cloud.ask(f"look for stack {name}", "orchestration", "/stacks", name=name)["stacks"]
+    found = cloud.get(f"look for stack {name}", "orchestration", "/stacks", name=name)["stacks"]
     return next((parse_stack(one) for one in found if one["stack_name"] == name), None)
 
 
@@ -159,9 +159,9 @@ def find_left(cloud: Cloud, tag: str = TAG) -> list[Stack]:
     """Find the stacks that bear a tag: those that a run was told to keep, or that one which crashed has left.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    found = cloud.ask(f"look for stacks tagged {tag}", "orchestration", "/stacks", tags=tag)["stacks"]
+    found = cloud.get(f"look for stacks tagged {tag}", "orchestration", "/stacks", tags=tag)["stacks"]
     return [parse_stack(one) for one in found]
 
 
@@ -169,11 +169,11 @@ def read_stack(cloud: Cloud, stack: Stack) -> Stack:
     """Read a stack's state anew; one that Heat no longer knows is gone.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     path = f"{stack.path}?resolve_outputs=False"  # outputs are resolved by asking every resource
     try:
-        return parse_stack(cloud.ask(f"read stack {stack.name}", "orchestration", path)["stack"])
+        return parse_stack(cloud.get(f"read stack {stack.name}", "orchestration", path)["stack"])
     except NotFound:
         return Stack(stack.name, stack.id, "DELETE_COMPLETE")
 
@@ -182,8 +182,8 @@ def read_resources(cloud: Cloud, stack: Stack) -> list[Resource]:
     """Read all resources of a stack, those of nested stacks included; none where it is gone.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"list the resources of stack {stack.name}"
-    body = cloud.ask(what, "orchestration", f"{stack.path}/resources", nested_depth=DEPTH)
+    body = cloud.get(what, "orchestration", f"{stack.path}/resources", nested_depth=DEPTH)
     return [parse_resource(one) for one in body["resources"]]

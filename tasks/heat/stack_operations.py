@@ -108,12 +108,12 @@ def deploy_stack(
 
 
 def _create(cloud: Cloud, name: str, body: dict[str, Any]) -> Stack:
-    answer = cloud.tell(f"create stack {name}", "orchestration", "POST", "/stacks", body | {"stack_name": name})
+    answer = cloud.send(f"create stack {name}", "orchestration", "POST", "/stacks", body | {"stack_name": name})
     return Stack(name, answer["stack"]["id"], "CREATE_IN_PROGRESS")
 
 
 def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
-    cloud.tell(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
+    cloud.send(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
     return Stack(stack.name, stack.id, "UPDATE_IN_PROGRESS")
 
 
@@ -231,7 +231,7 @@ def delete_stack(
     Raises:
         StackFailed: With the deepest resource that can't be deleted.
         WaitExpired: It never ended.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     now = read_stack(cloud, stack)
     if now.gone:
@@ -241,7 +241,7 @@ def delete_stack(
             seen = _before_operation(cloud, now)
         else:
             seen = newest_event(cloud, now)
-            cloud.tell(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
+            cloud.send(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
         now = _follow(cloud, now, within_s, on_line, on_progress, seen, now)
         if now.gone:
             return "deleted"

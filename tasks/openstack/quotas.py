@@ -46,9 +46,9 @@ def why_no_compute(cloud: Cloud, instances: int, cores: int, ram_mib: int) -> li
     """Say which of Nova's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    absolute = cloud.ask("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
+    absolute = cloud.get("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
     wanted = {"instances": instances, "cores": cores, "MiB of RAM": ram_mib}
     return why_no_room(cloud.name, parse_limits(absolute, _COMPUTE), wanted)
 
@@ -57,7 +57,7 @@ def why_no_network(cloud: Cloud, ports: int, floating_ips: int, security_groups:
     """Say which of Neutron's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = {"ports": ports, "floating addresses": floating_ips, "security groups": security_groups}
     return why_no_room(cloud.name, _network_limits(cloud, wanted), wanted)
@@ -67,13 +67,13 @@ def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Limit]
     """Neutron's quotas with their use; a Neutron before Pike does not tell the use, so it is counted."""
     kinds = {name: names for name, names in _NETWORK.items() if wanted[name] > 0}
     try:
-        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
+        quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
         return {name: Limit(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
     except NotFound:
-        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
+        quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
     limits = {}
     for name, (key, collection) in kinds.items():
-        there = cloud.ask(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
+        there = cloud.get(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
         limits[name] = Limit(quota[key], len(there[collection.replace("-", "_")]))
     return limits
 
@@ -82,12 +82,12 @@ def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
     """Say whether Octavia's quota has no room for so many more load balancers.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     if not balancers:
         return []
-    quota = cloud.ask("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
-    there = cloud.ask("list the load balancers", "load-balancer", "/lbaas/loadbalancers", project_id=cloud.project)[
+    quota = cloud.get("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
+    there = cloud.get("list the load balancers", "load-balancer", "/lbaas/loadbalancers", project_id=cloud.project)[
         "loadbalancers"
     ]
     # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
@@ -100,11 +100,11 @@ def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
     """Say which of Cinder's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     if not volumes:
         return []
-    absolute = cloud.ask("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
+    absolute = cloud.get("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
     wanted = {"volumes": volumes, "GiB of volumes": gib}
     return why_no_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
 

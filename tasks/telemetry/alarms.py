@@ -131,10 +131,10 @@ def read_alarms(cloud: Cloud, ids: Iterable[str] | None = None) -> list[Alarm]:
         ids: Those wanted; None for all of the project.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = None if ids is None else set(ids)
-    listed = cloud.ask("list the alarms", "alarming", "/v2/alarms")
+    listed = cloud.get("list the alarms", "alarming", "/v2/alarms")
     return [parse_alarm(one) for one in listed if wanted is None or one["alarm_id"] in wanted]
 
 
@@ -142,6 +142,6 @@ def read_transitions(cloud: Cloud, alarm: str) -> list[Transition]:
     """Read how an alarm's state changed, the oldest change first.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    return parse_transitions(cloud.ask("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))
+    return parse_transitions(cloud.get("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))

@@ -155,12 +155,12 @@ def read_servers(cloud: Cloud, ids: Iterable[str]) -> dict[str, Server]:
     """Read servers by their ids, in one call; those that Nova no longer has are left out.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = set(ids)
     if not wanted:
         return {}
-    with cloud.asking("list the servers") as sdk:
+    with cloud.request("list the servers") as sdk:
         listed = [one.to_dict(original_names=True, computed=False) for one in sdk.compute.servers()]
     return {one["id"]: parse_server(one) for one in listed if one["id"] in wanted}
 
@@ -169,10 +169,10 @@ def read_vcpus(cloud: Cloud, servers: Iterable[Server]) -> set[int]:
     """Read how many vCPUs servers have, each number once.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`; `NotFound` where the flavor of one was deleted since.
+        CloudError, Stopped: As `Cloud.request`; `NotFound` where the flavor of one was deleted since.
     """
     listed = list(servers)
-    with cloud.asking("read the members' flavor") as sdk:
+    with cloud.request("read the members' flavor") as sdk:
         told = {
             name: int(sdk.compute.get_flavor(name).vcpus) for name in {one.flavor for one in listed if not one.vcpus}
         }
@@ -190,7 +190,7 @@ def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resour
 
     Raises:
         NotFound: The stack has no such group.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
     group = _find(cloud, stack, name, listed)
@@ -232,17 +232,17 @@ def read_activity(cloud: Cloud, stack: Stack, name: str) -> Activity:
     """Read whether a group is at work or in its cooldown.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     path = f"{stack.path}/resources/{name}/metadata"
-    return parse_activity(cloud.ask(f"read the state of group {name}", "orchestration", path)["metadata"])
+    return parse_activity(cloud.get(f"read the state of group {name}", "orchestration", path)["metadata"])
 
 
 def read_group_alarms(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | None = None) -> dict[str, Alarm]:
     """Read the alarms that a stack made, by the names of their resources.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
     names = {one.physical_id: one.name for one in listed if one.type.startswith(_ALARMS) and one.physical_id}

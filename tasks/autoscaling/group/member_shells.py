@@ -53,10 +53,10 @@ class Members:
 
         Raises:
             HostKeyRejected: Its console shows no host key, so nobody can tell who answers at its address.
-            CloudError, Stopped: As `Cloud.asking`.
+            CloudError, Stopped: As `Cloud.request`.
         """
         if server.id not in self._shells:
-            with self._cloud.asking(f"read the console of {server.name}") as sdk:
+            with self._cloud.request(f"read the console of {server.name}") as sdk:
                 said = sdk.compute.get_server_console_output(server.id)
             keys = parse_host_keys(str((said or {}).get("output") or ""))
             if not keys:

@@ -62,11 +62,11 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     Raises:
         Refused: The stack is not one group with two policies and two alarms on CPU, or its numbers can't be read or can't
             be checked; with every reason.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     resources = read_resources(cloud, stack)
-    template = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
-    told = cloud.ask(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
+    template = cloud.get(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
+    told = cloud.get(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
     own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
     declared = template.get("resources") or {}
     reasons: list[str] = []

@@ -48,14 +48,14 @@ def read_policies(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | No
     """Read a stack's scaling policies; their addresses are masked from now on.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
     policies = {}
     for one in listed:
         if one.type in _POLICIES and one.stack == f"{stack.name}/{stack.id}":
             path = f"{stack.path}/resources/{one.name}"
-            body = cloud.ask(f"read policy {one.name}", "orchestration", path)["resource"]
+            body = cloud.get(f"read policy {one.name}", "orchestration", path)["resource"]
             said = body.get("attributes") or {}
             addresses = [register(said.get(key) or "") for key in ("alarm_url", "signal_url")]
             policies[one.name] = Policy(one.name, *addresses)
@@ -67,9 +67,9 @@ def post_webhook(cloud: Cloud, policy: Policy) -> None:
 
     Raises:
         WebhookRefused: It answered with an error; a 403 is named.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    answer = cloud.post_unsigned(f"call the webhook of policy {policy.name}", policy.alarm_url)
+    answer = cloud.post_without_token(f"call the webhook of policy {policy.name}", policy.alarm_url)
     if answer.status_code >= 400:
         raise _refused(cloud, policy, answer)
 

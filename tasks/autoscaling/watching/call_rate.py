@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blocks.remote.cloud_session import Calls
+from blocks.remote.cloud_session import CallCount
 
 # What a check may ask of a cloud: no more than once a second, of which the next look takes some five.
 _PER_S = 1.0
@@ -34,7 +34,7 @@ class Asking:
         """Seconds without a call after which one more look keeps the mean within one call a second."""
         return max(0.0, (self.total + _LOOK) / _PER_S - self.seconds)
 
-    def more(self, before: Calls, after: Calls) -> Asking:
+    def more(self, before: CallCount, after: CallCount) -> Asking:
         """These and those between two counts."""
         return Asking(
             self.total + after.total - before.total,

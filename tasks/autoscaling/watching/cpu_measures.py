@@ -51,7 +51,7 @@ class Meter:
         if (now - since).total_seconds() <= self.timing.silent_after_s():
             return None
         try:
-            status = self.cloud.ask("read Gnocchi's status", "metric", "/v1/status", details="false")
+            status = self.cloud.get("read Gnocchi's status", "metric", "/v1/status", details="false")
         except (Forbidden, NotFound):  # it is the administrator's
             return sum(read_waiting(self.cloud, one, self.timing.granularity_s, since) for one in servers)
         summary = (status.get("storage") or {}).get("summary") or {}

@@ -161,7 +161,7 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
 
     Raises:
         Refused: The stack is gone, or has no group that can be checked.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, job.stack_name)
     if stack is None:

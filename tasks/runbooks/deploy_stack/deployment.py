@@ -185,16 +185,16 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
     """Ask Heat for every type that a template uses; one that it does not know is MISSING.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     known: dict[str, ResourceType] = {}
     for name in sorted(stack_check.types_to_ask(files)):
         try:
-            answer = cloud.ask(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
+            answer = cloud.get(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
         except NotFound:
             known[name] = MISSING
         except RequestRejected as error:  # Heat knows it, and can't make it here for want of the service behind it
-            known[name] = replace(MISSING, message=error.said)
+            known[name] = replace(MISSING, message=error.detail)
         else:
             known[name] = parse_resource_type(answer)
     return known
@@ -256,7 +256,7 @@ def servers_of(cloud: Cloud, name: str) -> int:
     """How many servers a stack has; none where it is not there.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, name)
     if stack is None:
@@ -286,6 +286,6 @@ def thresholds(
     wanted = {name: percent for name, percent in asked if name not in said}
     if era is Era.OSP_8:
         return {name: threshold_percent(percent) for name, percent in wanted.items()}
-    with cloud.asking("read the members' flavor") as sdk:
+    with cloud.request("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)
     return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in wanted.items()}

@@ -122,7 +122,7 @@ def _missing(cloud: Cloud, kind: str, name: str, there: Iterable[Any]) -> str:
 def _compute(cloud: Cloud, needs: Needs) -> list[str]:
     """Flavor and key pair, and the room for so many servers of this flavor."""
     reasons = []
-    with cloud.asking("look for flavor and key pair") as sdk:
+    with cloud.request("look for flavor and key pair") as sdk:
         flavor = sdk.compute.find_flavor(needs.flavor)
         if flavor is None:
             reasons.append(_missing(cloud, "flavor", needs.flavor, sdk.compute.flavors(details=False)))
@@ -134,7 +134,7 @@ def _compute(cloud: Cloud, needs: Needs) -> list[str]:
 
 
 def _image(cloud: Cloud, needs: Needs) -> list[str]:
-    with cloud.asking("look for the image") as sdk:
+    with cloud.request("look for the image") as sdk:
         image = sdk.image.find_image(needs.image)
         if image is None:
             return [_missing(cloud, "image", needs.image, sdk.image.images())]
@@ -153,7 +153,7 @@ def _image(cloud: Cloud, needs: Needs) -> list[str]:
 
 def _networks(cloud: Cloud, needs: Needs) -> list[str]:
     reasons: list[str] = []
-    with cloud.asking("look for networks and security groups") as sdk:
+    with cloud.request("look for networks and security groups") as sdk:
         net = sdk.network
         external = list(net.networks(is_router_external=True)) if needs.external_network else []
         wanted = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.remote.cloud_session import Calls
+from blocks.remote.cloud_session import CallCount
 from tasks.autoscaling.watching.call_rate import Asking
 
 
@@ -16,8 +16,8 @@ def test_a_look_waits_until_the_mean_allows_it(total: int, seconds: float, rest_
 
 def test_what_was_saved_before_may_be_spent() -> None:
     saved = Asking(20, 60)
-    assert saved.more(Calls(100, 0, 0), Calls(130, 20, 0)).rest_s == 0
-    assert saved.more(Calls(100, 0, 0), Calls(160, 20, 0)).rest_s == 5
+    assert saved.more(CallCount(100, 0, 0), CallCount(130, 20, 0)).rest_s == 0
+    assert saved.more(CallCount(100, 0, 0), CallCount(160, 20, 0)).rest_s == 5
 
 
 def test_nothing_asked_is_said_so() -> None:
