@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudError
 from blocks.remote.secrets import mask
-from tasks.heat.stack import Resource, Stack, path_of, read_resources
+from tasks.heat.stack import Resource, Stack, resource_path, read_resources
 
 # What Heat writes on resources that it gave up because another one failed: never the cause.
-_VICTIMS = ("aborted", "cancel", "user triggered")
+_CONSEQUENCES = ("aborted", "cancel", "user triggered")
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ def find_failure(stack: Stack, resources: Sequence[Resource]) -> Failure:
     failed = [one for one in resources if one.failed]
     with_deeper = {one.stack for one in failed}
     leaves = [one for one in failed if one.nested not in with_deeper or not one.nested]
-    causes = [one for one in leaves if not any(word in one.reason.lower() for word in _VICTIMS)] or leaves
+    causes = [one for one in leaves if not any(word in one.reason.lower() for word in _CONSEQUENCES)] or leaves
     if not causes:
-        return _unfinished(stack, resources)
+        return _timed_out(stack, resources)
     one = causes[0]
-    return Failure(path_of(one, resources), one.type, mask(one.reason), one.physical_id, len(causes) - 1)
+    return Failure(resource_path(one, resources), one.type, mask(one.reason), one.physical_id, len(causes) - 1)
 
 
-def _unfinished(stack: Stack, resources: Sequence[Resource]) -> Failure:
+def _timed_out(stack: Stack, resources: Sequence[Resource]) -> Failure:
     """Where nothing failed but time ran out: what it was waiting for."""
     waiting = [one for one in resources if one.status.endswith("_IN_PROGRESS")]
     above = {one.stack for one in waiting}
-    names = [path_of(one, resources) for one in waiting if one.nested not in above or not one.nested]
+    names = [resource_path(one, resources) for one in waiting if one.nested not in above or not one.nested]
     late = f" (unfinished: {', '.join(names)})" if names else ""
     return Failure(stack.name, "", mask(stack.reason or "Heat gives no reason") + late)
 

@@ -43,7 +43,7 @@ class Output:
     error: str = ""
 
     @property
-    def shown(self) -> str:
+    def display_value(self) -> str:
         """The value for an artifact or a log: secrets masked, and nothing of an output that is named like one."""
         if self.error:
             return f"(not resolved: {mask(self.error)})"

@@ -11,9 +11,9 @@ from blocks.remote.cloud import Cloud
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 
-_KINDS = ("added", "updated", "replaced", "deleted")
+_CHANGE_KINDS = ("added", "updated", "replaced", "deleted")
 # They hold nothing, and Heat calls them replaced where a number of theirs is another. Deleted they are missed.
-_REMADE = re.compile(r"\(OS::(Heat::ScalingPolicy|(Aodh|Ceilometer)::\w*Alarm)\)$")
+_STATELESS = re.compile(r"\(OS::(Heat::ScalingPolicy|(Aodh|Ceilometer)::\w*Alarm)\)$")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Changes:
     @property
     def lines(self) -> list[str]:
         """One line a kind, the destructive ones last; none where nothing changes."""
-        return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _KINDS if self.by_kind.get(kind)]
+        return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _CHANGE_KINDS if self.by_kind.get(kind)]
 
     @property
     def lost(self) -> list[str]:
         """What is replaced or deleted and may hold something, one text a kind."""
-        replaced = [one for one in self.by_kind.get("replaced", ()) if not _REMADE.search(one)]
+        replaced = [one for one in self.by_kind.get("replaced", ()) if not _STATELESS.search(one)]
         found = {"replaced": replaced, "deleted": self.by_kind.get("deleted", ())}
         # In one order, whichever of Heat's engines answers: what was approved must be found again.
         return [f"{kind} {', '.join(sorted(names))}" for kind, names in found.items() if names]
@@ -66,7 +66,7 @@ def preview_create(cloud: Cloud, name: str, source: StackSource) -> Changes:
     """
     body = source.body | {"stack_name": name}
     answer = cloud.send(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
-    return Changes({"added": tuple(_named(one) for one in _flat(answer["stack"]["resources"]))})
+    return Changes({"added": tuple(_describe(one) for one in _flatten(answer["stack"]["resources"]))})
 
 
 def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
@@ -81,7 +81,7 @@ def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
     what = f"preview the update of stack {stack.name}"
     # Without show_nested, which a Heat of Zed answers with a bare 400.
     answer = cloud.send(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
-    return Changes({kind: tuple(_named(one) for one in answer.get(kind) or ()) for kind in _KINDS})
+    return Changes({kind: tuple(_describe(one) for one in answer.get(kind) or ()) for kind in _CHANGE_KINDS})
 
 
 def offered_types(cloud: Cloud) -> frozenset[str]:
@@ -94,14 +94,14 @@ def offered_types(cloud: Cloud) -> frozenset[str]:
     return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
 
 
-def _flat(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
+def _flatten(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
     """A preview's resources; a nested stack is a list within the list."""
     for one in resources:
         if isinstance(one, list):
-            yield from _flat(one)
+            yield from _flatten(one)
         else:
             yield one
 
 
-def _named(body: Mapping[str, Any]) -> str:
+def _describe(body: Mapping[str, Any]) -> str:
     return f"{body['resource_name']} ({body['resource_type']})"

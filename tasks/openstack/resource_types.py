@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tasks.heat.templates import StackFiles, Use, uses_in
+from tasks.heat.templates import StackFiles, ResourceUse, resource_uses
 
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
 
@@ -128,11 +128,11 @@ def check(stack: StackFiles, known: Mapping[str, ResourceType]) -> list[Problem]
 
     Args:
         stack: The template with all that it names.
-        known: What Heat says of the types that it uses (`tasks.heat.templates.uses_in`), and of the alarm on Gnocchi, by which a
+        known: What Heat says of the types that it uses (`tasks.heat.templates.resource_uses`), and of the alarm on Gnocchi, by which a
             Heat that is newer than OSP 8's is told; a type that is not there counts as missing.
     """
     newer = known.get(_GNOCCHI_ALARM, MISSING).status not in {"MISSING", "HIDDEN"}
-    found = (_judge(use, known.get(use.type, MISSING), newer) for use in uses_in(stack))
+    found = (_judge(use, known.get(use.type, MISSING), newer) for use in resource_uses(stack))
     return [problem for problem in found if problem is not None]
 
 
@@ -143,10 +143,10 @@ def refusals(problems: Sequence[Problem]) -> list[str]:
 
 def types_to_ask(stack: StackFiles) -> frozenset[str]:
     """Names of the types that Heat must be asked for before `check`."""
-    return frozenset({_GNOCCHI_ALARM, *(use.type for use in uses_in(stack))})
+    return frozenset({_GNOCCHI_ALARM, *(use.type for use in resource_uses(stack))})
 
 
-def _judge(use: Use, type_: ResourceType, newer: bool) -> Problem | None:
+def _judge(use: ResourceUse, type_: ResourceType, newer: bool) -> Problem | None:
     advice = next((one for one in ADVICE if fnmatchcase(use.type, one.pattern)), Advice("", "", ""))
     refuses = not use.conditional
 

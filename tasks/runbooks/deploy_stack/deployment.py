@@ -13,11 +13,11 @@ from blocks.remote.cloud_errors import NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
-from tasks.heat.planning import StackPlan, plan_anew, plan_stack
+from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
-from tasks.heat.templates import Chosen, Era, Example, StackFiles, choose, load
+from tasks.heat.templates import ExampleTemplate, Era, Example, StackFiles, choose_example, read_template
 from tasks.openstack import resource_types as stack_check
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
@@ -69,7 +69,7 @@ class Job:
     request: Request
     source: StackSource
     plan: StackPlan
-    chosen: Chosen | None
+    chosen: ExampleTemplate | None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -151,12 +151,12 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         Refused: With every reason.
         RunbookError: The template can't be read; the cloud can't be asked.
     """
-    chosen: Chosen | None = None
+    chosen: ExampleTemplate | None = None
     if request.example is not None:
-        chosen = choose(request.example, offered_types(cloud))
-        files = load(chosen.template, [chosen.environment, *map(Path, request.environments)])
+        chosen = choose_example(request.example, offered_types(cloud))
+        files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
-        files = load(Path(request.template), [Path(one) for one in request.environments])
+        files = read_template(Path(request.template), [Path(one) for one in request.environments])
     problems = stack_check.check(files, read_types(cloud, files))
     book.reasons += stack_check.refusals(problems)
     for problem in problems:
@@ -177,7 +177,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         missing = validate_template(cloud, source)
         book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
     book.refuse_if_any()
-    plan = plan_anew(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
+    plan = plan_recreation(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
     return Job(access, request, source, plan, chosen)
 
 
@@ -223,7 +223,7 @@ def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def _needs(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> Needs:
+def _needs(cloud: Cloud, request: Request, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:
     """What the project's own templates ask of the cloud, less what an earlier deployment has made already."""
     web, today = request.example is Example.WEB_FARM, chosen.era is Era.TODAY
     there = servers_of(cloud, request.stack_name)

@@ -49,7 +49,7 @@ def test_outputs_are_read_and_shown_without_their_secrets(monkeypatch: pytest.Mo
     outputs = read_outputs(overcloud(), Stack("example", ID, "CREATE_COMPLETE"))
     assert outputs["scale_up_url"].value == ALARM_URL
     assert outputs["scale_up_url"].description == "This URL is the webhook"
-    assert [(one.secret, one.shown) for one in outputs.values()] == [
+    assert [(one.secret, one.display_value) for one in outputs.values()] == [
         (True, MASK),
         (False, "http://192.0.2.7/hostname.php"),
         (False, "3"),
@@ -71,7 +71,7 @@ def _outputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **values: Any) -> 
     heat = FakeHeat(install(monkeypatch, tmp_path), "CREATE_COMPLETE")
     heat.outputs = [{"output_key": key, "output_value": value} for key, value in values.items()]
     outputs = read_outputs(overcloud(), Stack("example", ID, "CREATE_COMPLETE"))
-    return {key: output.shown for key, output in outputs.items()}
+    return {key: output.display_value for key, output in outputs.items()}
 
 
 def test_the_token_of_a_wait_condition_is_hidden_wherever_it_stands(
@@ -125,7 +125,7 @@ def test_a_credential_in_any_output_is_masked(
 
 
 def test_a_value_without_a_login_in_it_is_shown_as_json() -> None:
-    assert Output("ips", "", ["10.0.0.1", "10.0.0.2"]).shown == '["10.0.0.1", "10.0.0.2"]'
+    assert Output("ips", "", ["10.0.0.1", "10.0.0.2"]).display_value == '["10.0.0.1", "10.0.0.2"]'
 
 
 def test_a_stack_without_outputs_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

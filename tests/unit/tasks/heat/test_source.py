@@ -34,7 +34,7 @@ def test_an_environment_may_be_empty() -> None:
     ],
 )
 def test_what_heat_adds_makes_no_difference(environment: dict[str, object]) -> None:
-    assert StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+    assert StackSource(FILES).matches(FILES.template, environment, FILES.files)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_what_heat_adds_makes_no_difference(environment: dict[str, object]) -> N
     ],
 )
 def test_what_an_operator_would_notice_does(environment: dict[str, object]) -> None:
-    assert not StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+    assert not StackSource(FILES).matches(FILES.template, environment, FILES.files)
 
 
 def test_the_order_of_a_list_counts() -> None:
     one, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
-    assert not StackSource(StackFiles(one, {}, {})).same_as(other, {}, {})
+    assert not StackSource(StackFiles(one, {}, {})).matches(other, {}, {})
 
 
 @pytest.mark.parametrize("hidden", [True, "true"])

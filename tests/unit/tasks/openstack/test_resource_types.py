@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.heat.templates import Example, StackFiles, choose
+from tasks.heat.templates import Example, StackFiles, choose_example
 from tasks.openstack.resource_types import MISSING, ResourceType, check, parse_resource_type, refusals, types_to_ask
 
 ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
@@ -84,7 +84,7 @@ def test_an_alias_of_the_environment_is_looked_through() -> None:
 
 
 def test_the_osp_8_web_farm_is_refused_on_zed_resource_by_resource() -> None:
-    farm = choose(Example.WEB_FARM, OSP_8).load()
+    farm = choose_example(Example.WEB_FARM, OSP_8).read()
     assert ALARM in types_to_ask(farm)
     zed = {name: FINE for name in (*OSP_8, ALARM) if not name.startswith("OS::Neutron::")}
     zed |= dict.fromkeys(("OS::Neutron::Port", "OS::Neutron::FloatingIP"), FINE)

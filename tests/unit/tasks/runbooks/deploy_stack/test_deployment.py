@@ -9,7 +9,7 @@ import pytest
 from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused
 from tasks.engine.run import Runbook
-from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
+from tasks.heat.templates import Era, Example, StackFiles, choose_example, read_template, required_types
 from tasks.openstack.resource_types import MISSING, ResourceType
 from tasks.runbooks.deploy_stack.deployment import Request, percents, prepare, read_types, thresholds
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
@@ -49,7 +49,7 @@ def template(tmp_path: Path, text: str = TEMPLATE) -> Path:
 
 
 def files(tmp_path: Path) -> StackFiles:
-    return load(template(tmp_path))
+    return read_template(template(tmp_path))
 
 
 def test_a_type_is_known_with_what_took_its_place(api: FakeApi, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) ->
 @pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
 def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
-    types = types_in(choose(Example.CPU_GROUP, TODAY).load())
+    types = required_types(choose_example(Example.CPU_GROUP, TODAY).read())
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(types)})
     api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
     assert refuse(Request("cpu-group", [str(tmp_path / "mine.yaml")], {}, "x")) == [
