@@ -67,7 +67,9 @@ class Observation:
     @property
     def ready(self) -> frozenset[str]:
         """The servers that count: active, and where there is a page, having served it."""
-        return frozenset(one.id for one in self.members if one.status == "ACTIVE" and one.serves is not False)
+        return frozenset(
+            member.id for member in self.members if member.status == "ACTIVE" and member.serves is not False
+        )
 
     @property
     def cpu_percent(self) -> float | None:
@@ -205,7 +207,11 @@ class Timeline:
             begin, end = self.load_off, None
         if begin is None:
             return ()
-        return tuple(one for one in self.observations if begin <= one.at and (end is None or one.at < end))
+        return tuple(
+            observation
+            for observation in self.observations
+            if begin <= observation.at and (end is None or observation.at < end)
+        )
 
     def passing(self, direction: Direction) -> float:
         """The part of an interval after which its mean is across the threshold (`Timing.alarm`)."""
@@ -247,20 +253,20 @@ def transitions(timeline: Timeline, direction: Direction) -> list[Transition]:
         return []
     before = _last_before(timeline, begun)
     found: list[Transition] = []
-    for one in seen:
-        if before is not None and len(one.ready) != len(before.ready):
+    for observation in seen:
+        if before is not None and len(observation.ready) != len(before.ready):
             found.append(
                 Transition(
-                    at=one.at,
+                    at=observation.at,
                     before=len(before.ready),
-                    after=len(one.ready),
-                    after_s=(one.at - (found[-1].at if found else begun)).total_seconds(),
+                    after=len(observation.ready),
+                    after_s=(observation.at - (found[-1].at if found else begun)).total_seconds(),
                     latest_s=_step(timeline, direction, first=not found).latest_s,
-                    joined=one.ready - before.ready,
-                    left=before.ready - one.ready,
+                    joined=observation.ready - before.ready,
+                    left=before.ready - observation.ready,
                 )
             )
-        before = one
+        before = observation
     return found
 
 
@@ -295,7 +301,7 @@ def allowed(timeline: Timeline) -> Bound:
 
 def _last_before(timeline: Timeline, begun: datetime) -> Observation | None:
     """The state that a phase begins with: the last one seen before it, or the first in it."""
-    earlier = [one for one in timeline.observations if one.at < begun]
+    earlier = [observation for observation in timeline.observations if observation.at < begun]
     if earlier:
         return earlier[-1]
     return timeline.observations[0] if timeline.observations else None
@@ -309,8 +315,12 @@ def taken_back(timeline: Timeline) -> Transition | None:
     """
     if not any(call.direction == "up" for call in timeline.calls):
         return None
-    up = next((one.at for one in timeline.phase("up") if one.alarms.get("high") == ALARM), None)
-    down = [one for one in transitions(timeline, "up") if one.after < one.before and (up is None or one.at < up)]
+    up = next((observation.at for observation in timeline.phase("up") if observation.alarms.get("high") == ALARM), None)
+    down = [
+        change
+        for change in transitions(timeline, "up")
+        if change.after < change.before and (up is None or change.at < up)
+    ]
     return down[-1] if down else None
 
 

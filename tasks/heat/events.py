@@ -9,7 +9,7 @@ from typing import Any
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.secrets import mask
-from tasks.heat.stack import DEPTH, Resource, Stack, linked_stack, parse_time, resource_path, read_resources
+from tasks.heat.stack import DEPTH, Resource, Stack, linked_stack, parse_time, read_resources, resource_path
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read_events(cloud: Cloud, stack: Stack, marker: str = "") -> list[Event]:
     if marker:
         query["marker"] = marker
     body = cloud.get(what, "orchestration", f"{stack.path}/events", **query)
-    return [parse_event(one) for one in body["events"]]
+    return [parse_event(event) for event in body["events"]]
 
 
 def newest_event(cloud: Cloud, stack: Stack) -> str:
@@ -118,7 +118,7 @@ def percent_complete(resources: Iterable[Resource], count_before: int = 0) -> fl
     listed = list(resources)
     if count_before:
         return 100.0 * (1 - min(len(listed), count_before) / count_before)
-    complete = sum(one.status.endswith("_COMPLETE") and one.status != "INIT_COMPLETE" for one in listed)
+    complete = sum(resource.status.endswith("_COMPLETE") and resource.status != "INIT_COMPLETE" for resource in listed)
     return 100.0 * complete / len(listed) if listed else 0.0
 
 
@@ -148,7 +148,9 @@ class EventFollower:
         events = read_events(self.cloud, self.stack, self.marker)
         resources = read_resources(self.cloud, self.stack)
         # Kept from look to look: what is deleted is no longer listed, and its events still come.
-        self._stack_paths |= {one.nested: resource_path(one, resources) for one in resources if one.nested}
+        self._stack_paths |= {
+            resource.nested: resource_path(resource, resources) for resource in resources if resource.nested
+        }
         self._largest_count = max(self._largest_count, len(resources))
         for event in events:
             self.marker = event.id

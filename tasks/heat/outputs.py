@@ -110,12 +110,12 @@ def read_outputs(cloud: Cloud, stack: Stack) -> dict[str, Output]:
     """
     body = cloud.get(f"read the outputs of stack {stack.name}", "orchestration", stack.path)["stack"]
     return {
-        one["output_key"]: Output(
-            key=one["output_key"],
-            description=" ".join((one.get("description") or "").split()),
-            value=one.get("output_value"),
-            secret=register_credentials(one.get("output_value"), one["output_key"]),
-            error=one.get("output_error") or "",
+        output["output_key"]: Output(
+            key=output["output_key"],
+            description=" ".join((output.get("description") or "").split()),
+            value=output.get("output_value"),
+            secret=register_credentials(output.get("output_value"), output["output_key"]),
+            error=output.get("output_error") or "",
         )
-        for one in body.get("outputs") or ()
+        for output in body.get("outputs") or ()
     }

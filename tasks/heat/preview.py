@@ -35,7 +35,7 @@ class Changes:
     @property
     def lost(self) -> list[str]:
         """What is replaced or deleted and may hold something, one text a kind."""
-        replaced = [one for one in self.by_kind.get("replaced", ()) if not _STATELESS.search(one)]
+        replaced = [resource for resource in self.by_kind.get("replaced", ()) if not _STATELESS.search(resource)]
         found = {"replaced": replaced, "deleted": self.by_kind.get("deleted", ())}
         # In one order, whichever of Heat's engines answers: what was approved must be found again.
         return [f"{kind} {', '.join(sorted(names))}" for kind, names in found.items() if names]
@@ -66,7 +66,7 @@ def preview_create(cloud: Cloud, name: str, source: StackSource) -> Changes:
     """
     body = source.body | {"stack_name": name}
     answer = cloud.send(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
-    return Changes({"added": tuple(_describe(one) for one in _flatten(answer["stack"]["resources"]))})
+    return Changes({"added": tuple(_describe(resource) for resource in _flatten(answer["stack"]["resources"]))})
 
 
 def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
@@ -81,7 +81,7 @@ def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
     what = f"preview the update of stack {stack.name}"
     # Without show_nested, which a Heat of Zed answers with a bare 400.
     answer = cloud.send(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
-    return Changes({kind: tuple(_describe(one) for one in answer.get(kind) or ()) for kind in _CHANGE_KINDS})
+    return Changes({kind: tuple(_describe(resource) for resource in answer.get(kind) or ()) for kind in _CHANGE_KINDS})
 
 
 def offered_types(cloud: Cloud) -> frozenset[str]:
@@ -91,16 +91,16 @@ def offered_types(cloud: Cloud) -> frozenset[str]:
         CloudError, Stopped: As `Cloud.request`.
     """
     listed = cloud.get("list the resource types", "orchestration", "/resource_types")["resource_types"]
-    return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
+    return frozenset(type_ if isinstance(type_, str) else type_["resource_type"] for type_ in listed)
 
 
 def _flatten(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
     """A preview's resources; a nested stack is a list within the list."""
-    for one in resources:
-        if isinstance(one, list):
-            yield from _flatten(one)
+    for resource in resources:
+        if isinstance(resource, list):
+            yield from _flatten(resource)
         else:
-            yield one
+            yield resource
 
 
 def _describe(body: Mapping[str, Any]) -> str:

@@ -152,7 +152,7 @@ def find_stack(cloud: Cloud, name: str) -> Stack | None:
         CloudError, Stopped: As `Cloud.request`.
     """
     found = cloud.get(f"look for stack {name}", "orchestration", "/stacks", name=name)["stacks"]
-    return next((parse_stack(one) for one in found if one["stack_name"] == name), None)
+    return next((parse_stack(body) for body in found if body["stack_name"] == name), None)
 
 
 def find_tagged(cloud: Cloud, tag: str = TAG) -> list[Stack]:
@@ -162,7 +162,7 @@ def find_tagged(cloud: Cloud, tag: str = TAG) -> list[Stack]:
         CloudError, Stopped: As `Cloud.request`.
     """
     found = cloud.get(f"look for stacks tagged {tag}", "orchestration", "/stacks", tags=tag)["stacks"]
-    return [parse_stack(one) for one in found]
+    return [parse_stack(body) for body in found]
 
 
 def read_stack(cloud: Cloud, stack: Stack) -> Stack:
@@ -186,4 +186,4 @@ def read_resources(cloud: Cloud, stack: Stack) -> list[Resource]:
     """
     what = f"list the resources of stack {stack.name}"
     body = cloud.get(what, "orchestration", f"{stack.path}/resources", nested_depth=DEPTH)
-    return [parse_resource(one) for one in body["resources"]]
+    return [parse_resource(resource) for resource in body["resources"]]

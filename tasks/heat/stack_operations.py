@@ -17,7 +17,7 @@ from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.waiting import wait_until
 from tasks.heat.events import EventFollower, last_operation, newest_event, read_events
 from tasks.heat.failure import StackFailed, read_failure
-from tasks.heat.planning import plan_stack, read_current_source, raise_if_suspended
+from tasks.heat.planning import plan_stack, raise_if_suspended, read_current_source
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, read_stack
 
@@ -167,7 +167,8 @@ def _follow(
         if not begun:
             # It may have begun after the stack was read: its state counts at the next look.
             begun = any(
-                one.stack_id == stack.id and one.resource == stack.name for one in read_events(cloud, stack, marker)
+                event.stack_id == stack.id and event.resource == stack.name
+                for event in read_events(cloud, stack, marker)
             )
             return f"{current.status}, what was asked for has not begun"
         if not current.gone and (not current.busy or monotonic() >= next_read_at):

@@ -66,8 +66,8 @@ def show_outputs(name: str) -> Change[Cloud]:
         stack = find_stack(cloud, name)
         outputs = read_outputs(cloud, stack) if stack else {}
         rows = [
-            {"output": one.key, "value": one.display_value, "description": mask(one.description)}
-            for one in outputs.values()
+            {"output": output.key, "value": output.display_value, "description": mask(output.description)}
+            for output in outputs.values()
         ]
         for row in rows:
             watch.line(f"{row['output']} = {row['value']}")

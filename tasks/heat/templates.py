@@ -91,7 +91,9 @@ def read_template(template: Path, environments: Sequence[Path] = ()) -> StackFil
             f"template {template} can't be read: {error}",
             "file names in it are taken from its own folder, those in an environment file from that file's",
         ) from error
-    return StackFiles(parsed or {}, environment, {name: _as_text(one) for name, one in {**files, **more}.items()})
+    return StackFiles(
+        parsed or {}, environment, {name: _as_text(content) for name, content in {**files, **more}.items()}
+    )
 
 
 def _as_text(content: str | bytes) -> str:

@@ -117,8 +117,8 @@ def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str
 def why_no_room(cloud: str, limits: Mapping[str, Limit], wanted: Mapping[str, int]) -> list[str]:
     """Say which quotas do not have room for what is wanted, and how far each would have to be raised."""
     return [
-        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, one.limit - one.used)} are left of {one.limit}; raise "
-        f"the project's quota to {one.used + wanted[name]}, or remove what it no longer needs"
-        for name, one in limits.items()
-        if one.lacks(wanted[name])
+        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, quota.limit - quota.used)} are left of {quota.limit}; raise "
+        f"the project's quota to {quota.used + wanted[name]}, or remove what it no longer needs"
+        for name, quota in limits.items()
+        if quota.lacks(wanted[name])
     ]

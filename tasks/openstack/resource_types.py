@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tasks.heat.templates import StackFiles, ResourceUse, resource_uses
+from tasks.heat.templates import ResourceUse, StackFiles, resource_uses
 
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
 
@@ -128,8 +128,8 @@ def check(stack: StackFiles, known: Mapping[str, ResourceType]) -> list[Problem]
 
     Args:
         stack: The template with all that it names.
-        known: What Heat says of the types that it uses (`tasks.heat.templates.resource_uses`), and of the alarm on Gnocchi, by which a
-            Heat that is newer than OSP 8's is told; a type that is not there counts as missing.
+        known: What Heat says of the types that it uses (`tasks.heat.templates.resource_uses`), and of the alarm on Gnocchi,
+            by which a Heat that is newer than OSP 8's is told; a type that is not there counts as missing.
     """
     newer = known.get(_GNOCCHI_ALARM, MISSING).status not in {"MISSING", "HIDDEN"}
     found = (_judge(use, known.get(use.type, MISSING), newer) for use in resource_uses(stack))
@@ -147,7 +147,7 @@ def types_to_ask(stack: StackFiles) -> frozenset[str]:
 
 
 def _judge(use: ResourceUse, type_: ResourceType, newer: bool) -> Problem | None:
-    advice = next((one for one in ADVICE if fnmatchcase(use.type, one.pattern)), Advice("", "", ""))
+    advice = next((entry for entry in ADVICE if fnmatchcase(use.type, entry.pattern)), Advice("", "", ""))
     refuses = not use.conditional
 
     def problem(fault: Fault, why: str, refuses: bool = refuses) -> Problem:

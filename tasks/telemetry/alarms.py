@@ -114,11 +114,11 @@ def _parse_rule(rule: Mapping[str, Any]) -> Rule:
 def parse_transitions(body: Iterable[Mapping[str, Any]]) -> list[Transition]:
     """Read an alarm's history, the oldest change of its state first; other entries are left out."""
     changes = []
-    for one in body:
-        if one.get("type") == "state transition":
-            detail = json.loads(one["detail"]) if isinstance(one["detail"], str) else one["detail"]
+    for entry in body:
+        if entry.get("type") == "state transition":
+            detail = json.loads(entry["detail"]) if isinstance(entry["detail"], str) else entry["detail"]
             changes.append(
-                Transition(parse_time(one["timestamp"]), detail["state"], detail.get("transition_reason") or "")
+                Transition(parse_time(entry["timestamp"]), detail["state"], detail.get("transition_reason") or "")
             )
     return sorted(changes, key=lambda change: change.at)
 
@@ -135,7 +135,7 @@ def read_alarms(cloud: Cloud, ids: Iterable[str] | None = None) -> list[Alarm]:
     """
     wanted = None if ids is None else set(ids)
     listed = cloud.get("list the alarms", "alarming", "/v2/alarms")
-    return [parse_alarm(one) for one in listed if wanted is None or one["alarm_id"] in wanted]
+    return [parse_alarm(body) for body in listed if wanted is None or body["alarm_id"] in wanted]
 
 
 def read_transitions(cloud: Cloud, alarm: str) -> list[Transition]:

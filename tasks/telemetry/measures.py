@@ -52,7 +52,7 @@ def read_archive_policies(cloud: Cloud) -> dict[str, ArchivePolicy]:
         CloudError, Stopped: As `Cloud.request`.
     """
     listed = cloud.get("list the archive policies", "metric", "/v1/archive_policy")
-    return {one["name"]: parse_archive_policy(one) for one in listed}
+    return {body["name"]: parse_archive_policy(body) for body in listed}
 
 
 def read_metric_policy(cloud: Cloud, server: str, metric: str = CPU) -> ArchivePolicy | None:

@@ -117,9 +117,11 @@ def find_source(file: TelemetryFile) -> Source:
         HostError: The file can't be parsed, or has no such source, or several, or its interval is no number of seconds.
     """
     sources = _sources(file)
-    polling = [one for one in sources if METER in one["meters"]] or [one for one in sources if _matches(one["meters"])]
+    polling = [source for source in sources if METER in source["meters"]] or [
+        source for source in sources if _matches(source["meters"])
+    ]
     if len(polling) != 1:
-        found = f"several sources poll {METER}: {', '.join(str(one.get('name')) for one in polling)}"
+        found = f"several sources poll {METER}: {', '.join(str(source.get('name')) for source in polling)}"
         raise _wrong(file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does")
     (source,) = polling
     interval = source.get("interval")
@@ -143,7 +145,7 @@ def _sources(file: TelemetryFile) -> list[Any]:
         raise _wrong(file, f"is no YAML{at}: {getattr(error, 'problem', None) or 'it does not parse'}") from error
     sources = parsed.get("sources") if isinstance(parsed, dict) else None
     if not isinstance(sources, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("meters"), list) for one in sources
+        isinstance(source, dict) and isinstance(source.get("meters"), list) for source in sources
     ):
         raise _wrong(file, "has no list of sources with their meters")
     return sources

@@ -38,10 +38,10 @@ def read_kept(shell: Shell, path: str, stamp: str) -> TelemetryFile | None:
     return replace(found, path=path) if found is not None else None
 
 
-def same_but_interval(one: TelemetryFile, other: TelemetryFile) -> bool:
+def same_but_interval(backup: TelemetryFile, other: TelemetryFile) -> bool:
     """Whether two files differ in nothing but the interval of the source that polls CPU."""
     try:
-        return with_interval(one, find_source(other).interval_s) == other.text
+        return with_interval(backup, find_source(other).interval_s) == other.text
     except HostError:
         return False
 

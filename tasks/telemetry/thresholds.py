@@ -88,7 +88,10 @@ def parse_archive_policy(document: Mapping[str, Any]) -> ArchivePolicy:
         RunbookError: It is not one.
     """
     try:
-        spans = {round(_seconds(one["granularity"])): _seconds(one["timespan"]) for one in document["definition"]}
+        spans = {
+            round(_seconds(definition["granularity"])): _seconds(definition["timespan"])
+            for definition in document["definition"]
+        }
         return ArchivePolicy(str(document["name"]), spans, frozenset(document["aggregation_methods"]))
     except (KeyError, TypeError, ValueError) as error:
         raise RunbookError(

@@ -39,7 +39,7 @@ class Loads:
         if not servers:
             return {}
 
-        def one(server: Server) -> Load | str:
+        def probe(server: Server) -> Load | str:
             new = lasts_s > 0 and server.id not in self._loaded
             answer = self._on(server, start_load(self.processes, lasts_s) if new else look_at_load())
             if new and isinstance(answer, Load) and answer.running >= self.processes:
@@ -47,7 +47,7 @@ class Loads:
             return answer
 
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            return dict(zip([server.id for server in servers], pool.map(one, servers), strict=True))
+            return dict(zip([server.id for server in servers], pool.map(probe, servers), strict=True))
 
     @property
     def any(self) -> bool:
@@ -57,7 +57,7 @@ class Loads:
     def end(self, servers: Collection[Server], watch: Watch) -> None:
         """End the loads on all members, at once; one that can't be reached ends by its own time limit."""
 
-        def one(server: Server) -> Load | str:
+        def stop(server: Server) -> Load | str:
             try:
                 return self._on(server, end_load())
             except CloudError as error:  # of its console; the others' loads are ended all the same
@@ -65,7 +65,7 @@ class Loads:
 
         if servers:
             with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-                for server, answer in zip(servers, pool.map(one, servers), strict=True):
+                for server, answer in zip(servers, pool.map(stop, servers), strict=True):
                     if isinstance(answer, str):
                         watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
         self._loaded.clear()

@@ -33,7 +33,7 @@ class Leave:
 
 def types_of(resources: Sequence[Resource]) -> dict[tuple[str, str], str]:
     """What the resources of a listing are: an event has a name, and no type."""
-    return {(one.stack, one.name): one.type for one in resources}
+    return {(resource.stack, resource.name): resource.type for resource in resources}
 
 
 def is_server(event: Event, types: Types) -> bool:

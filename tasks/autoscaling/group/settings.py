@@ -67,19 +67,23 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     resources = read_resources(cloud, stack)
     template = cloud.get(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
     told = cloud.get(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
-    own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
+    own = [resource for resource in resources if resource.stack == f"{stack.name}/{stack.id}"]
     declared = template.get("resources") or {}
     reasons: list[str] = []
-    groups = [one for one in own if one.type in _GROUPS]
+    groups = [resource for resource in own if resource.type in _GROUPS]
     sizes = None
     if len(groups) == 1:
         sizes, reasons = read_sizes(groups[0].name, _properties(declared, groups[0].name), told)
     else:
-        names = ", ".join(one.name for one in groups) or "none"
+        names = ", ".join(resource.name for resource in groups) or "none"
         reasons.append(f"stack {stack.name} has not one {_GROUPS[0]}, but {len(groups)} ({names})")
     policies = _policies(stack, read_policies(cloud, stack, resources), declared, told, reasons)
     alarms = _alarms(stack, read_group_alarms(cloud, stack, resources), reasons)
-    scaling = [one for one in own if one in groups or one.name in {policy.name for policy in policies.values()}]
+    scaling = [
+        resource
+        for resource in own
+        if resource in groups or resource.name in {policy.name for policy in policies.values()}
+    ]
     cooldown_s = _cooldown_s(declared, told, scaling, reasons)
     if reasons or sizes is None:
         raise Refused(runbook, reasons)
@@ -102,7 +106,9 @@ def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         parameters: Of the stack, with their values.
     """
     declared = template.get("resources") or {}
-    groups = [name for name, one in declared.items() if isinstance(one, Mapping) and one.get("type") in _GROUPS]
+    groups = [
+        name for name, resource in declared.items() if isinstance(resource, Mapping) and resource.get("type") in _GROUPS
+    ]
     return [reason for name in groups for reason in read_sizes(name, _properties(declared, name), parameters)[1]]
 
 
@@ -170,12 +176,12 @@ def _cooldown_s(
     """The longest of the group's and its policies'."""
 
     def each() -> Iterator[float]:
-        for one in scaling:
-            written = _properties(declared, one.name).get("cooldown")
+        for resource in scaling:
+            written = _properties(declared, resource.name).get("cooldown")
             if written is None:
                 continue
             try:
-                yield read_number(written, told, f"cooldown of {one.name}")
+                yield read_number(written, told, f"cooldown of {resource.name}")
             except Unresolved as unresolved:
                 reasons.append(str(unresolved))
 

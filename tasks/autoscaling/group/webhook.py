@@ -52,13 +52,13 @@ def read_policies(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | No
     """
     listed = read_resources(cloud, stack) if resources is None else resources
     policies = {}
-    for one in listed:
-        if one.type in _POLICIES and one.stack == f"{stack.name}/{stack.id}":
-            path = f"{stack.path}/resources/{one.name}"
-            body = cloud.get(f"read policy {one.name}", "orchestration", path)["resource"]
+    for resource in listed:
+        if resource.type in _POLICIES and resource.stack == f"{stack.name}/{stack.id}":
+            path = f"{stack.path}/resources/{resource.name}"
+            body = cloud.get(f"read policy {resource.name}", "orchestration", path)["resource"]
             said = body.get("attributes") or {}
             addresses = [register(said.get(key) or "") for key in ("alarm_url", "signal_url")]
-            policies[one.name] = Policy(one.name, *addresses)
+            policies[resource.name] = Policy(resource.name, *addresses)
     return policies
 
 

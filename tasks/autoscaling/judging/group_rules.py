@@ -25,13 +25,19 @@ from tasks.autoscaling.timeline import (
 
 def size(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first observation with more members than `max_size`, not counting those in ERROR, or fewer than `min_size`."""
-    for one in timeline.observations:
-        if one.size > timeline.max_size:
-            yield Finding(Kind.TOO_MANY, f"{one.size} members where {timeline.max_size} are the most", one.at)
+    for observation in timeline.observations:
+        if observation.size > timeline.max_size:
+            yield Finding(
+                Kind.TOO_MANY, f"{observation.size} members where {timeline.max_size} are the most", observation.at
+            )
             break
-    for one in timeline.observations:
-        if len(one.members) < timeline.min_size:
-            yield Finding(Kind.TOO_FEW, f"{len(one.members)} members where {timeline.min_size} are the fewest", one.at)
+    for observation in timeline.observations:
+        if len(observation.members) < timeline.min_size:
+            yield Finding(
+                Kind.TOO_FEW,
+                f"{len(observation.members)} members where {timeline.min_size} are the fewest",
+                observation.at,
+            )
             break
 
 
@@ -59,14 +65,17 @@ def reason(timeline: Timeline) -> Iterator[Finding]:
 def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
     begin = at - timedelta(seconds=timeline.settle_s + 2 * timeline.timing.evaluation_s)
     end = at + timedelta(seconds=timeline.timing.evaluation_s)
-    earlier = [one for one in timeline.observations if one.at <= end]
-    before = [one for one in earlier if one.at < begin][-1:]
-    near = [*before, *(one for one in earlier if one.at >= begin)]
-    if not near or any(one.alarms.get(name) == ALARM for one in near):
+    earlier = [observation for observation in timeline.observations if observation.at <= end]
+    before = [observation for observation in earlier if observation.at < begin][-1:]
+    near = [*before, *(observation for observation in earlier if observation.at >= begin)]
+    if not near or any(observation.alarms.get(name) == ALARM for observation in near):
         return True
-    turns = [one for one in timeline.turns if one.name == name and one.at <= end]
-    within = [*[one for one in turns if one.at < begin][-1:], *(one for one in turns if one.at >= begin)]
-    return any(one.state == ALARM for one in within)
+    turns = [transition for transition in timeline.turns if transition.name == name and transition.at <= end]
+    within = [
+        *[transition for transition in turns if transition.at < begin][-1:],
+        *(transition for transition in turns if transition.at >= begin),
+    ]
+    return any(transition.state == ALARM for transition in within)
 
 
 def threshold(timeline: Timeline) -> Iterator[Finding]:
@@ -103,8 +112,8 @@ def unheard(timeline: Timeline) -> Iterator[Finding]:
     up already, Heat may have been at work on its step, and then rightly drops the call.
     """
     for call in timeline.calls:
-        steps = [one for one in timeline.events if one.direction == call.direction]
-        if not 200 <= call.status < 300 or any(one.ours for one in steps):
+        steps = [step for step in timeline.events if step.direction == call.direction]
+        if not 200 <= call.status < 300 or any(step.ours for step in steps):
             continue
         waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
         if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:
@@ -141,21 +150,25 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
     for direction in DIRECTIONS:
         since: Observation | None = None  # when it began
         still: Observation | None = None  # from when on Heat had nothing under way, too
-        for one in timeline.phase(direction):
-            room = one.size < timeline.max_size if direction == "up" else one.size > timeline.min_size
-            asked = one.alarms.get(ALARM_OF[direction]) == ALARM and room
-            since = (since if since and one.size == since.size else one) if asked else None
-            still = (still if still and still.size == one.size else one) if asked and one.steady else None
+        for observation in timeline.phase(direction):
+            room = observation.size < timeline.max_size if direction == "up" else observation.size > timeline.min_size
+            asked = observation.alarms.get(ALARM_OF[direction]) == ALARM and room
+            since = (since if since and observation.size == since.size else observation) if asked else None
+            still = (
+                (still if still and still.size == observation.size else observation)
+                if asked and observation.steady
+                else None
+            )
             if since is None:
                 continue
-            if _acted(timeline, direction, since, one):  # what it does not do from now on, counts
-                since, still = one, one if one.steady else None
-            if _span_s(since, one) > waits + timeline.settle_s or (
-                still is not None and _span_s(still, one) > waits + timing.processing_s
+            if _acted(timeline, direction, since, observation):  # what it does not do from now on, counts
+                since, still = observation, observation if observation.steady else None
+            if _span_s(since, observation) > waits + timeline.settle_s or (
+                still is not None and _span_s(still, observation) > waits + timing.processing_s
             ):
                 yield Finding(
                     Kind.SIGNAL_LOST,
-                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, one):.0f} s and the group "
+                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, observation):.0f} s and the group "
                     "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
                     "aodh-notifier's for the answer that it got)",
                     since.at,
@@ -180,20 +193,20 @@ def flapping(timeline: Timeline) -> Iterator[Finding]:
         own = ALARM_OF[direction]
         while_ = "the members are under load" if direction == "up" else "the members are idle"
         comes, been_up = 0, False
-        for before, one in pairwise(timeline.phase(direction)):
-            came = {name for name in one.alarms if one.alarms[name] == ALARM != before.alarms.get(name)}
+        for before, observation in pairwise(timeline.phase(direction)):
+            came = {name for name in observation.alarms if observation.alarms[name] == ALARM != before.alarms.get(name)}
             if been_up and came - {own}:
                 said = (
                     f"the {', '.join(came - {own})} alarm came up while {while_} (the mean over the members' counters jumps "
                     "with each that joins or leaves: more evaluation_periods, or a longer cooldown, keep an alarm from it)"
                 )
-                yield Finding(Kind.FLAPPING, said, one.at)
+                yield Finding(Kind.FLAPPING, said, observation.at)
                 break
-            comes = (comes if one.size == before.size else 0) + (own in came)
+            comes = (comes if observation.size == before.size else 0) + (own in came)
             if comes > 1:
-                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", one.at)
+                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", observation.at)
                 break
-            been_up = been_up or one.alarms.get(own) == ALARM
+            been_up = been_up or observation.alarms.get(own) == ALARM
 
 
 def late(timeline: Timeline) -> Iterator[Finding]:

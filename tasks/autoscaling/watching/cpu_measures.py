@@ -53,6 +53,6 @@ class Meter:
         try:
             status = self.cloud.get("read Gnocchi's status", "metric", "/v1/status", details="false")
         except (Forbidden, NotFound):  # it is the administrator's
-            return sum(read_waiting(self.cloud, one, self.timing.granularity_s, since) for one in servers)
+            return sum(read_waiting(self.cloud, server, self.timing.granularity_s, since) for server in servers)
         summary = (status.get("storage") or {}).get("summary") or {}
         return int(summary.get("measures", 0))

@@ -40,7 +40,7 @@ def delay(timeline: Timeline, made: Sequence[ScalingEvent]) -> Delay | None:
     for direction in DIRECTIONS:
         begun = timeline.load_on if direction == "up" else timeline.load_off
         kind = "added" if direction == "up" else "removed"
-        events = [one for one in made if one.kind == kind and begun is not None and one.at >= begun]
+        events = [event for event in made if event.kind == kind and begun is not None and event.at >= begun]
         changes = transitions(timeline, direction)
         if not changes or len(changes) < len(events):
             return None

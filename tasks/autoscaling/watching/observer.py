@@ -72,11 +72,11 @@ class Observer:
     @property
     def servers(self) -> dict[str, Server]:
         """The members' servers as they were seen last, by their ids."""
-        return {one.server.id: one.server for one in self.group.members if one.server is not None}
+        return {member.server.id: member.server for member in self.group.members if member.server is not None}
 
     @property
     def _active(self) -> list[Server]:
-        return [one for one in self.servers.values() if one.status == "ACTIVE"]
+        return [server for server in self.servers.values() if server.status == "ACTIVE"]
 
     def look(self, members: Literal["ask", "load", "leave"], lasts_s: float = 0) -> Observation:
         """Look at everything once.
@@ -89,24 +89,26 @@ class Observer:
         resources = self._read_group()
         # What moves the group is an alarm, which may be down again before it would be asked for by the clock.
         alarms = self._alarms.get(self._alarm_states, anew=self.moved)
-        ids = {one.id for one in self._active}
+        ids = {server.id for server in self._active}
         anew = ids != self._measured or self._overdue
         measures = self._measures.get(lambda: self._meter.newest(ids, _now()), anew=anew)
         self._measured = ids
         loads = self._loads.ask(self._active, lasts_s if members == "load" else 0) if members != "leave" else {}
-        newest = max(measures.values(), key=lambda one: one.at, default=None)
+        newest = max(measures.values(), key=lambda measure: measure.at, default=None)
         measured_at = newest.at if newest else None
         at = _now()
         self._newest = measured_at or self._newest or at
         self._resources = resources  # a look that ended before it could tell did not see them
         return Observation(
             at=at,
-            members=tuple(self._member(one, measures.get(id_), loads.get(id_)) for id_, one in self.servers.items()),
+            members=tuple(
+                self._member(server, measures.get(id_), loads.get(id_)) for id_, server in self.servers.items()
+            ),
             alarms=alarms,
             measured_at=measured_at,
             measured_before=newest.before if newest else None,
             backlog=self._meter.backlog(ids, self._newest, at),
-            steady=all(one.ready for one in self.group.members),
+            steady=all(member.ready for member in self.group.members),
         )
 
     @property
@@ -134,7 +136,7 @@ class Observer:
         self.moved = resources != self._resources
         self.group = self._groups.get(
             lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources),
-            anew=self.moved or any(one.settled and not one.ready for one in self.group.members),
+            anew=self.moved or any(member.settled and not member.ready for member in self.group.members),
         )
         return resources
 

@@ -56,19 +56,21 @@ class Happenings:
         new = read_events(self.cloud, self.settings.stack, self._after)
         found = list(scaling_events(new, group))
         turns = {
-            ALARM_OF[way]: self._history(ALARM_OF[way]) for one in found if one.by_alarm and (way := self._way(one))
+            ALARM_OF[way]: self._history(ALARM_OF[way])
+            for event in found
+            if event.by_alarm and (way := self._way(event))
         }
         # Nothing is noted before all of it is told: a cloud that fails in between is asked for the same again.
         self.heat += new
         self._after = new[-1].id if new else self._after
-        for one in new:
-            if one.status == "CREATE_FAILED" and is_server(one, types):
-                self.failed.append(seen.Failed(one.at, one.physical_id, mask(one.reason)))
-        for event in found:
-            self._note(event)
+        for event in new:
+            if event.status == "CREATE_FAILED" and is_server(event, types):
+                self.failed.append(seen.Failed(event.at, event.physical_id, mask(event.reason)))
+        for scaling_event in found:
+            self._note(scaling_event)
         self.turns = [
-            *(one for one in self.turns if one.name not in turns),
-            *(one for new in turns.values() for one in new),
+            *(transition for transition in self.turns if transition.name not in turns),
+            *(transition for new in turns.values() for transition in new),
         ]
 
     def _history(self, name: str) -> list[seen.Turn]:
@@ -77,7 +79,7 @@ class Happenings:
             changes = read_transitions(self.cloud, self.settings.alarms[name].id)
         except (Forbidden, NotFound):
             return []
-        return [seen.Turn(one.at, name, one.state) for one in changes]
+        return [seen.Turn(transition.at, name, transition.state) for transition in changes]
 
     def _way(self, event: ScalingEvent) -> Direction | None:
         """Where a signal leads; None where it is none to a policy of the group."""

@@ -126,7 +126,7 @@ class GroupWatch:
             if self.decided:
                 return "decided"
             whole = len(now.ready) == len(now.members) == self.settings.min_size
-            reached = not any(one.unreachable for one in now.members)
+            reached = not any(member.unreachable for member in now.members)
             return "ready" if whole and reached and now.alarms.get("high") != seen.ALARM else _line(now)
 
         try:
@@ -244,7 +244,9 @@ class GroupWatch:
         errors = sum(finding.kind is Kind.MEMBER_ERROR for finding in found)
         if errors >= _ERRORS and not transitions(timeline, "up"):
             return True
-        return any(one.kind in _DECIDING or WEIGHT[one.kind] in (Weight.FAILS, Weight.SPOILS) for one in found)
+        return any(
+            finding.kind in _DECIDING or WEIGHT[finding.kind] in (Weight.FAILS, Weight.SPOILS) for finding in found
+        )
 
     def findings(self) -> list[Finding]:
         """What was seen besides the timeline."""
@@ -266,7 +268,9 @@ class GroupWatch:
 def _line(now: Observation) -> str:
     cpu = "-" if now.cpu_percent is None else f"{now.cpu_percent:.0f} %"
     alarms = ", ".join(f"{name} {state}" for name, state in sorted(now.alarms.items()))
-    lost = "".join(f"; {one.id[:8]} out of reach: {one.unreachable}" for one in now.members if one.unreachable)
+    lost = "".join(
+        f"; {member.id[:8]} out of reach: {member.unreachable}" for member in now.members if member.unreachable
+    )
     return f"{len(now.ready)} of {len(now.members)} members ready, CPU {cpu}, alarms {alarms}{lost}"
 
 

@@ -184,7 +184,7 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
 def _vcpus(cloud: Cloud, job: Job, settings: Settings) -> int:
     """How many vCPUs each member has, by which thresholds are computed and loads are counted."""
     group = read_group(cloud, settings.stack, settings.group)
-    found = read_vcpus(cloud, [one.server for one in group.members if one.server is not None])
+    found = read_vcpus(cloud, [member.server for member in group.members if member.server is not None])
     if len(found) == 1:
         return found.pop()
     said = f"members of {' and of '.join(map(str, sorted(found)))} vCPUs, and one threshold fits one of them"
@@ -205,6 +205,6 @@ def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str])
     for title, changes in (("Under load", verdict.up), ("After the load", verdict.down)):
         out += [f"## {title}", "", *(f"- {change}" for change in changes), *([] if changes else ["- no change"]), ""]
     if verdict.findings:
-        out += ["## Findings", "", *(f"- {WEIGHT[one.kind]}: {one}" for one in verdict.findings), ""]
+        out += ["## Findings", "", *(f"- {WEIGHT[finding.kind]}: {finding}" for finding in verdict.findings), ""]
     out += [*(f"- {line}" for line in told), ""]
     return "\n".join([*out, f"{len(timeline.observations)} observations. The picture: `{file}`.", ""])

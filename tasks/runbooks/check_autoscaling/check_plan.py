@@ -11,7 +11,7 @@ from tasks.autoscaling.timeline import Levels
 from tasks.engine.living import at_work
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
-from tasks.heat.stack import TAG, Stack, find_tagged, find_stack
+from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
 from tasks.runbooks.deploy_stack import deployment as stack_job
 
 # Of the tag that says which flow run a stack belongs to.
@@ -102,8 +102,10 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
             book.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
             read_settings(cloud, stack, book.name)
-        tagged = [one for one in find_tagged(cloud, book.name) if one.name != request.stack_name]
-        others = [one.name for one in tagged if not _at_work(one)]
+        tagged = [
+            tagged_stack for tagged_stack in find_tagged(cloud, book.name) if tagged_stack.name != request.stack_name
+        ]
+        others = [tagged_stack.name for tagged_stack in tagged if not _at_work(tagged_stack)]
     except Refused as refusal:
         book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
     except RunbookError as error:

@@ -17,7 +17,7 @@ from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
-from tasks.heat.templates import ExampleTemplate, Era, Example, StackFiles, choose_example, read_template
+from tasks.heat.templates import Era, Example, ExampleTemplate, StackFiles, choose_example, read_template
 from tasks.openstack import resource_types as stack_check
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
@@ -81,7 +81,7 @@ class Job:
         """Steps 1 to 3 of AS 1.2 (1 and 2 of 1.3): number, sentence, file, what it says."""
         template = self.chosen.template if self.chosen else Path(self.request.template)
         environments = [*([self.chosen.environment] if self.chosen else []), *map(Path, self.request.environments)]
-        named = ", ".join(str(one) for one in environments) or "none"
+        named = ", ".join(str(path) for path in environments) or "none"
         registry = self.source.stack.environment.get("resource_registry") or {}
         members = ", ".join(
             f"{name} is {Path(str(file)).name}" for name, file in registry.items() if name != "resources"
@@ -156,7 +156,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         chosen = choose_example(request.example, offered_types(cloud))
         files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
-        files = read_template(Path(request.template), [Path(one) for one in request.environments])
+        files = read_template(Path(request.template), [Path(path) for path in request.environments])
     problems = stack_check.check(files, read_types(cloud, files))
     book.reasons += stack_check.refusals(problems)
     for problem in problems:
@@ -208,7 +208,11 @@ def _said(files: StackFiles) -> dict[str, Any]:
 
 def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
     parameters = template.get("parameters") or {}
-    return {name: one["default"] for name, one in parameters.items() if isinstance(one, Mapping) and "default" in one}
+    return {
+        name: declared["default"]
+        for name, declared in parameters.items()
+        if isinstance(declared, Mapping) and "default" in declared
+    }
 
 
 def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
@@ -261,7 +265,7 @@ def servers_of(cloud: Cloud, name: str) -> int:
     stack = find_stack(cloud, name)
     if stack is None:
         return 0
-    return sum(one.type == "OS::Nova::Server" for one in read_resources(cloud, stack))
+    return sum(resource.type == "OS::Nova::Server" for resource in read_resources(cloud, stack))
 
 
 def percents(request: Request) -> tuple[float, float]:

@@ -145,17 +145,19 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> Job:
         stamp = _keep_under(book, journal, seen)
         journal.kept = {_KEPT: stamp}
     book.refuse_if_any()
-    journal.subject = {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
+    journal.subject = {_key(name): " ".join(agent.name for agent in state.agents) for name, state in seen.items()}
     return Job(
         hosts=book.hosts,
-        files={name: one.file for name, one in seen.items()},
-        agents={name: {agent.name: agent for agent in one.agents} for name, one in seen.items()},
+        files={name: state.file for name, state in seen.items()},
+        agents={name: {agent.name: agent for agent in state.agents} for name, state in seen.items()},
         interval_s=None if put_back else interval_s,
         stamp=stamp,
         journal=journal,
         again=earlier is not None,
         run_stamp=book.journal.stamp,
-        idle=[f"{name}: {agent} does not run, and is left alone" for name, one in seen.items() for agent in one.idle],
+        idle=[
+            f"{name}: {agent} does not run, and is left alone" for name, state in seen.items() for agent in state.idle
+        ],
     )
 
 
@@ -217,16 +219,16 @@ def _put_back_from(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -
 
     A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
     """
-    newest = max((stamp for one in seen.values() for stamp in one.stamps), default="")
+    newest = max((stamp for state in seen.values() for stamp in state.stamps), default="")
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
-        paths = ", ".join(sorted({one.file.path for one in seen.values()}))
+        paths = ", ".join(sorted({state.file.path for state in seen.values()}))
         book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
         return stamp
-    for name, one in seen.items():
-        if stamp not in one.stamps and telemetry.is_broken(one.file):
-            missing = telemetry.kept_name(one.file.path, stamp)
-            book.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
+    for name, state in seen.items():
+        if stamp not in state.stamps and telemetry.is_broken(state.file):
+            missing = telemetry.kept_name(state.file.path, stamp)
+            book.reasons.append(f"{name}: {state.file.path} is broken, and no {missing} is there; correct it first")
     for name, kept in _read_kept(book, seen, stamp).items():
         if not keeping.may_replace(seen[name].file, kept):
             book.reasons.append(
@@ -240,14 +242,14 @@ def _keep_under(book: Runbook, journal: Journal, seen: Mapping[str, _Seen]) -> s
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_KEPT, journal.stamp)
     kept = _read_kept(book, seen, stamp)
-    if all(keeping.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+    if all(keeping.same_but_interval(backup, seen[name].file) for name, backup in kept.items()):
         return stamp
     return book.journal.stamp
 
 
 def _read_kept(book: Runbook, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
     """What is kept under a stamp, on each host that has it."""
-    having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
+    having = {name: state.file.path for name, state in seen.items() if stamp in state.stamps}
     found = book.everywhere(
         lambda shell: keeping.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
     )

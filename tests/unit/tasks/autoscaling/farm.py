@@ -63,7 +63,7 @@ class Farm:
         for name in set(self.ran) - set(names):
             del self.ran[name]
         servers = [Server(name, name, "ACTIVE", ("10.0.0.1",), ()) for name in names]
-        return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+        return Group("group", "", tuple(Member(server.name, "CREATE_COMPLETE", server) for server in servers))
 
     def alarms(self, *_: object) -> list[Alarm]:
         return [alarm("high", "alarm" if self.loaded else "ok"), alarm("low", "ok" if self.loaded else "alarm")]

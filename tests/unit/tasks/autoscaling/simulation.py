@@ -139,18 +139,18 @@ class Simulation:
             self._second()
 
     def _second(self) -> None:
-        for one in self.machines:
-            if one.active(self.time):
-                one.used_ns += 1e9 if one.loaded else 0.02e9
+        for machine in self.machines:
+            if machine.active(self.time):
+                machine.used_ns += 1e9 if machine.loaded else 0.02e9
         if self.time >= self._poll_at:
             self._poll_at += self.polls_s or self.timing.polling_s
             polled = self.time < self.deaf_s and int(self.time) not in self.misses
             self._arriving += [
-                (self.time + self._delay_s, one, self.time, one.used_ns)
-                for one in self.machines
-                if polled and one.active(self.time)
+                (self.time + self._delay_s, machine, self.time, machine.used_ns)
+                for machine in self.machines
+                if polled and machine.active(self.time)
             ]
-        for arrival in [one for one in self._arriving if one[0] <= self.time]:
+        for arrival in [arriving for arriving in self._arriving if arriving[0] <= self.time]:
             self._arriving.remove(arrival)
             _, machine, at, value = arrival
             machine.samples.append((at, value))
@@ -168,9 +168,10 @@ class Simulation:
     def _rates(self, granularity_s: float, periods: int) -> list[float]:
         """From one granularity to the next, the change of the mean over the members; of those that have gone nothing is left."""
         oldest = (self.time - granularity_s * (periods + 2)) // granularity_s * granularity_s
-        each = [one.means(granularity_s, oldest) for one in self.machines]
+        each = [machine.means(granularity_s, oldest) for machine in self.machines]
         means = [
-            fmean(one[bucket] for one in each if bucket in one) for bucket in sorted({b for one in each for b in one})
+            fmean(cpu_ns[bucket] for cpu_ns in each if bucket in cpu_ns)
+            for bucket in sorted({b for cpu_ns in each for b in cpu_ns})
         ]
         return [after - before for before, after in pairwise(means)][-periods:]
 
@@ -210,7 +211,7 @@ class Simulation:
 
     def _complete(self) -> None:
         self._busy_until, self._rests_until = None, self.time + self.timing.cooldown_s
-        self.machines = [one for one in self.machines if not one.leaving]
+        self.machines = [machine for machine in self.machines if not machine.leaving]
         at = BEGIN + timedelta(seconds=int(self.time))
         number = len(self.events)
         made = "CREATE_COMPLETE" if self._direction == "up" else "DELETE_COMPLETE"
@@ -227,20 +228,24 @@ class Simulation:
 
     def resources(self, *_: object) -> list[Resource]:
         self._called()
-        return [Resource(one.name, "", self._status(one), "", "", "group/1", "") for one in self.machines]
+        return [Resource(machine.name, "", self._status(machine), "", "", "group/1", "") for machine in self.machines]
 
-    def _status(self, one: Machine) -> str:
-        if one.leaving:
+    def _status(self, machine: Machine) -> str:
+        if machine.leaving:
             return "DELETE_IN_PROGRESS"
-        last = self._busy_until is not None and self._direction == "up" and one is self.machines[-1]
+        last = self._busy_until is not None and self._direction == "up" and machine is self.machines[-1]
         return "CREATE_IN_PROGRESS" if last else "CREATE_COMPLETE"
 
     def group(self, *_: object) -> Group:
         self._called()
         members = []
-        for one in self.machines:
-            status = "ACTIVE" if one.active(self.time) else "BUILD"
-            members.append(Member(one.name, self._status(one), Server(one.name, one.name, status, ("10.0.0.1",), ())))
+        for machine in self.machines:
+            status = "ACTIVE" if machine.active(self.time) else "BUILD"
+            members.append(
+                Member(
+                    machine.name, self._status(machine), Server(machine.name, machine.name, status, ("10.0.0.1",), ())
+                )
+            )
         return Group("group", "group/1", tuple(members))
 
     def alarms(self, *_: object) -> list[Alarm]:
@@ -256,24 +261,24 @@ class Simulation:
     def measures(self, _: Cloud, servers: set[str], __: float, *, since: datetime) -> dict[str, Measure]:
         self._called()
         found, granularity_s = {}, self.timing.granularity_s
-        for one in self.machines:
-            means = one.means(granularity_s, -1e9)
+        for machine in self.machines:
+            means = machine.means(granularity_s, -1e9)
             # Gnocchi keeps rates: the first one in what is asked for needs nothing that is older.
             rates = [
                 (BEGIN + timedelta(seconds=bucket * granularity_s), means[bucket] - means[before])
                 for before, bucket in pairwise(sorted(means))
             ]
             rates = [rate for rate in rates if rate[0] >= since]
-            if one.name not in servers or not rates:
+            if machine.name not in servers or not rates:
                 continue
             at, value = rates[-1]
             before = rates[-2][0] if len(rates) > 1 else None
-            found[one.name] = Measure(at, granularity_s, value, before)
+            found[machine.name] = Measure(at, granularity_s, value, before)
         return found
 
     def read_events(self, _: Cloud, __: Stack, after: str) -> list[Event]:
         self._called()
-        ids = [one.id for one in self.events]
+        ids = [event.id for event in self.events]
         return self.events[ids.index(after) + 1 :] if after else list(self.events)
 
     def read_transitions(self, _: Cloud, alarm: str) -> list[Transition]:
@@ -285,7 +290,7 @@ class Simulation:
         return self.events[-1].id if self.events else ""
 
     def on(self, name: str, command: Command) -> Result:
-        machine = next((one for one in self.machines if one.name == name), None)
+        machine = next((machine for machine in self.machines if machine.name == name), None)
         if machine is None:
             raise Unreachable(name, "it has gone")
         if command == end_load():
@@ -305,7 +310,7 @@ class Simulation:
 
     def has_seen(self, name: str) -> bool:
         """Whether the page has come from a member: some seconds after its boot."""
-        return any(one.name == name and one.active(self.time - 5) for one in self.machines)
+        return any(machine.name == name and machine.active(self.time - 5) for machine in self.machines)
 
     def shares(self, names: list[str], _: int) -> dict[str, int]:
         return dict.fromkeys(names, 4)

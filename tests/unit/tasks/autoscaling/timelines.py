@@ -77,35 +77,43 @@ Seen = Callable[[Observation, int], Observation]
 
 def seen(timeline: Timeline, change: Seen) -> Timeline:
     """The same timeline with each observation changed; the function gets its second too."""
-    changed = tuple(change(one, round((one.at - START).total_seconds())) for one in timeline.observations)
+    changed = tuple(
+        change(observation, round((observation.at - START).total_seconds())) for observation in timeline.observations
+    )
     return replace(timeline, observations=changed)
 
 
 def from_second(second: int, until: int = END, **fields: Any) -> Seen:
     """Give the observations of these seconds other fields."""
-    return lambda one, now: replace(one, **fields) if second <= now < until else one
+    return lambda observation, now: replace(observation, **fields) if second <= now < until else observation
 
 
 def member(id_: str, second: int, until: int = END, **fields: Any) -> Seen:
     """Give one member other fields in these seconds."""
 
-    def change(one: Observation, now: int) -> Observation:
+    def change(observation: Observation, now: int) -> Observation:
         if not second <= now < until:
-            return one
-        return replace(one, members=tuple(replace(m, **fields) if m.id == id_ else m for m in one.members))
+            return observation
+        return replace(
+            observation, members=tuple(replace(m, **fields) if m.id == id_ else m for m in observation.members)
+        )
 
     return change
 
 
 def alarm(name: str, state: str, second: int, until: int = END) -> Seen:
     """Put one alarm into a state in these seconds."""
-    return lambda one, now: replace(one, alarms={**one.alarms, name: state}) if second <= now < until else one
+    return lambda observation, now: (
+        replace(observation, alarms={**observation.alarms, name: state}) if second <= now < until else observation
+    )
 
 
 def without(id_: str, second: int, until: int = END) -> Seen:
     """Leave one member out in these seconds."""
-    return lambda one, now: (
-        replace(one, members=tuple(m for m in one.members if m.id != id_)) if second <= now < until else one
+    return lambda observation, now: (
+        replace(observation, members=tuple(m for m in observation.members if m.id != id_))
+        if second <= now < until
+        else observation
     )
 
 

@@ -102,8 +102,8 @@ def test_the_last_operation_begins_with_the_stacks_own_event() -> None:
         event(3, "example", "CREATE_IN_PROGRESS", stack="example/another-id"),
         event(4, "server", "UPDATE_IN_PROGRESS"),
     ]
-    events = [parse_event(one) for one in raw]
-    assert [one.id for one in last_operation(events, STACK)] == ["event-2", "event-3", "event-4"]
+    events = [parse_event(body) for body in raw]
+    assert [event.id for event in last_operation(events, STACK)] == ["event-2", "event-3", "event-4"]
     assert last_operation(events[3:], STACK) == events[3:]
     assert last_operation([], STACK) == []
 
@@ -136,4 +136,4 @@ def test_the_way_to_a_resource_names_all_above_it() -> None:
         parse_resource(resource("x", stack="w/1", nested="x/2")),
         parse_resource(resource("server", stack="x/2")),
     ]
-    assert [resource_path(one, listed) for one in listed] == ["web", "web / x", "web / x / server"]
+    assert [resource_path(resource, listed) for resource in listed] == ["web", "web / x", "web / x / server"]

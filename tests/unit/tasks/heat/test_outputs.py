@@ -49,7 +49,7 @@ def test_outputs_are_read_and_shown_without_their_secrets(monkeypatch: pytest.Mo
     outputs = read_outputs(overcloud(), Stack("example", ID, "CREATE_COMPLETE"))
     assert outputs["scale_up_url"].value == ALARM_URL
     assert outputs["scale_up_url"].description == "This URL is the webhook"
-    assert [(one.secret, one.display_value) for one in outputs.values()] == [
+    assert [(output.secret, output.display_value) for output in outputs.values()] == [
         (True, MASK),
         (False, "http://192.0.2.7/hostname.php"),
         (False, "3"),

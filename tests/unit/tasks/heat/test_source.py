@@ -51,8 +51,8 @@ def test_what_an_operator_would_notice_does(environment: dict[str, object]) -> N
 
 
 def test_the_order_of_a_list_counts() -> None:
-    one, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
-    assert not StackSource(StackFiles(one, {}, {})).matches(other, {}, {})
+    template, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
+    assert not StackSource(StackFiles(template, {}, {})).matches(other, {}, {})
 
 
 @pytest.mark.parametrize("hidden", [True, "true"])

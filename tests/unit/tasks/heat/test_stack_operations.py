@@ -12,7 +12,7 @@ from blocks.remote.errors import Stopped, WaitExpired
 from tasks.heat.failure import StackFailed
 from tasks.heat.planning import plan_stack
 from tasks.heat.source import StackSource
-from tasks.heat.stack import TAG, Stack, find_tagged, find_stack
+from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
 from tasks.heat.stack_operations import delete_stack, deploy_stack
 from tasks.heat.templates import StackFiles
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
@@ -368,7 +368,7 @@ def test_finds_a_stack_by_its_whole_name(heat: FakeHeat, cloud: Cloud) -> None:
 
 def test_finds_what_a_crashed_run_left_by_its_tag(heat: FakeHeat, cloud: Cloud) -> None:
     heat.status, heat.tags = "CREATE_COMPLETE", [TAG]
-    assert [one.name for one in find_tagged(cloud)] == ["example"]
+    assert [stack.name for stack in find_tagged(cloud)] == ["example"]
     assert find_tagged(cloud, "another") == []
 
 

@@ -12,8 +12,8 @@ from tasks.heat.templates import (
     EXAMPLES,
     Era,
     Example,
-    StackFiles,
     ResourceUse,
+    StackFiles,
     choose_example,
     read_template,
     required_types,
@@ -45,11 +45,11 @@ ALL = [
 
 
 def resources(stack: StackFiles, type_: str) -> list[dict[str, Any]]:
-    return [one["properties"] for one in stack.template["resources"].values() if one["type"] == type_]
+    return [resource["properties"] for resource in stack.template["resources"].values() if resource["type"] == type_]
 
 
 def defaults(stack: StackFiles) -> dict[str, Any]:
-    return {name: one.get("default") for name, one in stack.template["parameters"].items()}
+    return {name: parameter.get("default") for name, parameter in stack.template["parameters"].items()}
 
 
 @pytest.mark.parametrize(("example", "offered", "era"), ALL)
@@ -132,7 +132,9 @@ def test_both_alarms_are_scoped_to_the_members_that_carry_the_tag(
     (group,) = resources(stack, "OS::Heat::AutoScalingGroup")
     tags = group["resource"]["properties"]["metadata"]
     assert tags["metering.server_group"] == {"get_param": "OS::stack_id"}
-    alarms = [one["properties"] for one in stack.template["resources"].values() if "Alarm" in one["type"]]
+    alarms = [
+        resource["properties"] for resource in stack.template["resources"].values() if "Alarm" in resource["type"]
+    ]
     assert [alarm["comparison_operator"] for alarm in alarms] == ["gt", "lt"]
     for alarm in alarms:
         if era is Era.TODAY:
@@ -160,8 +162,10 @@ def test_the_web_farm_has_the_documented_outputs(offered: frozenset[str]) -> Non
 @pytest.mark.parametrize("era", list(Era))
 def test_a_member_leaves_the_pool_before_its_server_goes(era: Era) -> None:
     stack = read_template(EXAMPLES / era / "web-member.yaml")
-    members = [one for one in stack.template["resources"].values() if one["type"].endswith("::PoolMember")]
-    assert [one["depends_on"] for one in members] == ["server"]
+    members = [
+        resource for resource in stack.template["resources"].values() if resource["type"].endswith("::PoolMember")
+    ]
+    assert [member["depends_on"] for member in members] == ["server"]
 
 
 def test_every_resource_is_found_in_groups_and_nested_templates() -> None:
@@ -265,4 +269,4 @@ def test_an_empty_file_and_a_binary_one_are_sent_as_text(written: Callable[[str,
     (file.parent / "data").write_bytes(b"")
     assert list(read_template(file).files.values()) == [""]
     (file.parent / "data").write_bytes(b"\xff\xfe\x00")
-    assert [b64decode(one) for one in read_template(file).files.values()] == [b"\xff\xfe\x00"]
+    assert [b64decode(text) for text in read_template(file).files.values()] == [b"\xff\xfe\x00"]

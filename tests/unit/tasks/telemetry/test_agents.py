@@ -114,7 +114,7 @@ def test_a_unit_that_has_failed_too_often_is_let_start_again() -> None:
     shell = FakeShell("compute-0").on("systemctl", say="").on("is-active", say="running for 5 s\n")
     shell.on("reset-failed", say=1)
     apply_change(shell, restart(Agent("ceilometer-polling.service", False, runs=False)), silent)
-    assert [one.words[1] for one in shell.ran if one.words[0] == "systemctl"] == ["reset-failed", "restart"]
+    assert [command.words[1] for command in shell.ran if command.words[0] == "systemctl"] == ["reset-failed", "restart"]
 
 
 def test_a_container_is_restarted_through_its_unit() -> None:

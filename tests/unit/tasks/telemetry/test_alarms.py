@@ -80,7 +80,7 @@ def test_an_alarms_actions_are_secrets() -> None:
 def test_reads_only_those_that_are_wanted_in_one_call(api: FakeApi) -> None:
     api.on("GET", "alarming", "/v2/alarms", say=(200, [ALARM, ALARM | {"alarm_id": "other"}]))
     cloud = overcloud()
-    assert [one.id for one in read_alarms(cloud, ["other", "gone"])] == ["other"]
+    assert [alarm.id for alarm in read_alarms(cloud, ["other", "gone"])] == ["other"]
     assert len(read_alarms(cloud)) == 2
     assert read_alarms(cloud, []) == []
     assert len(api.requests("GET", "/v2/alarms")) == 3
@@ -96,7 +96,10 @@ def test_history_is_the_changes_of_state_in_their_order(api: FakeApi) -> None:
     ]
     api.on("GET", "alarming", "/v2/alarms/1/history", say=(200, history))
     changes = read_transitions(overcloud(), "1")
-    assert [(one.at.second, one.state, one.reason) for one in changes] == [(0, "ok", ""), (20, "alarm", "because")]
+    assert [(change.at.second, change.state, change.reason) for change in changes] == [
+        (0, "ok", ""),
+        (20, "alarm", "because"),
+    ]
 
 
 def test_an_alarm_without_a_history_has_none() -> None:

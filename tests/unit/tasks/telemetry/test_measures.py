@@ -81,7 +81,7 @@ def test_the_newest_rate_of_all_servers_is_read_in_one_call(api: FakeApi) -> Non
     asked = api.asked[-1]
     assert asked.query == {"granularity": "10", "start": "2026-11-21T16:25:00+00:00", "fill": "dropna"}
     assert asked.body["operations"] == ["metric", "cpu", "rate:mean"]
-    assert asked.body["search"] == {"or": [{"=": {"id": one}} for one in ("s1", "s2", "s3")]}
+    assert asked.body["search"] == {"or": [{"=": {"id": server}} for server in ("s1", "s2", "s3")]}
 
 
 def test_what_waits_for_metricd_is_what_a_refresh_brings(api: FakeApi) -> None:

@@ -44,7 +44,7 @@ def test_an_alarm_that_intervals_with_several_polls_keep_down_is_not_only_blamed
     busy = seen(quiet(), member("a", 0, cpu_percent=100.0))
     timing = replace(busy.timing, polling_s=busy.timing.granularity_s / polls)
     verdict = judge(replace(busy, timing=timing, percent=Levels(high, 10)))
-    (silent,) = [one for one in verdict.findings if one.kind is Kind.ALARM_SILENT]
+    (silent,) = [finding for finding in verdict.findings if finding.kind is Kind.ALARM_SILENT]
     assert said in silent.sentence
     assert ("give it the polling interval" in silent.sentence) is bool(said)
     assert "aodh-evaluator" in silent.sentence
@@ -54,21 +54,21 @@ def test_a_boot_that_failed_between_two_looks_is_found_by_heats_event() -> None:
     reason = 'ResourceInError: resources.server: Went to status ERROR due to "No valid host was found."'
     failed = (Failed(at(43), "x", reason), Failed(at(45), "b", reason))
     timeline = replace(seen(good(TWO), member("b", 40, status="ERROR")), failed=failed)
-    found = [one for one in judge(timeline).findings if one.kind is Kind.MEMBER_ERROR]
-    assert [one.at for one in found] == [at(40), at(43)]
+    found = [finding for finding in judge(timeline).findings if finding.kind is Kind.MEMBER_ERROR]
+    assert [finding.at for finding in found] == [at(40), at(43)]
     assert "server x could not be made: ResourceInError" in found[1].sentence
 
 
 def test_the_group_that_heat_repaired_passes_and_the_repair_is_told() -> None:
-    def repaired(one: Observation, now: int) -> Observation:
-        members = tuple(m for m in one.members if m.id != "c")
+    def repaired(observation: Observation, now: int) -> Observation:
+        members = tuple(m for m in observation.members if m.id != "c")
         if 42 <= now < 46:
             members = (*members, Member("x", "ERROR"))
-        return replace(one, members=(*members, *(m for m in one.members if m.id == "c" and now >= 46)))
+        return replace(observation, members=(*members, *(m for m in observation.members if m.id == "c" and now >= 46)))
 
     verdict = judge(seen(good(), repaired))
     assert verdict.outcome == "passed"
-    (finding,) = [one for one in verdict.findings if one.kind is Kind.MEMBER_ERROR]
+    (finding,) = [finding for finding in verdict.findings if finding.kind is Kind.MEMBER_ERROR]
     assert "server x went to ERROR; Heat put c in its place" in finding.sentence
 
 
@@ -81,63 +81,65 @@ def test_a_member_in_error_that_nobody_replaced_is_told_as_that() -> None:
 @pytest.mark.parametrize(("backlog", "said"), [(40, "40 measures wait for metricd"), (0, "Ceilometer's polling")])
 def test_silence_is_laid_at_the_right_door(backlog: int, said: str) -> None:
     silent = seen(good(), from_second(30, measured_at=at(20), backlog=backlog))
-    (finding,) = [one for one in judge(silent).findings if one.kind is Kind.NO_MEASURES]
+    (finding,) = [finding for finding in judge(silent).findings if finding.kind is Kind.NO_MEASURES]
     assert said in finding.sentence
     assert finding.at == at(37)
 
 
 def test_measures_that_come_more_rarely_than_the_alarm_looks_are_seen() -> None:
-    def rare(one: Observation, now: int) -> Observation:
-        return replace(one, measured_at=at(now - now % 10))
+    def rare(observation: Observation, now: int) -> Observation:
+        return replace(observation, measured_at=at(now - now % 10))
 
-    (finding,) = [one for one in judge(seen(good(), rare)).findings if one.kind is Kind.TOO_COARSE]
+    (finding,) = [finding for finding in judge(seen(good(), rare)).findings if finding.kind is Kind.TOO_COARSE]
     assert "measures come every 10 s, and the alarm looks at 5 s" in finding.sentence
 
 
 def test_measures_that_come_by_twos_are_not_taken_for_rare_ones() -> None:
-    def by_twos(one: Observation, now: int) -> Observation:
+    def by_twos(observation: Observation, now: int) -> Observation:
         newest = now - now % 10
-        return replace(one, measured_at=at(newest), measured_before=at(newest - 5))
+        return replace(observation, measured_at=at(newest), measured_before=at(newest - 5))
 
-    assert Kind.TOO_COARSE not in {one.kind for one in judge(seen(good(), by_twos)).findings}
+    assert Kind.TOO_COARSE not in {finding.kind for finding in judge(seen(good(), by_twos)).findings}
 
 
 @pytest.mark.parametrize(("until", "told"), [(29, False), (30, True)])
 def test_two_polls_that_a_busy_cloud_has_missed_are_not_its_interval(until: int, told: bool) -> None:
-    def rare(one: Observation, now: int) -> Observation:
-        return replace(one, measured_at=at(now - now % 10))
+    def rare(observation: Observation, now: int) -> Observation:
+        return replace(observation, measured_at=at(now - now % 10))
 
     timeline = seen(good(), rare)
     so_far = replace(timeline, observations=timeline.observations[: until + 1])
-    assert (Kind.TOO_COARSE in {one.kind for one in judge(so_far).findings}) is told
+    assert (Kind.TOO_COARSE in {finding.kind for finding in judge(so_far).findings}) is told
 
 
 def test_a_polling_interval_that_is_longer_than_told_is_not_taken_for_silence() -> None:
-    def rare(one: Observation, now: int) -> Observation:
+    def rare(observation: Observation, now: int) -> Observation:
         newest = now - now % 25
-        return replace(one, measured_at=at(newest), measured_before=at(newest - 25))
+        return replace(observation, measured_at=at(newest), measured_before=at(newest - 25))
 
     found = judge(seen(quiet(), rare)).findings
-    assert Kind.NO_MEASURES not in {one.kind for one in found}
-    (finding,) = [one for one in found if one.kind is Kind.TOO_COARSE]
+    assert Kind.NO_MEASURES not in {finding.kind for finding in found}
+    (finding,) = [finding for finding in found if finding.kind is Kind.TOO_COARSE]
     assert "no new measure for 17 s, and those before it came 25 s apart" in finding.sentence
     assert "set-telemetry-interval" in finding.sentence
 
 
 def test_a_member_that_is_too_young_to_be_measured_is_not_silent() -> None:
-    def young(one: Observation, now: int) -> Observation:
+    def young(observation: Observation, now: int) -> Observation:
         measured_at = at(now - now % 5 - 5) if now < 60 else None
         return replace(
-            one, measured_at=measured_at, members=tuple(m for m in one.members if m.id == ("a" if now < 60 else "b"))
+            observation,
+            measured_at=measured_at,
+            members=tuple(m for m in observation.members if m.id == ("a" if now < 60 else "b")),
         )
 
     timeline = seen(good({"a": (0, 0, 80), "b": (55, 58, 1000)}), young)
-    (finding,) = [one for one in judge(timeline).findings if one.kind is Kind.NO_MEASURES]
+    (finding,) = [finding for finding in judge(timeline).findings if finding.kind is Kind.NO_MEASURES]
     assert finding.at == at(60 + 16 + 1)
 
 
 def test_a_signal_that_is_lost_after_the_first_step_is_found_too() -> None:
-    (finding,) = [one for one in judge(good(TWO)).findings if one.kind is Kind.SIGNAL_LOST]
+    (finding,) = [finding for finding in judge(good(TWO)).findings if finding.kind is Kind.SIGNAL_LOST]
     assert finding.at == at(29)
 
 
@@ -159,7 +161,7 @@ def test_an_alarm_that_was_up_between_two_looks_is_believed_by_aodhs_history() -
 
 def test_an_alarm_that_loses_its_data_under_load_is_named() -> None:
     blind = seen(seen(good(ONE), alarm("high", OK, 0)), alarm("high", NO_DATA, 20))
-    (finding,) = [one for one in judge(blind).findings if one.kind is Kind.NO_DATA]
+    (finding,) = [finding for finding in judge(blind).findings if finding.kind is Kind.NO_DATA]
     assert finding.at == at(20)
     assert "within the 15 s that it looks back" in finding.sentence
     assert Kind.NO_DATA not in kinds(seen(blind, alarm("high", OK, 50)))
@@ -186,14 +188,16 @@ def test_a_webhook_that_was_heard_is_known_by_heats_event_whatever_its_clock_say
 
 def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None:
     (finding,) = [
-        one for one in judge(replace(good(), calls=(Call(at(15), "up", 0),))).findings if one.kind is Kind.REFUSED
+        finding
+        for finding in judge(replace(good(), calls=(Call(at(15), "up", 0),))).findings
+        if finding.kind is Kind.REFUSED
     ]
     assert "the webhook to scale up did not answer: see whether heat-api-cfn runs" in finding.sentence
 
 
 def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
     calls = (Call(at(15), "up", 200), Call(at(16), "down", 403), Call(at(17), "down", 403))
-    (finding,) = [one for one in judge(replace(good(), calls=calls)).findings if one.kind is Kind.REFUSED]
+    (finding,) = [finding for finding in judge(replace(good(), calls=calls)).findings if finding.kind is Kind.REFUSED]
     assert "scale down answered 403" in finding.sentence
     assert "ec2authtoken" in finding.sentence
     server_error = replace(good(), calls=(Call(at(15), "up", 500),))

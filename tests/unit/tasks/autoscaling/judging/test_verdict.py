@@ -145,16 +145,20 @@ def _taken_back() -> Timeline:
     lives = {"x": (11, 12, 16), **LIVES}
     first = (Event(at(12), "up", HAND, ours=True), Event(at(16), "down", REASON))
     timeline = good(lives)
-    later = tuple(one for one in timeline.events if one.at > at(16))
+    later = tuple(event for event in timeline.events if event.at > at(16))
     return replace(timeline, events=(*first, *later), calls=(Call(at(11), "up", 200),))
 
 
-def _fourth(one: Observation, now: int) -> Observation:
-    return replace(one, members=(*one.members, Member("d", "ACTIVE", loads=2))) if 50 <= now < 55 else one
+def _fourth(observation: Observation, now: int) -> Observation:
+    return (
+        replace(observation, members=(*observation.members, Member("d", "ACTIVE", loads=2)))
+        if 50 <= now < 55
+        else observation
+    )
 
 
-def _full(one: Observation, now: int) -> Observation:
-    return replace(one, members=tuple(Member(id_, "ACTIVE", loads=2 * (10 <= now < 60)) for id_ in "abc"))
+def _full(observation: Observation, now: int) -> Observation:
+    return replace(observation, members=tuple(Member(id_, "ACTIVE", loads=2 * (10 <= now < 60)) for id_ in "abc"))
 
 
 def _idle(percent: float) -> Timeline:

@@ -97,7 +97,12 @@ def test_a_cloud_that_fails_for_a_moment_changes_nothing(
         monkeypatch.setattr("tasks.autoscaling.watching.observer.read_resources", failing(farm, [error] * 3))
         step(watch)
     verdict = judge(group.timeline)
-    assert [(one.before, one.after) for one in (*verdict.up, *verdict.down)] == [(1, 2), (2, 3), (3, 2), (2, 1)]
+    assert [(change.before, change.after) for change in (*verdict.up, *verdict.down)] == [
+        (1, 2),
+        (2, 3),
+        (3, 2),
+        (2, 1),
+    ]
     assert sum("it is asked again" in line for line in said) == 9
 
 
@@ -243,7 +248,7 @@ def test_the_history_of_an_alarm_that_moved_the_group_is_read_where_it_is_told(
     group = watching(farm)
     group.happenings.read(group.observer.group, {})
     assert asked == ["high"]
-    assert [one.direction for one in group.happenings.signals] == ["up", "down"]
+    assert [signal.direction for signal in group.happenings.signals] == ["up", "down"]
     assert group.timeline.turns == (() if isinstance(told, CloudError) else (Turn(BEGIN, "high", "alarm"),))
 
 

@@ -37,7 +37,7 @@ def watching(visitor: Visitor) -> WebWatch:
     timing = Timing(60, 60, 2, 60, 60, 60)
     observer = Observer(Cloud("x"), settings, cast("Members", None), 1, timing, visitor.has_seen)
     servers = [Server(name, name, "ACTIVE", (), ()) for name in NAMES]
-    observer.group = Group("webserver", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+    observer.group = Group("webserver", "", tuple(Member(server.name, "CREATE_COMPLETE", server) for server in servers))
     watch = WebWatch(observer, Levels(95, 15), 300, visitor=visitor)
     watch.observations = [seen.Observation(AT, tuple(seen.Member(name, "ACTIVE", serves=True) for name in NAMES))]
     return watch
@@ -111,7 +111,7 @@ def test_a_member_counts_once_the_page_has_come_from_it() -> None:
     visitor._pages.append("Hello, My name is we-1")
     watch = watching(visitor)
     observer = watch.observer
-    assert [observer._member(one, None, None).serves for one in observer.servers.values()] == [True, False]
+    assert [observer._member(server, None, None).serves for server in observer.servers.values()] == [True, False]
 
 
 def test_a_signal_without_an_alarms_words_is_ours_once_we_have_called(monkeypatch: pytest.MonkeyPatch) -> None:

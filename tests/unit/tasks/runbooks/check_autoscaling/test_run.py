@@ -78,11 +78,11 @@ def walk(steps: Walked, job: Job, check: Check, asked: Asked = ASKED) -> None:
 
 
 def check(farm: Farm, seen: bool = True) -> Check:
-    one = Check(job(), cast("Members", FarmMembers(farm)))
+    check = Check(job(), cast("Members", FarmMembers(farm)))
     if seen:
-        one._watch = watching(farm)
-        one._watch.wait_at_minimum(silent)
-    return one
+        check._watch = watching(farm)
+        check._watch.wait_at_minimum(silent)
+    return check
 
 
 def test_a_stack_is_made_before_and_removed_after_the_verdict(farm: Farm) -> None:
@@ -170,7 +170,7 @@ def test_the_stack_of_a_run_that_is_at_work_was_not_left(
     found = scaling_job._why_not_left(stack)
     assert asked == ["7"]
     assert len(found) == reasons
-    assert all(who in one and "openstack stack delete x" in one for one in found)
+    assert all(who in text and "openstack stack delete x" in text for text in found)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str
     """A run whose preflight was refused; its reasons and findings."""
     api = install(monkeypatch, tmp_path)
     api.services = services or api.services
-    tagged = [{"id": "1", "stack_status": "CREATE_COMPLETE", **one} for one in stacks]
+    tagged = [{"id": "1", "stack_status": "CREATE_COMPLETE", **stack} for stack in stacks]
     api.on("GET", "orchestration", "/stacks", say={"stacks": tagged})
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": []})
     site = SITE.model_copy(update={"cloud": ACCESS})
@@ -247,7 +247,7 @@ def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.Mo
     there = [Stack(name, "1", "CREATE_COMPLETE", tags=(f"run-{name}",)) for name in ("alive", "dead")]
     monkeypatch.setattr(stack_job, "prepare", lambda *_, anew: made)
     monkeypatch.setattr(scaling_job, "find_stack", lambda *_: None)
-    monkeypatch.setattr(scaling_job, "find_left", lambda *_: there)
+    monkeypatch.setattr(scaling_job, "find_tagged", lambda *_: there)
     monkeypatch.setattr(scaling_job, "at_work", lambda run: run if run == "alive" else "")
     site = SITE.model_copy(update={"cloud": ACCESS})
     book = Runbook("check-autoscaling", site, [], True, journal(runbook="check-autoscaling"), {}, overcloud())

@@ -83,9 +83,9 @@ def test_a_web_farm_that_scales_as_it_should_passes(
     cloud = Simulation(clock, timing, 20, 10, seed=seed)
     verdict = checked(cloud, monkeypatch, watch, 60, web=True)
     assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
-    assert {one.kind for one in verdict.findings} <= {Kind.TAKEN_BACK}, "\n".join(said)
+    assert {finding.kind for finding in verdict.findings} <= {Kind.TAKEN_BACK}, "\n".join(said)
     assert sum("POST to the webhook to scale up: 200" in line for line in said) == 1
-    assert sum(one.reason == "No signal details provided" for one in cloud.events) == 1
+    assert sum(event.reason == "No signal details provided" for event in cloud.events) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -121,7 +121,7 @@ def test_a_fault_is_named_at_a_minutes_intervals(
 ) -> None:
     cloud = Simulation(clock, MINUTE, 45, 10, seed=seed, **fault)
     verdict = checked(cloud, monkeypatch, watch, settle_s=90)
-    assert (verdict.outcome, {one.kind for one in verdict.findings}) == (outcome, {kind}), "\n".join(
+    assert (verdict.outcome, {finding.kind for finding in verdict.findings}) == (outcome, {kind}), "\n".join(
         [verdict.why, *said]
     )
     assert cloud.time < within_s
@@ -166,4 +166,4 @@ def test_alarms_of_a_single_period_are_called_flapping_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], seed: int
 ) -> None:
     verdict = checked(Simulation(clock, Timing(60, 60, 1, 60, 60, 60), 45, 10, seed=seed), monkeypatch, watch, 90)
-    assert {one.kind for one in verdict.findings} == {Kind.FLAPPING}, "\n".join([verdict.why, *said])
+    assert {finding.kind for finding in verdict.findings} == {Kind.FLAPPING}, "\n".join([verdict.why, *said])
