@@ -67,7 +67,7 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Transition:
+class StateTransition:
     """A change of an alarm's state.
 
     Attributes:
@@ -111,14 +111,14 @@ def _parse_rule(rule: Mapping[str, Any]) -> Rule:
     )
 
 
-def parse_transitions(body: Iterable[Mapping[str, Any]]) -> list[Transition]:
+def parse_history(body: Iterable[Mapping[str, Any]]) -> list[StateTransition]:
     """Read an alarm's history, the oldest change of its state first; other entries are left out."""
     changes = []
     for entry in body:
         if entry.get("type") == "state transition":
             detail = json.loads(entry["detail"]) if isinstance(entry["detail"], str) else entry["detail"]
             changes.append(
-                Transition(parse_time(entry["timestamp"]), detail["state"], detail.get("transition_reason") or "")
+                StateTransition(parse_time(entry["timestamp"]), detail["state"], detail.get("transition_reason") or "")
             )
     return sorted(changes, key=lambda change: change.at)
 
@@ -138,10 +138,10 @@ def read_alarms(cloud: Cloud, ids: Iterable[str] | None = None) -> list[Alarm]:
     return [parse_alarm(body) for body in listed if wanted is None or body["alarm_id"] in wanted]
 
 
-def read_transitions(cloud: Cloud, alarm: str) -> list[Transition]:
+def read_history(cloud: Cloud, alarm: str) -> list[StateTransition]:
     """Read how an alarm's state changed, the oldest change first.
 
     Raises:
         CloudError, Stopped: As `Cloud.request`.
     """
-    return parse_transitions(cloud.get("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))
+    return parse_history(cloud.get("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))

@@ -18,8 +18,8 @@ from tasks.autoscaling.timeline import (
     Direction,
     Observation,
     Timeline,
-    taken_back,
-    transitions,
+    premature_scale_down,
+    size_changes,
 )
 
 
@@ -49,8 +49,8 @@ def reason(timeline: Timeline) -> Iterator[Finding]:
     evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
     words count. What the runbook's own call to the webhook did is not judged.
     """
-    for event in timeline.events:
-        if event.ours:
+    for event in timeline.signals:
+        if event.by_check:
             continue
         name = ALARM_OF[event.direction]
         said = re.search(r"alarm state changed (?:from .+? )?to ([a-z ]+)", event.reason)
@@ -70,7 +70,9 @@ def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
     near = [*before, *(observation for observation in earlier if observation.at >= begin)]
     if not near or any(observation.alarms.get(name) == ALARM for observation in near):
         return True
-    turns = [transition for transition in timeline.turns if transition.name == name and transition.at <= end]
+    turns = [
+        transition for transition in timeline.alarm_transitions if transition.name == name and transition.at <= end
+    ]
     within = [
         *[transition for transition in turns if transition.at < begin][-1:],
         *(transition for transition in turns if transition.at >= begin),
@@ -81,7 +83,7 @@ def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
 def threshold(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm's threshold is off what percent, vCPUs and interval give by more than one in a hundred."""
     for name in ("high", "low"):
-        wanted, found = getattr(timeline.wanted, name), getattr(timeline.found, name)
+        wanted, found = getattr(timeline.expected_thresholds, name), getattr(timeline.alarm_thresholds, name)
         if abs(found - wanted) > wanted / 100:
             yield Finding(
                 Kind.THRESHOLD,
@@ -92,7 +94,7 @@ def threshold(timeline: Timeline) -> Iterator[Finding]:
 def refused(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first call of each webhook that was answered with an error, or not at all."""
     told = set()
-    for call in timeline.calls:
+    for call in timeline.webhook_calls:
         if (call.status >= 400 or not call.status) and call.direction not in told:
             told.add(call.direction)
             why = (
@@ -111,9 +113,9 @@ def unheard(timeline: Timeline) -> Iterator[Finding]:
     That is: none before a step that an alarm asked for, nor within what a step may take and an evaluation. Where the alarm was
     up already, Heat may have been at work on its step, and then rightly drops the call.
     """
-    for call in timeline.calls:
-        steps = [step for step in timeline.events if step.direction == call.direction]
-        if not 200 <= call.status < 300 or any(step.ours for step in steps):
+    for call in timeline.webhook_calls:
+        steps = [step for step in timeline.signals if step.direction == call.direction]
+        if not 200 <= call.status < 300 or any(step.by_check for step in steps):
             continue
         waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
         if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:
@@ -128,7 +130,7 @@ def unheard(timeline: Timeline) -> Iterator[Finding]:
 
 def back(timeline: Timeline) -> Iterator[Finding]:
     """Found where the low alarm took back what the check's own call had added, before there was a measure of the load."""
-    change = taken_back(timeline)
+    change = premature_scale_down(timeline)
     if change is not None:
         yield Finding(
             Kind.TAKEN_BACK,
@@ -156,13 +158,13 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
             since = (since if since and observation.size == since.size else observation) if asked else None
             still = (
                 (still if still and still.size == observation.size else observation)
-                if asked and observation.steady
+                if asked and observation.heat_idle
                 else None
             )
             if since is None:
                 continue
             if _acted(timeline, direction, since, observation):  # what it does not do from now on, counts
-                since, still = observation, observation if observation.steady else None
+                since, still = observation, observation if observation.heat_idle else None
             if _span_s(since, observation) > waits + timeline.settle_s or (
                 still is not None and _span_s(still, observation) > waits + timing.processing_s
             ):
@@ -177,7 +179,7 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
 
 
 def _acted(timeline: Timeline, direction: Direction, since: Observation, until: Observation) -> bool:
-    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.events)
+    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.signals)
 
 
 def _span_s(since: Observation, until: Observation) -> float:
@@ -212,7 +214,7 @@ def flapping(timeline: Timeline) -> Iterator[Finding]:
 def late(timeline: Timeline) -> Iterator[Finding]:
     """Found for each transition that took longer than its bound."""
     for direction in DIRECTIONS:
-        for change in transitions(timeline, direction):
+        for change in size_changes(timeline, direction):
             if change.after_s > change.latest_s:
                 yield Finding(Kind.LATE, str(change), change.at)
 

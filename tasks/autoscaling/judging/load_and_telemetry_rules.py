@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tasks.autoscaling.judging.findings import Finding, Kind
-from tasks.autoscaling.timeline import ALARM, ALARM_OF, DIRECTIONS, NO_DATA, Member, Observation, Timeline
+from tasks.autoscaling.timeline import ALARM, ALARM_OF, DIRECTIONS, NO_DATA, MemberState, Observation, Timeline
 
 
 def error(timeline: Timeline) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def error(timeline: Timeline) -> Iterator[Finding]:
                 f"server {member.id} went to ERROR{after} (see `openstack server show`, fault)",
                 observation.at,
             )
-    for failed in timeline.failed:
+    for failed in timeline.server_failures:
         if failed.id not in told:
             told.add(failed.id)
             yield Finding(Kind.MEMBER_ERROR, f"server {failed.id} could not be made: {failed.reason}", failed.at)
@@ -54,16 +54,29 @@ def load(timeline: Timeline) -> Iterator[Finding]:
     A member that was not asked, or that has gone, has no load that could die.
     """
     for id_ in _ids(timeline):
-        seen = [(observation, m.loads) for observation, m in _of(id_, timeline.phase("up")) if m.loads is not None]
+        seen = [
+            (observation, m.load_processes)
+            for observation, m in _of(id_, timeline.phase("up"))
+            if m.load_processes is not None
+        ]
         died = next((pair for pair in pairwise(seen) if pair[0][1] > pair[1][1]), None)
         if died:
             (_, before), (observation, after) = died
             yield Finding(Kind.LOAD_DIED, f"member {id_}: {after} of {before} loads were left", observation.at)
             continue
-        lacking = _lasting(timeline, id_, lambda m: m.loads is not None and m.loads < timeline.loads, "up")
+        lacking = _lasting(
+            timeline,
+            id_,
+            lambda m: m.load_processes is not None and m.load_processes < timeline.processes_per_member,
+            "up",
+        )
         if lacking:
             since, member = lacking
-            yield Finding(Kind.LOAD_DIED, f"member {id_}: only {member.loads} of {timeline.loads} loads ran", since.at)
+            yield Finding(
+                Kind.LOAD_DIED,
+                f"member {id_}: only {member.load_processes} of {timeline.processes_per_member} loads ran",
+                since.at,
+            )
 
 
 def busy(timeline: Timeline) -> Iterator[Finding]:
@@ -71,21 +84,27 @@ def busy(timeline: Timeline) -> Iterator[Finding]:
 
     AS 1.3.1, Important: "If the CPU usage is not sufficiently high, run the dd command multiple times".
     """
-    patience = timeline.timing.alarm(timeline.passing("up")).latest_s
+    patience = timeline.timing.until_alarm(timeline.crossing("up")).latest_s
     since: Observation | None = None
     for observation in timeline.phase("up"):
         loaded = observation.size > 0 and all(
-            member.loads is not None and member.loads >= timeline.loads for member in observation.members
+            member.load_processes is not None and member.load_processes >= timeline.processes_per_member
+            for member in observation.members
         )
         cpu = observation.cpu_percent
-        if not loaded or cpu is None or cpu > timeline.percent.high or silence(timeline, observation) is not None:
+        if (
+            not loaded
+            or cpu is None
+            or cpu > timeline.thresholds_percent.high
+            or silence(timeline, observation) is not None
+        ):
             since = None
             continue
         since = since or observation
         if (observation.at - since.at).total_seconds() > patience:
             yield Finding(
                 Kind.NOT_BUSY,
-                f"every member carries its load and they use {cpu:.0f} %, below {timeline.percent.high:g} %",
+                f"every member carries its load and they use {cpu:.0f} %, below {timeline.thresholds_percent.high:g} %",
                 since.at,
             )
             return
@@ -93,11 +112,11 @@ def busy(timeline: Timeline) -> Iterator[Finding]:
 
 def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
     """Found where measured CPU was above the high threshold, the alarm `ok`, longer than a step may wait for it."""
-    patience = timeline.timing.next(timeline.passing("up")).latest_s
+    patience = timeline.timing.until_next_step(timeline.crossing("up")).latest_s
     since: Observation | None = None
     for observation in timeline.phase("up"):
         cpu = observation.cpu_percent
-        fresh = cpu is not None and cpu > timeline.percent.high and silence(timeline, observation) is None
+        fresh = cpu is not None and cpu > timeline.thresholds_percent.high and silence(timeline, observation) is None
         if not fresh or observation.alarms.get("high") in {ALARM, NO_DATA}:
             since = None
             continue
@@ -105,7 +124,7 @@ def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
         if (observation.at - since.at).total_seconds() > patience:
             yield Finding(
                 Kind.ALARM_SILENT,
-                f"the members use {cpu:.0f} %, above {timeline.percent.high:g} %, and the high alarm is "
+                f"the members use {cpu:.0f} %, above {timeline.thresholds_percent.high:g} %, and the high alarm is "
                 f"{observation.alarms.get('high')!r}: {_half_full(timeline)}see whether aodh-evaluator runs, and what it "
                 "logs of this alarm",
                 since.at,
@@ -120,7 +139,7 @@ def _half_full(timeline: Timeline) -> str:
     """
     polls = round(timeline.timing.granularity_s / timeline.timing.polling_s)
     first = 100 * (polls + 1) / (2 * polls) if polls > 1 else 100
-    if first > timeline.percent.high:
+    if first > timeline.thresholds_percent.high:
         return ""
     return (
         f"its intervals of {timeline.timing.granularity_s:g} s hold {polls} polls, and one with the first poll alone counts as "
@@ -144,7 +163,7 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
         if since is None:
             continue
         timing, last = timeline.timing_of(direction), timeline.phase(direction)[-1]
-        if (last.at - since.at).total_seconds() > timing.alarm(timeline.passing(direction)).latest_s:
+        if (last.at - since.at).total_seconds() > timing.until_alarm(timeline.crossing(direction)).latest_s:
             back_s = (timing.evaluation_periods + 1) * timing.granularity_s
             yield Finding(
                 Kind.NO_DATA,
@@ -228,7 +247,7 @@ def _gaps(timeline: Timeline, until: Observation) -> list[float]:
     """The seconds between one measure and the next so far; none unless all of them are longer than the alarm's granularity."""
     seen = [observation for observation in timeline.observations if observation.at <= until.at]
     times = sorted(
-        {time for observation in seen for time in (observation.measured_at, observation.measured_before) if time}
+        {time for observation in seen for time in (observation.measured_at, observation.previous_measure_at) if time}
     )
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
     return gaps if gaps and min(gaps) > 1.5 * timeline.timing.granularity_s else []
@@ -258,13 +277,13 @@ def _ids(timeline: Timeline) -> list[str]:
     return sorted({member.id for observation in timeline.observations for member in observation.members})
 
 
-def _of(id_: str, seen: Sequence[Observation]) -> list[tuple[Observation, Member]]:
+def _of(id_: str, seen: Sequence[Observation]) -> list[tuple[Observation, MemberState]]:
     return [(observation, member) for observation in seen for member in observation.members if member.id == id_]
 
 
 def _lasting(
-    timeline: Timeline, id_: str, holds: Callable[[Member], bool], within: str = ""
-) -> tuple[Observation, Member] | None:
+    timeline: Timeline, id_: str, holds: Callable[[MemberState], bool], within: str = ""
+) -> tuple[Observation, MemberState] | None:
     """Where something held for a member, without a break, longer than a step may take: since when, and its last state."""
     since: Observation | None = None
     for observation, member in _of(id_, timeline.phase("up") if within else timeline.observations):

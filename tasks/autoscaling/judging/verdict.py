@@ -9,7 +9,15 @@ from typing import Literal
 from tasks.autoscaling.judging import group_rules as scaling_rules
 from tasks.autoscaling.judging import load_and_telemetry_rules as surroundings_rules
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Weight
-from tasks.autoscaling.timeline import DIRECTIONS, Direction, Timeline, Transition, allowed, path, transitions
+from tasks.autoscaling.timeline import (
+    DIRECTIONS,
+    Direction,
+    SizeChange,
+    Timeline,
+    allowed_duration,
+    size_changes,
+    size_path,
+)
 from tasks.telemetry.thresholds import Bound
 
 Outcome = Literal["passed", "failed", "inconclusive"]
@@ -43,8 +51,8 @@ class Verdict:
     outcome: Outcome
     why: str
     findings: tuple[Finding, ...]
-    up: tuple[Transition, ...]
-    down: tuple[Transition, ...]
+    up: tuple[SizeChange, ...]
+    down: tuple[SizeChange, ...]
     took_s: float
     allowed: Bound
 
@@ -62,8 +70,8 @@ def judge(timeline: Timeline, more: Sequence[Finding] = ()) -> Verdict:
     found = [*(finding for rule in RULES for finding in rule(timeline)), *more]
     missed = [sentence for direction in DIRECTIONS for sentence in _missed(timeline, direction)]
     outcome, why = _decide(found, missed)
-    up, down = (tuple(transitions(timeline, direction)) for direction in DIRECTIONS)
-    return Verdict(outcome, why, tuple(found), up, down, _took_s(up) + _took_s(down), allowed(timeline))
+    up, down = (tuple(size_changes(timeline, direction)) for direction in DIRECTIONS)
+    return Verdict(outcome, why, tuple(found), up, down, _took_s(up) + _took_s(down), allowed_duration(timeline))
 
 
 def _decide(found: Sequence[Finding], missed: Sequence[str]) -> tuple[Outcome, str]:
@@ -88,7 +96,7 @@ def _missed(timeline: Timeline, direction: Direction) -> list[str]:
         return [f"a group of {low} to {high} members has nothing to scale"]
     first, last = (low, high) if direction == "up" else (high, low)
     when = "under load" if direction == "up" else "after the load"
-    went = path(timeline, direction)
+    went = size_path(timeline, direction)
     if not went:
         return [f"{when} the group was not looked at"]
     straight = sorted(went, reverse=direction == "down")
@@ -97,5 +105,5 @@ def _missed(timeline: Timeline, direction: Direction) -> list[str]:
     return [f"{when} the group went {' → '.join(map(str, went))}, and not from {first} to {last}"]
 
 
-def _took_s(changes: Sequence[Transition]) -> float:
+def _took_s(changes: Sequence[SizeChange]) -> float:
     return sum(change.after_s for change in changes)

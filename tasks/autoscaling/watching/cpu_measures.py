@@ -12,11 +12,11 @@ from tasks.telemetry.measures import Measure, read_metric_policy, read_newest, r
 from tasks.telemetry.thresholds import Timing
 
 # So many granularities back that two measures are found also where polling was left at OSP's ten minutes, and a minute's told.
-_BACK = 25
+_GRANULARITIES_BACK = 25
 
 
 @dataclass
-class Meter:
+class CpuMeasures:
     """Reads the measures of the members' CPU, with as few calls as that takes.
 
     Attributes:
@@ -36,7 +36,7 @@ class Meter:
             self.granularities = tuple(sorted(policy.timespans_s)) if policy else None
         if self.granularities and self.timing.granularity_s not in self.granularities:
             return {}  # a rule tells
-        back_s = max(3 * self.timing.silent_after_s(), _BACK * self.timing.granularity_s)
+        back_s = max(3 * self.timing.silent_after_s(), _GRANULARITIES_BACK * self.timing.granularity_s)
         since = now - timedelta(seconds=back_s)
         return read_newest(self.cloud, servers, self.timing.granularity_s, since=since)
 

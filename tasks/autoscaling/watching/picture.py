@@ -81,8 +81,18 @@ def _draw_cpu(axes: Axes, timeline: Timeline, start: datetime) -> None:
     axes.plot(
         [at for at, _ in mean], [percent for _, percent in mean], color=_CPU, linewidth=2, label="mean of the members"
     )
-    axes.axhline(timeline.percent.high, color=_HIGH, linestyle="--", label=f"add above {timeline.percent.high:g} %")
-    axes.axhline(timeline.percent.low, color=_LOW, linestyle="--", label=f"remove below {timeline.percent.low:g} %")
+    axes.axhline(
+        timeline.thresholds_percent.high,
+        color=_HIGH,
+        linestyle="--",
+        label=f"add above {timeline.thresholds_percent.high:g} %",
+    )
+    axes.axhline(
+        timeline.thresholds_percent.low,
+        color=_LOW,
+        linestyle="--",
+        label=f"remove below {timeline.thresholds_percent.low:g} %",
+    )
     axes.set_ylabel("CPU, %")
     axes.set_ylim(bottom=0)
     axes.legend(**_LEGEND)
@@ -116,7 +126,7 @@ def _draw_members(axes: Axes, timeline: Timeline, start: datetime) -> None:
     )
     ready = [len(observation.ready) for observation in timeline.observations]
     axes.step(at, ready, where="post", color=_SIZE, linewidth=2, label="ready")
-    for event in timeline.events:
+    for event in timeline.signals:
         colour = _HIGH if event.direction == "up" else _LOW
         axes.axvline((event.at - start).total_seconds(), color=colour, linewidth=1, linestyle=":", gid="event")
     axes.set_ylim(0, timeline.max_size + 1)

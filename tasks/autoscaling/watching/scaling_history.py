@@ -14,37 +14,37 @@ from tasks.autoscaling.group.pool import is_server
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.timeline import ALARM_OF, Direction
 from tasks.heat.events import Event, newest_event, read_events
-from tasks.telemetry.alarms import read_transitions
+from tasks.telemetry.alarms import read_history
 
 
 @dataclass
-class Happenings:
+class ScalingHistory:
     """Heat's events since the check began.
 
     Attributes:
         cloud: Where.
         settings: How the group is meant to scale.
-        ours: Whether a signal, by its reason and direction, came from this check itself.
-        heat: All events, as Heat tells them.
+        is_by_check: Whether a signal, by its reason and direction, came from this check itself.
+        events: All events, as Heat tells them.
         signals: The signals to the group's policies.
-        failed: Servers that could not be made, also where Heat has made another one since.
-        made: What became of the members.
-        turns: What Aodh's history says of the alarms, as of the last signal of each.
+        server_failures: Servers that could not be made, also where Heat has made another one since.
+        member_events: What became of the members.
+        alarm_transitions: What Aodh's history says of the alarms, as of the last signal of each.
     """
 
     cloud: Cloud
     settings: Settings
-    ours: Callable[[str, Direction], bool]
-    heat: list[Event] = field(default_factory=list)
-    signals: list[seen.Event] = field(default_factory=list)
-    failed: list[seen.Failed] = field(default_factory=list)
-    made: list[ScalingEvent] = field(default_factory=list)
-    turns: list[seen.Turn] = field(default_factory=list)
-    _after: str = ""
+    is_by_check: Callable[[str, Direction], bool]
+    events: list[Event] = field(default_factory=list)
+    signals: list[seen.PolicySignal] = field(default_factory=list)
+    server_failures: list[seen.ServerFailure] = field(default_factory=list)
+    member_events: list[ScalingEvent] = field(default_factory=list)
+    alarm_transitions: list[seen.AlarmTransition] = field(default_factory=list)
+    _marker: str = ""
 
     def begin(self) -> None:
         """Remember where Heat's events are now: what happened before is not judged."""
-        self._after = newest_event(self.cloud, self.settings.stack)
+        self._marker = newest_event(self.cloud, self.settings.stack)
 
     def read(self, group: Group, types: Mapping[tuple[str, str], str]) -> None:
         """Read what is new.
@@ -53,43 +53,43 @@ class Happenings:
             group: As it was seen last.
             types: The types of all resources, by their stack and name.
         """
-        new = read_events(self.cloud, self.settings.stack, self._after)
-        found = list(scaling_events(new, group))
-        turns = {
-            ALARM_OF[way]: self._history(ALARM_OF[way])
-            for event in found
-            if event.by_alarm and (way := self._way(event))
+        new = read_events(self.cloud, self.settings.stack, self._marker)
+        scaling = list(scaling_events(new, group))
+        alarm_transitions = {
+            ALARM_OF[way]: self._alarm_history(ALARM_OF[way])
+            for event in scaling
+            if event.by_alarm and (way := self._direction(event))
         }
         # Nothing is noted before all of it is told: a cloud that fails in between is asked for the same again.
-        self.heat += new
-        self._after = new[-1].id if new else self._after
+        self.events += new
+        self._marker = new[-1].id if new else self._marker
         for event in new:
             if event.status == "CREATE_FAILED" and is_server(event, types):
-                self.failed.append(seen.Failed(event.at, event.physical_id, mask(event.reason)))
-        for scaling_event in found:
-            self._note(scaling_event)
-        self.turns = [
-            *(transition for transition in self.turns if transition.name not in turns),
-            *(transition for new in turns.values() for transition in new),
+                self.server_failures.append(seen.ServerFailure(event.at, event.physical_id, mask(event.reason)))
+        for scaling_event in scaling:
+            self._record(scaling_event)
+        self.alarm_transitions = [
+            *(transition for transition in self.alarm_transitions if transition.name not in alarm_transitions),
+            *(transition for new in alarm_transitions.values() for transition in new),
         ]
 
-    def _history(self, name: str) -> list[seen.Turn]:
+    def _alarm_history(self, name: str) -> list[seen.AlarmTransition]:
         """How an alarm changed; nothing where Aodh keeps no history, or does not show it."""
         try:
-            changes = read_transitions(self.cloud, self.settings.alarms[name].id)
+            changes = read_history(self.cloud, self.settings.alarms[name].id)
         except (Forbidden, NotFound):
             return []
-        return [seen.Turn(transition.at, name, transition.state) for transition in changes]
+        return [seen.AlarmTransition(transition.at, name, transition.state) for transition in changes]
 
-    def _way(self, event: ScalingEvent) -> Direction | None:
+    def _direction(self, event: ScalingEvent) -> Direction | None:
         """Where a signal leads; None where it is none to a policy of the group."""
         return self.settings.policy_directions.get(event.name) if event.kind == "signal" else None
 
-    def _note(self, event: ScalingEvent) -> None:
+    def _record(self, event: ScalingEvent) -> None:
         if event.kind in {"added", "removed"}:
-            self.made.append(event)
-        direction = self._way(event)
+            self.member_events.append(event)
+        direction = self._direction(event)
         if direction is not None:
-            known = seen.Event(event.at, direction, event.reason, self.ours(event.reason, direction))
+            known = seen.PolicySignal(event.at, direction, event.reason, self.is_by_check(event.reason, direction))
             if known not in self.signals:
                 self.signals.append(known)

@@ -9,25 +9,25 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Sparing(Generic[T]):
+class TimedCache(Generic[T]):
     """Keeps one answer.
 
     Args:
-        lasts_s: Seconds for which it holds.
+        valid_s: Seconds for which it holds.
     """
 
-    def __init__(self, lasts_s: float) -> None:
-        self._lasts_s = lasts_s
-        self._kept: tuple[float, T] | None = None
+    def __init__(self, valid_s: float) -> None:
+        self._valid_s = valid_s
+        self._cached: tuple[float, T] | None = None
 
-    def get(self, read: Callable[[], T], *, anew: bool = False) -> T:
+    def get(self, read: Callable[[], T], *, refresh: bool = False) -> T:
         """The kept answer, or a new one.
 
         Args:
             read: Asks for it.
-            anew: Whether something has happened, after which the kept one no longer holds.
+            refresh: Whether something has happened, after which the kept one no longer holds.
         """
         now = time.monotonic()
-        if anew or self._kept is None or now - self._kept[0] >= self._lasts_s:
-            self._kept = (now, read())
-        return self._kept[1]
+        if refresh or self._cached is None or now - self._cached[0] >= self._valid_s:
+            self._cached = (now, read())
+        return self._cached[1]

@@ -57,10 +57,10 @@ class Check:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
-        if self._watch is not None and self._watch.observer.loaded:
+        if self._watch is not None and self._watch.observer.load_running:
             logger = get_run_logger()
             try:
-                self._watch.end_loads(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
+                self._watch.stop_load(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
             except RunbookError as error:  # the run was stopped: what ended it is what counts
                 logger.warning("the loads end by themselves: %s", mask(error.message))
 
@@ -101,7 +101,7 @@ class Check:
             try:
                 self._group.grow(watch)
             except BaseException:
-                self._group.end_loads(watch)
+                self._group.stop_load(watch)
                 raise
             return "done"
 
@@ -131,11 +131,11 @@ class Check:
             key = f"{self._job.runbook}-{site}"
             picture.publish(drawn, f"{key}-picture", str(file))
             create_markdown_artifact(
-                mask(render(self.verdict, timeline, str(file), self._group.told())),
+                mask(render(self.verdict, timeline, str(file), self._group.notes())),
                 key=f"{key}-verdict",
                 description=self.verdict.outcome,
             )
-            for line in self._group.told():
+            for line in self._group.notes():
                 watch.line(line)
             watch.line(f"picture: {file}")
             return "done"

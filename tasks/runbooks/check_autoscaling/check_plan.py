@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused, RunbookError
 from tasks.autoscaling.group.settings import read_settings, why_not_check
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.living import at_work
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
@@ -55,7 +55,7 @@ class Job:
     left: bool
     made: stack_job.Job | None
     stack_name: str
-    percent: Levels
+    percent: Thresholds
     intervals: Intervals
     run: str
 
@@ -117,7 +117,7 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
             f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
         )
     high, low = stack_job.percents(request)
-    levels = Levels(high, low)
+    levels = Thresholds(high, low)
     return Job(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
 
 

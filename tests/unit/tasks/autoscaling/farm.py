@@ -15,7 +15,7 @@ from tasks.autoscaling.group.group import Group, Member, Server
 from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.heat.stack import Resource, Stack
@@ -121,4 +121,4 @@ def watching(farm: Farm) -> GroupWatch:
         alarms={"high": alarm("high", "ok"), "low": alarm("low", "ok")},
     )
     members = cast("Members", FarmMembers(farm))
-    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Levels(50, 10), 60)
+    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Thresholds(50, 10), 60)

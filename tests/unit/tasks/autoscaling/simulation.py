@@ -25,19 +25,19 @@ from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
 from tasks.autoscaling.group.website import Visitor
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.autoscaling.watching.web_watch import WebWatch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource, Stack
-from tasks.telemetry.alarms import Alarm, Rule, Transition
+from tasks.telemetry.alarms import Alarm, Rule, StateTransition
 from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, threshold_ns
 from tests.unit.fakes import FakeClock
 
 BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-PERCENT = Levels(50, 10)
+PERCENT = Thresholds(50, 10)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Simulation:
         self._busy_until: float | None = None
         self._direction, self._reason = "", ""
         self.events: list[Event] = []
-        self.turns: list[tuple[str, Transition]] = []
+        self.turns: list[tuple[str, StateTransition]] = []
 
     # -- what happens
 
@@ -190,7 +190,7 @@ class Simulation:
                 self.states[name] = "alarm" if beyond[-1] else "ok"
             if self.states[name] != before:
                 at = BEGIN + timedelta(seconds=self.time)
-                self.turns.append((name, Transition(at, self.states[name], "")))
+                self.turns.append((name, StateTransition(at, self.states[name], "")))
             if self.states[name] == "alarm":
                 self._signal("up" if name == "high" else "down", f"alarm state changed from {before} to alarm (…)")
 
@@ -281,7 +281,7 @@ class Simulation:
         ids = [event.id for event in self.events]
         return self.events[ids.index(after) + 1 :] if after else list(self.events)
 
-    def read_transitions(self, _: Cloud, alarm: str) -> list[Transition]:
+    def read_history(self, _: Cloud, alarm: str) -> list[StateTransition]:
         self._called()
         return [turn for name, turn in self.turns if name == alarm]
 

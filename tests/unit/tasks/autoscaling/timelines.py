@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import ALARM, NO_DATA, OK, Event, Levels, Member, Observation, Timeline
+from tasks.autoscaling.timeline import ALARM, NO_DATA, OK, MemberState, Observation, PolicySignal, Thresholds, Timeline
 from tasks.telemetry.thresholds import Timing
 
 START = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
@@ -27,14 +27,14 @@ def at(second: float) -> datetime:
     return START + timedelta(seconds=second)
 
 
-def _members(second: int, lives: Lives) -> tuple[Member, ...]:
+def _members(second: int, lives: Lives) -> tuple[MemberState, ...]:
     loaded = LOAD_ON <= second < LOAD_OFF
     return tuple(
-        Member(
+        MemberState(
             id_,
             "ACTIVE" if second >= ready else "BUILD",
             cpu_percent=(90.0 if loaded and second >= ready + 6 else 1.0) if second >= ready + 5 else None,
-            loads=(2 if loaded else 0) if second > ready else None,
+            load_processes=(2 if loaded else 0) if second > ready else None,
         )
         for id_, (joins, ready, leaves) in lives.items()
         if joins <= second < leaves
@@ -59,16 +59,18 @@ def good(lives: Lives = LIVES) -> Timeline:
         min_size=1,
         max_size=3,
         timing=TIMING,
-        percent=Levels(50, 10),
-        wanted=Levels(2.5e9, 0.5e9),
-        found=Levels(2.5e9, 0.5e9),
+        thresholds_percent=Thresholds(50, 10),
+        expected_thresholds=Thresholds(2.5e9, 0.5e9),
+        alarm_thresholds=Thresholds(2.5e9, 0.5e9),
         granularities_s=(5, 60),
-        loads=2,
+        processes_per_member=2,
         settle_s=6,
         observations=observations,
         load_on=at(LOAD_ON),
         load_off=at(LOAD_OFF),
-        events=tuple(Event(at(second), "up" if direction == "up" else "down", REASON) for second, direction in changes),
+        signals=tuple(
+            PolicySignal(at(second), "up" if direction == "up" else "down", REASON) for second, direction in changes
+        ),
     )
 
 

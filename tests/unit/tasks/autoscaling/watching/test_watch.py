@@ -63,7 +63,7 @@ def test_a_group_that_does_not_grow_is_given_up_in_time(farm: Farm, watch: Watch
     group = watching(farm)
     group.grow(watch)
     assert len(group.observations[-1].ready) == 1
-    assert clock.now - 1000 <= group._within_s("up") + 10
+    assert clock.now - 1000 <= group._phase_limit_s("up") + 10
 
 
 def not_begun(group: GroupWatch, watch: Watch) -> Finding:
@@ -181,7 +181,7 @@ def test_nova_is_not_asked_for_what_heat_is_at_work_on(farm: Farm, monkeypatch: 
     monkeypatch.setattr(tasks.autoscaling.watching.observer, "read_resources", resources)
     monkeypatch.setattr(tasks.autoscaling.watching.observer, "read_group", group)
     observer = watching(farm).observer
-    seen = [len(observer.look("leave").ready) for _ in range(5)]
+    seen = [len(observer.observe("leave").ready) for _ in range(5)]
     assert asked == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_COMPLETE"]
     assert seen == [0, 0, 0, 1, 1]
 
@@ -196,7 +196,7 @@ def test_alarms_are_asked_for_as_soon_as_the_group_moves(farm: Farm, monkeypatch
     monkeypatch.setattr("tasks.autoscaling.watching.observer.read_alarms", alarms)
     group = watching(farm)
     farm.looks = 9
-    group._look("leave")
+    group._observe("leave")
     farm.size = 2
-    group._look("leave")
+    group._observe("leave")
     assert asked == [1, 2]

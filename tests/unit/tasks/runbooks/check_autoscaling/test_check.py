@@ -10,8 +10,8 @@ import pytest
 from blocks.cloud import CloudAccess
 from tasks.autoscaling.group.member_shells import Members, access
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import Levels
-from tasks.autoscaling.watching.call_rate import Asking
+from tasks.autoscaling.timeline import Thresholds
+from tasks.autoscaling.watching.call_rate import CallRate
 from tasks.runbooks.check_autoscaling.check import Check, CheckNotPassed, render
 from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
 from tests.unit.cloud_api import overcloud
@@ -23,7 +23,7 @@ JOB = Job(
     False,
     None,
     "x",
-    Levels(50, 10),
+    Thresholds(50, 10),
     Intervals(60, 60, 60, 300),
     "1",
 )
@@ -31,7 +31,7 @@ JOB = Job(
 
 def test_a_verdict_tells_each_transition_with_its_time() -> None:
     timeline = good()
-    text = render(judge(timeline), timeline, "/pictures/x.png", [str(Asking(240, 300))])
+    text = render(judge(timeline), timeline, "/pictures/x.png", [str(CallRate(240, 300))])
     assert text.startswith("# passed")
     for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
         assert f"- {step} after" in text

@@ -19,7 +19,7 @@ from tasks.autoscaling.group.group import Group, Member, Server
 from tasks.autoscaling.group.member_shells import Members
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.change import Do, Spot, Steps, Watch
 from tasks.engine.run import Runbook
 from tasks.engine.step import StepFailed
@@ -69,7 +69,7 @@ class Walked:
 def job(made: bool = True, left: bool = False) -> Job:
     source = cast("StackSource", None)
     mine = stack_job.Job(ACCESS, REQUEST, source, StackPlan("create", None), None) if made else None
-    return Job(ACCESS, "check-autoscaling", left, mine, "x", Levels(50, 10), INTERVALS, "42")
+    return Job(ACCESS, "check-autoscaling", left, mine, "x", Thresholds(50, 10), INTERVALS, "42")
 
 
 def walk(steps: Walked, job: Job, check: Check, asked: Asked = ASKED) -> None:

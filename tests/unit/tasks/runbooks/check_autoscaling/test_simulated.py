@@ -34,7 +34,7 @@ def checked(
         (tasks.autoscaling.watching.observer, "_now", cloud.now),
         (tasks.autoscaling.watching.scaling_history, "read_events", cloud.read_events),
         (tasks.autoscaling.watching.scaling_history, "newest_event", cloud.newest_event),
-        (tasks.autoscaling.watching.scaling_history, "read_transitions", cloud.read_transitions),
+        (tasks.autoscaling.watching.scaling_history, "read_history", cloud.read_history),
         (tasks.autoscaling.watching.watch, "_now", cloud.now),
     ):
         monkeypatch.setattr(module, name, stand_in)
@@ -42,7 +42,7 @@ def checked(
     policy = ArchivePolicy("a", kept, frozenset({"mean", "rate:mean"}))
     monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_metric_policy", lambda *_: policy)
     monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_newest", cloud.measures)
-    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures.Meter, "backlog", lambda *_: 0)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures.CpuMeasures, "backlog", lambda *_: 0)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "datetime", SimpleNamespace(now=lambda _: cloud.now()))
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "read_activity", cloud.activity)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "post_webhook", cloud.post)
