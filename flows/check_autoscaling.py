@@ -12,10 +12,10 @@ from prefect import flow
 
 from tasks.engine.change import Steps
 from tasks.engine.hooks import Closing
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
 from tasks.runbooks.check_autoscaling.run import (
-    Asked,
+    CheckRequest,
     Delay,
     Interval,
     Percent,
@@ -25,7 +25,7 @@ from tasks.runbooks.check_autoscaling.run import (
     around,
     run_check,
 )
-from tasks.runbooks.deploy_stack.deployment import Request
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-autoscaling"
 _closing = Closing(None)
@@ -70,13 +70,13 @@ def check_autoscaling(
         cleanup: Remove the stack afterwards, if this runbook made it.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request("cpu-group", [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest("cpu-group", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = Asked(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
-    run_check(asked, Check, procedure)
+    asked = CheckRequest(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
+    run_check(asked, ScalingCheck, procedure)
 
 
-def procedure(steps: Steps, job: Job, check: Check, asked: Asked) -> None:
+def procedure(steps: Steps, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest) -> None:
     """All steps.
 
     Args:

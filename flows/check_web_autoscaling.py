@@ -12,9 +12,9 @@ from prefect import flow
 
 from tasks.engine.change import Steps
 from tasks.engine.hooks import Closing
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
 from tasks.runbooks.check_autoscaling.run import (
-    Asked,
+    CheckRequest,
     Delay,
     Interval,
     Percent,
@@ -24,8 +24,8 @@ from tasks.runbooks.check_autoscaling.run import (
     around,
     run_check,
 )
-from tasks.runbooks.check_web_autoscaling.check import WebCheck
-from tasks.runbooks.deploy_stack.deployment import Request
+from tasks.runbooks.check_web_autoscaling.check import WebScalingCheck
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-web-autoscaling"
 _closing = Closing(None)
@@ -70,13 +70,13 @@ def check_web_autoscaling(
         cleanup: Remove the stack afterwards, if this runbook made it.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = Asked(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
-    run_check(asked, WebCheck, procedure)
+    asked = CheckRequest(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
+    run_check(asked, WebScalingCheck, procedure)
 
 
-def procedure(steps: Steps, job: Job, check: WebCheck, asked: Asked) -> None:
+def procedure(steps: Steps, job: ScalingCheckPlan, check: WebScalingCheck, asked: CheckRequest) -> None:
     """All steps.
 
     Args:

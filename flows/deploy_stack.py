@@ -18,7 +18,7 @@ from tasks.engine.hooks import Closing
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
 from tasks.heat.steps import deploy, show_outputs
-from tasks.runbooks.deploy_stack.deployment import Job, Request, preflight
+from tasks.runbooks.deploy_stack.deployment import StackDeployment, StackRequest, preflight
 
 NAME = "deploy-stack"
 _closing = Closing(None)
@@ -60,7 +60,7 @@ def deploy_stack(
             changed. Empty: where it comes to that, the run pauses and asks for the site's name.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
     with runbook(NAME, site, None, dry_run) as book:
         job = preflight(book, request)
         plan = Plan()
@@ -77,7 +77,7 @@ def deploy_stack(
         book.finish()
 
 
-def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool, approved: str) -> None:
+def procedure(steps: Steps, job: StackDeployment, timeout_min: int, keep_failed: bool, approved: str) -> None:
     """All steps.
 
     Args:

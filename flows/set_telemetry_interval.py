@@ -18,8 +18,8 @@ from tasks.engine.change import Change, Steps
 from tasks.engine.hooks import Closing
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
-from tasks.runbooks.set_telemetry_interval.polling_change import Job, preflight
-from tasks.telemetry import polling as telemetry
+from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, preflight
+from tasks.telemetry import polling
 
 NAME = "set-telemetry-interval"
 # On TripleO the agent that polls instances runs beside them.
@@ -37,7 +37,7 @@ _closing = Closing(lambda _, parameters: str(parameters.get("role", _ROLE)))
 )
 def set_telemetry_interval(
     site: Annotated[str, Field(min_length=1)],
-    interval_s: Annotated[int, Field(ge=telemetry.SHORTEST_S, le=telemetry.LONGEST_S)] = 60,
+    interval_s: Annotated[int, Field(ge=polling.SHORTEST_S, le=polling.LONGEST_S)] = 60,
     role: Annotated[str, Field(min_length=1)] = _ROLE,
     put_back: bool = False,
     dry_run: bool = False,
@@ -65,7 +65,7 @@ def set_telemetry_interval(
         book.finish()
 
 
-def procedure(steps: Steps, job: Job) -> None:
+def procedure(steps: Steps, job: PollingChange) -> None:
     """The two steps.
 
     Args:

@@ -26,7 +26,7 @@ _NETWORK = {
 
 
 @dataclass(frozen=True)
-class Limit:
+class Quota:
     """A quota.
 
     Attributes:
@@ -37,7 +37,7 @@ class Limit:
     limit: int
     used: int
 
-    def lacks(self, wanted: int) -> bool:
+    def lacks_room_for(self, wanted: int) -> bool:
         """Say whether so many more do not fit."""
         return wanted > 0 and 0 <= self.limit < self.used + wanted
 
@@ -63,18 +63,18 @@ def why_no_network(cloud: Cloud, ports: int, floating_ips: int, security_groups:
     return why_no_room(cloud.name, _network_limits(cloud, wanted), wanted)
 
 
-def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Limit]:
+def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Quota]:
     """Neutron's quotas with their use; a Neutron before Pike does not tell the use, so it is counted."""
     kinds = {name: names for name, names in _NETWORK.items() if wanted[name] > 0}
     try:
         quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
-        return {name: Limit(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
+        return {name: Quota(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
     except NotFound:
         quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
     limits = {}
     for name, (key, collection) in kinds.items():
         there = cloud.get(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
-        limits[name] = Limit(quota[key], len(there[collection.replace("-", "_")]))
+        limits[name] = Quota(quota[key], len(there[collection.replace("-", "_")]))
     return limits
 
 
@@ -92,7 +92,7 @@ def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
     ]
     # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
     limit = quota.get("load_balancer", quota.get("loadbalancer"))
-    limits = {"load balancers": Limit(-1 if limit is None else limit, len(there))}
+    limits = {"load balancers": Quota(-1 if limit is None else limit, len(there))}
     return why_no_room(cloud.name, limits, {"load balancers": balancers})
 
 
@@ -109,16 +109,16 @@ def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
     return why_no_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
 
 
-def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Limit]:
+def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Quota]:
     """Read the absolute limits of Nova or Cinder."""
-    return {name: Limit(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
+    return {name: Quota(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
 
 
-def why_no_room(cloud: str, limits: Mapping[str, Limit], wanted: Mapping[str, int]) -> list[str]:
+def why_no_room(cloud: str, limits: Mapping[str, Quota], wanted: Mapping[str, int]) -> list[str]:
     """Say which quotas do not have room for what is wanted, and how far each would have to be raised."""
     return [
         f"{cloud}: {wanted[name]} more {name} are needed and {max(0, quota.limit - quota.used)} are left of {quota.limit}; raise "
         f"the project's quota to {quota.used + wanted[name]}, or remove what it no longer needs"
         for name, quota in limits.items()
-        if quota.lacks(wanted[name])
+        if quota.lacks_room_for(wanted[name])
     ]

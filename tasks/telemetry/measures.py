@@ -105,7 +105,7 @@ def read_newest(
     return parse_newest(body, metric)
 
 
-def read_waiting(cloud: Cloud, server: str, granularity_s: float, since: datetime, metric: str = CPU) -> int:
+def read_backlog(cloud: Cloud, server: str, granularity_s: float, since: datetime, metric: str = CPU) -> int:
     """Say how many values of a server's metric Gnocchi had not worked off: its API does so when it is asked to refresh.
 
     That is metricd's own work, done once: whoever only watches must not ask for it again and again.

@@ -14,7 +14,7 @@ from tasks.heat.stack import Resource, Stack, parse_time, read_resources
 from tasks.telemetry.alarms import Alarm, read_alarms
 
 _SERVER = "OS::Nova::Server"
-_ALARMS = ("OS::Aodh::", "OS::Ceilometer::")
+_ALARM_TYPES = ("OS::Aodh::", "OS::Ceilometer::")
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ def read_vcpus(cloud: Cloud, servers: Iterable[Server]) -> set[int]:
     """
     listed = list(servers)
     with cloud.request("read the members' flavor") as sdk:
-        told = {
+        by_flavor = {
             name: int(sdk.compute.get_flavor(name).vcpus)
             for name in {server.flavor for server in listed if not server.vcpus}
         }
-    return {server.vcpus or told[server.flavor] for server in listed}
+    return {server.vcpus or by_flavor[server.flavor] for server in listed}
 
 
 def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource] | None = None) -> Group:
@@ -194,9 +194,9 @@ def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resour
         CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
-    group = _find(cloud, stack, name, listed)
+    group = _find_group(cloud, stack, name, listed)
     members = [resource for resource in listed if resource.stack == group.nested and group.nested]
-    ids = {member.name: _server_of(member, listed) for member in members}
+    ids = {member.name: _server_id(member, listed) for member in members}
     servers = read_servers(cloud, filter(None, ids.values()))
     return Group(
         name,
@@ -205,7 +205,7 @@ def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resour
     )
 
 
-def _find(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) -> Resource:
+def _find_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) -> Resource:
     own = [resource for resource in resources if resource.stack == f"{stack.name}/{stack.id}"]
     for resource in own:
         if resource.name == name:
@@ -214,17 +214,17 @@ def _find(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) 
     raise NotFound(cloud.name, f"stack {stack.name} has no group {name!r}; its resources are {names}")
 
 
-def _server_of(member: Resource, resources: Sequence[Resource]) -> str:
+def _server_id(member: Resource, resources: Sequence[Resource]) -> str:
     """The id of a member's server: the member itself, or somewhere within its nested stack."""
-    return next((resource.physical_id for resource in _within(member, resources) if resource.type == _SERVER), "")
+    return next((resource.physical_id for resource in _subtree(member, resources) if resource.type == _SERVER), "")
 
 
-def _within(resource: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
+def _subtree(resource: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
     yield resource
     if resource.nested:
         for inner in resources:
             if inner.stack == resource.nested:
-                yield from _within(inner, resources)
+                yield from _subtree(inner, resources)
 
 
 def parse_activity(metadata: Mapping[str, Any]) -> Activity:
@@ -253,7 +253,7 @@ def read_group_alarms(cloud: Cloud, stack: Stack, resources: Sequence[Resource] 
     names = {
         resource.physical_id: resource.name
         for resource in listed
-        if resource.type.startswith(_ALARMS) and resource.physical_id
+        if resource.type.startswith(_ALARM_TYPES) and resource.physical_id
     }
     return {names[alarm.id]: alarm for alarm in read_alarms(cloud, names)}
 

@@ -23,7 +23,7 @@ from tasks.autoscaling.timeline import (
 )
 
 
-def size(timeline: Timeline) -> Iterator[Finding]:
+def size_bounds(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first observation with more members than `max_size`, not counting those in ERROR, or fewer than `min_size`."""
     for observation in timeline.observations:
         if observation.size > timeline.max_size:
@@ -41,7 +41,7 @@ def size(timeline: Timeline) -> Iterator[Finding]:
             break
 
 
-def reason(timeline: Timeline) -> Iterator[Finding]:
+def scaling_reason(timeline: Timeline) -> Iterator[Finding]:
     """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not in alarm before.
 
     That is: neither seen so, nor by Aodh's history.
@@ -91,12 +91,12 @@ def threshold(timeline: Timeline) -> Iterator[Finding]:
             )
 
 
-def refused(timeline: Timeline) -> Iterator[Finding]:
+def refused_webhook(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first call of each webhook that was answered with an error, or not at all."""
-    told = set()
+    reported = set()
     for call in timeline.webhook_calls:
-        if (call.status >= 400 or not call.status) and call.direction not in told:
-            told.add(call.direction)
+        if (call.status >= 400 or not call.status) and call.direction not in reported:
+            reported.add(call.direction)
             why = (
                 ": Keystone lets nobody anonymous check a signature (/v3/ec2tokens), and Heat's [ec2authtoken] has no "
                 "credentials, or is too old to use them"
@@ -104,10 +104,10 @@ def refused(timeline: Timeline) -> Iterator[Finding]:
                 else ""
             )
             said = f"answered {call.status}" if call.status else "did not answer: see whether heat-api-cfn runs"
-            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
+            yield Finding(Kind.WEBHOOK_REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
 
 
-def unheard(timeline: Timeline) -> Iterator[Finding]:
+def ignored_webhook(timeline: Timeline) -> Iterator[Finding]:
     """Found for a call of a webhook that was taken, and of which no step came.
 
     That is: none before a step that an alarm asked for, nor within what a step may take and an evaluation. Where the alarm was
@@ -122,25 +122,25 @@ def unheard(timeline: Timeline) -> Iterator[Finding]:
             continue
         if not _was_up(timeline, ALARM_OF[call.direction], call.at):
             yield Finding(
-                Kind.UNHEARD,
+                Kind.WEBHOOK_IGNORED,
                 f"the webhook to scale {call.direction} answered {call.status}, and no step came of it: see heat-engine's log",
                 call.at,
             )
 
 
-def back(timeline: Timeline) -> Iterator[Finding]:
+def scaled_down_early(timeline: Timeline) -> Iterator[Finding]:
     """Found where the low alarm took back what the check's own call had added, before there was a measure of the load."""
     change = premature_scale_down(timeline)
     if change is not None:
         yield Finding(
-            Kind.TAKEN_BACK,
+            Kind.PREMATURE_SCALE_DOWN,
             "the low alarm took back what the webhook had added, before the load was measured: the cooldown of "
             f"{timeline.timing.cooldown_s:g} s is shorter than telemetry takes",
             change.at,
         )
 
 
-def signal(timeline: Timeline) -> Iterator[Finding]:
+def lost_signal(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
 
     That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
@@ -219,7 +219,7 @@ def late(timeline: Timeline) -> Iterator[Finding]:
                 yield Finding(Kind.LATE, str(change), change.at)
 
 
-def full(timeline: Timeline) -> Iterator[Finding]:
+def already_full(timeline: Timeline) -> Iterator[Finding]:
     """Found where the group was at its `max_size` when the load began."""
     first = next(iter(timeline.phase("up")), None)
     if first is not None and first.size >= timeline.max_size:

@@ -13,7 +13,7 @@ from tasks.autoscaling.judging.findings import Finding, Kind
 from tasks.autoscaling.timeline import ALARM, ALARM_OF, DIRECTIONS, NO_DATA, MemberState, Observation, Timeline
 
 
-def error(timeline: Timeline) -> Iterator[Finding]:
+def member_error(timeline: Timeline) -> Iterator[Finding]:
     """Found for each server seen in ERROR; and whether Heat has replaced it: it went, and one came that was not there.
 
     One that nobody saw, since Heat took it away again at once, is found by Heat's own event.
@@ -42,13 +42,13 @@ def error(timeline: Timeline) -> Iterator[Finding]:
 def unreachable(timeline: Timeline) -> Iterator[Finding]:
     """Found for each member that was active and out of reach, without a break, longer than a step may take."""
     for id_ in _ids(timeline):
-        found = _lasting(timeline, id_, lambda member: member.status == "ACTIVE" and member.unreachable != "")
+        found = _held_for(timeline, id_, lambda member: member.status == "ACTIVE" and member.unreachable != "")
         if found:
             since, last = found
             yield Finding(Kind.UNREACHABLE, f"member {id_}: {last.unreachable}", since.at)
 
 
-def load(timeline: Timeline) -> Iterator[Finding]:
+def load_died(timeline: Timeline) -> Iterator[Finding]:
     """Found for each member whose load became less while there should be load, or was too small longer than a step may take.
 
     A member that was not asked, or that has gone, has no load that could die.
@@ -56,7 +56,7 @@ def load(timeline: Timeline) -> Iterator[Finding]:
     for id_ in _ids(timeline):
         seen = [
             (observation, m.load_processes)
-            for observation, m in _of(id_, timeline.phase("up"))
+            for observation, m in _states_of(id_, timeline.phase("up"))
             if m.load_processes is not None
         ]
         died = next((pair for pair in pairwise(seen) if pair[0][1] > pair[1][1]), None)
@@ -64,7 +64,7 @@ def load(timeline: Timeline) -> Iterator[Finding]:
             (_, before), (observation, after) = died
             yield Finding(Kind.LOAD_DIED, f"member {id_}: {after} of {before} loads were left", observation.at)
             continue
-        lacking = _lasting(
+        lacking = _held_for(
             timeline,
             id_,
             lambda m: m.load_processes is not None and m.load_processes < timeline.processes_per_member,
@@ -79,7 +79,7 @@ def load(timeline: Timeline) -> Iterator[Finding]:
             )
 
 
-def busy(timeline: Timeline) -> Iterator[Finding]:
+def load_too_low(timeline: Timeline) -> Iterator[Finding]:
     """Found where all members were fully loaded, measured, and below the high threshold, longer than an alarm may take.
 
     AS 1.3.1, Important: "If the CPU usage is not sufficiently high, run the dd command multiple times".
@@ -110,7 +110,7 @@ def busy(timeline: Timeline) -> Iterator[Finding]:
             return
 
 
-def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
+def alarm_not_raised(timeline: Timeline) -> Iterator[Finding]:
     """Found where measured CPU was above the high threshold, the alarm `ok`, longer than a step may wait for it."""
     patience = timeline.timing.until_next_step(timeline.crossing("up")).latest_s
     since: Observation | None = None
@@ -123,16 +123,16 @@ def silent_alarm(timeline: Timeline) -> Iterator[Finding]:
         since = since or observation
         if (observation.at - since.at).total_seconds() > patience:
             yield Finding(
-                Kind.ALARM_SILENT,
+                Kind.ALARM_NOT_RAISED,
                 f"the members use {cpu:.0f} %, above {timeline.thresholds_percent.high:g} %, and the high alarm is "
-                f"{observation.alarms.get('high')!r}: {_half_full(timeline)}see whether aodh-evaluator runs, and what it "
-                "logs of this alarm",
+                f"{observation.alarms.get('high')!r}: {_hint_partial_interval(timeline)}see whether aodh-evaluator runs, "
+                "and what it logs of this alarm",
                 since.at,
             )
             return
 
 
-def _half_full(timeline: Timeline) -> str:
+def _hint_partial_interval(timeline: Timeline) -> str:
     """What is to be said where an interval of the alarm holds several polls, and one alone is below the threshold.
 
     Of n polls in an interval the first moves its mean by (n + 1) / 2n of what all of them do (`tasks.telemetry.thresholds`).
@@ -153,7 +153,7 @@ def no_data(timeline: Timeline) -> Iterator[Finding]:
 
     Not where the granularity or the polling interval explain it.
     """
-    if [*coarse(timeline), *granularity(timeline)]:
+    if [*coarse_telemetry(timeline), *missing_granularity(timeline)]:
         return
     for direction in DIRECTIONS:
         name, since = ALARM_OF[direction], None
@@ -192,7 +192,7 @@ def _unmeasured_since(timeline: Timeline, observation: Observation) -> datetime:
     return max([*measured, there])
 
 
-def measures(timeline: Timeline) -> Iterator[Finding]:
+def missing_measures(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first observation with an age of the newest measure that telemetry can't explain, unless it is coarse."""
     for observation, seconds in _silent(timeline):
         cause = (
@@ -220,7 +220,7 @@ def _silent(timeline: Timeline) -> Iterator[tuple[Observation, float]]:
 _GAPS = 3
 
 
-def coarse(timeline: Timeline) -> Iterator[Finding]:
+def coarse_telemetry(timeline: Timeline) -> Iterator[Finding]:
     """Found where CPU is polled less often than the alarm's granularity, as configured or as the gaps between measures show.
 
     That is: at least three gaps of which none is as short as it should be; or where telemetry was silent, a single one.
@@ -253,7 +253,7 @@ def _gaps(timeline: Timeline, until: Observation) -> list[float]:
     return gaps if gaps and min(gaps) > 1.5 * timeline.timing.granularity_s else []
 
 
-def granularity(timeline: Timeline) -> Iterator[Finding]:
+def missing_granularity(timeline: Timeline) -> Iterator[Finding]:
     """Found where the members' metric has no archive policy, or one without the alarm's granularity."""
     offered = timeline.granularities_s
     wanted = sorted({timeline.timing_of(direction).granularity_s for direction in DIRECTIONS})
@@ -277,16 +277,16 @@ def _ids(timeline: Timeline) -> list[str]:
     return sorted({member.id for observation in timeline.observations for member in observation.members})
 
 
-def _of(id_: str, seen: Sequence[Observation]) -> list[tuple[Observation, MemberState]]:
+def _states_of(id_: str, seen: Sequence[Observation]) -> list[tuple[Observation, MemberState]]:
     return [(observation, member) for observation in seen for member in observation.members if member.id == id_]
 
 
-def _lasting(
+def _held_for(
     timeline: Timeline, id_: str, holds: Callable[[MemberState], bool], within: str = ""
 ) -> tuple[Observation, MemberState] | None:
     """Where something held for a member, without a break, longer than a step may take: since when, and its last state."""
     since: Observation | None = None
-    for observation, member in _of(id_, timeline.phase("up") if within else timeline.observations):
+    for observation, member in _states_of(id_, timeline.phase("up") if within else timeline.observations):
         if not holds(member):
             since = None
             continue

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.autoscaling.judging import group_rules as scaling_rules
-from tasks.autoscaling.judging import load_and_telemetry_rules as surroundings_rules
+from tasks.autoscaling.judging import group_rules, load_and_telemetry_rules
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Weight
 from tasks.autoscaling.timeline import (
     DIRECTIONS,
@@ -24,11 +23,32 @@ Outcome = Literal["passed", "failed", "inconclusive"]
 Rule = Callable[[Timeline], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
-    *(scaling_rules.size, scaling_rules.reason, scaling_rules.threshold, scaling_rules.refused, scaling_rules.unheard),
-    *(scaling_rules.back, scaling_rules.signal),
-    *(surroundings_rules.silent_alarm, surroundings_rules.no_data, surroundings_rules.error, scaling_rules.full),
-    *(surroundings_rules.load, surroundings_rules.busy, surroundings_rules.unreachable, surroundings_rules.measures),
-    *(surroundings_rules.coarse, surroundings_rules.granularity, scaling_rules.flapping, scaling_rules.late),
+    *(
+        group_rules.size_bounds,
+        group_rules.scaling_reason,
+        group_rules.threshold,
+        group_rules.refused_webhook,
+        group_rules.ignored_webhook,
+    ),
+    *(group_rules.scaled_down_early, group_rules.lost_signal),
+    *(
+        load_and_telemetry_rules.alarm_not_raised,
+        load_and_telemetry_rules.no_data,
+        load_and_telemetry_rules.member_error,
+        group_rules.already_full,
+    ),
+    *(
+        load_and_telemetry_rules.load_died,
+        load_and_telemetry_rules.load_too_low,
+        load_and_telemetry_rules.unreachable,
+        load_and_telemetry_rules.missing_measures,
+    ),
+    *(
+        load_and_telemetry_rules.coarse_telemetry,
+        load_and_telemetry_rules.missing_granularity,
+        group_rules.flapping,
+        group_rules.late,
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Forbidden, NotFound
-from tasks.telemetry.measures import Measure, read_metric_policy, read_newest, read_waiting
+from tasks.telemetry.measures import Measure, read_backlog, read_metric_policy, read_newest
 from tasks.telemetry.thresholds import Timing
 
 # So many granularities back that two measures are found also where polling was left at OSP's ten minutes, and a minute's told.
@@ -53,6 +53,6 @@ class CpuMeasures:
         try:
             status = self.cloud.get("read Gnocchi's status", "metric", "/v1/status", details="false")
         except (Forbidden, NotFound):  # it is the administrator's
-            return sum(read_waiting(self.cloud, server, self.timing.granularity_s, since) for server in servers)
+            return sum(read_backlog(self.cloud, server, self.timing.granularity_s, since) for server in servers)
         summary = (status.get("storage") or {}).get("summary") or {}
         return int(summary.get("measures", 0))

@@ -9,11 +9,11 @@ from typing import Literal
 
 from blocks.remote.cloud import Cloud
 from tasks.autoscaling import timeline as seen
-from tasks.autoscaling.group.cpu_load import Load
+from tasks.autoscaling.group.cpu_load import LoadReport
 from tasks.autoscaling.group.group import Group, Server, read_group
-from tasks.autoscaling.group.load_generator import Loads
-from tasks.autoscaling.group.member_shells import Members
-from tasks.autoscaling.group.pool import types_of
+from tasks.autoscaling.group.load_generator import LoadGenerator
+from tasks.autoscaling.group.member_shells import MemberShells
+from tasks.autoscaling.group.pool import types_by_name
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.timeline import Observation
 from tasks.autoscaling.watching.cpu_measures import CpuMeasures
@@ -45,7 +45,7 @@ class Observer:
 
     cloud: Cloud
     settings: Settings
-    shells: Members
+    shells: MemberShells
     vcpus: int
     timing: Timing
     serves: Callable[[str], bool] | None = None
@@ -58,7 +58,7 @@ class Observer:
         self._measured: set[str] = set()
         self._last_measure_at: datetime | None = None  # the newest measure; while there was none yet, the first look
         self._cpu_measures = CpuMeasures(self.cloud, self.timing)
-        self._load = Loads(self.shells, self.vcpus)
+        self._load = LoadGenerator(self.shells, self.vcpus)
         # A server seldom changes without Heat; an alarm not between two evaluations; CPU not between two polls.
         self._group_cache = TimedCache[Group](_SERVERS_S)
         self._alarm_cache = TimedCache[dict[str, str]](self.timing.evaluation_s / 2)
@@ -93,7 +93,7 @@ class Observer:
         anew = ids != self._measured or self._telemetry_silent
         measures = self._measure_cache.get(lambda: self._cpu_measures.newest(ids, _now()), refresh=anew)
         self._measured = ids
-        loads = self._load.ask(self._active, time_limit_s if members == "load" else 0) if members != "leave" else {}
+        loads = self._load.read(self._active, time_limit_s if members == "load" else 0) if members != "leave" else {}
         newest = max(measures.values(), key=lambda measure: measure.at, default=None)
         measured_at = newest.at if newest else None
         at = _now()
@@ -120,11 +120,11 @@ class Observer:
     @property
     def load_running(self) -> bool:
         """Whether there are loads on members that were not ended."""
-        return self._load.any
+        return self._load.running
 
     def stop_load(self, watch: Watch) -> None:
         """End the loads on all members that are there."""
-        self._load.end(self._active, watch)
+        self._load.stop(self._active, watch)
 
     def _read_group(self) -> list[Resource]:
         """Heat's listing each time; Nova's only where that has changed, or says less of a member than Nova does.
@@ -132,7 +132,7 @@ class Observer:
         Heat looks at a server until it is there, or in ERROR, or gone: what it is at work on, its listing will tell.
         """
         resources = read_resources(self.cloud, self.settings.stack)
-        self.types |= types_of(resources)
+        self.types |= types_by_name(resources)
         self.resources_changed = resources != self._resources
         self.group = self._group_cache.get(
             lambda: read_group(self.cloud, self.settings.stack, self.settings.group, resources),
@@ -144,12 +144,12 @@ class Observer:
         names = {alarm.id: name for name, alarm in self.settings.alarms.items()}
         return {names[alarm.id]: alarm.state for alarm in read_alarms(self.cloud, names)}
 
-    def _member(self, server: Server, measure: Measure | None, load: Load | str | None) -> seen.MemberState:
+    def _member(self, server: Server, measure: Measure | None, load: LoadReport | str | None) -> seen.MemberState:
         return seen.MemberState(
             id=server.id,
             status=server.status,
             cpu_percent=percent_of(measure.value, self.vcpus, self.timing.polling_s) if measure else None,
-            load_processes=load.running if isinstance(load, Load) else None,
+            load_processes=load.running if isinstance(load, LoadReport) else None,
             unreachable=load if isinstance(load, str) else "",
             serves=self.serves(server.name) if self.serves else None,
         )

@@ -28,7 +28,7 @@ from tasks.telemetry.thresholds import Timing, threshold_ns
 # Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.
 _EVERY_S, SOON_S, _SELDOM_S = 5.0, 2.0, 10.0
 # What only explains a failure, but can't become better by waiting: an alarm that is blind or mute.
-_DECISIVE = frozenset({Kind.ALARM_SILENT, Kind.NO_DATA})
+_DECISIVE = frozenset({Kind.ALARM_NOT_RAISED, Kind.NO_DATA})
 # So many members that end in ERROR, and none that is ready, are no accident any more.
 _ENOUGH_ERRORS = 2
 

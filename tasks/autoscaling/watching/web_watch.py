@@ -10,7 +10,7 @@ from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.autoscaling import timeline as seen
 from tasks.autoscaling.group.group import read_activity
-from tasks.autoscaling.group.pool import leaves
+from tasks.autoscaling.group.pool import departures
 from tasks.autoscaling.group.webhook import WebhookRefused, post_webhook
 from tasks.autoscaling.group.website import Visitor
 from tasks.autoscaling.judging.findings import Finding, Kind
@@ -93,7 +93,7 @@ class WebWatch(GroupWatch):
         visitor, last = self.visitor, 4 * len(names)
 
         def look() -> str:
-            turns = visitor.turns(names, last)
+            turns = visitor.pages_by_server(names, last)
             return "in turn" if all(turns.values()) else ", ".join(f"{name} {n} times" for name, n in turns.items())
 
         try:
@@ -110,22 +110,24 @@ class WebWatch(GroupWatch):
     def notes(self) -> list[str]:
         """What went well is worth a word, too: it was looked at."""
         lines = [str(self.call_rate)]  # a member counts once it serves, which is later than Heat's word
-        if self.visitor is not None and not self.visitor.losses:
-            lines.append(f"{self.visitor.asked} requests of a visitor, none was lost.")
-        well = sum(leave.left_first for leave in leaves(self.history.events, self.observer.types))
+        if self.visitor is not None and not self.visitor.lost:
+            lines.append(f"{self.visitor.request_count} requests of a visitor, none was lost.")
+        well = sum(leave.left_pool_first for leave in departures(self.history.events, self.observer.types))
         return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
 
     def findings(self) -> list[Finding]:
         """What the visitor saw."""
         found = super().findings()
-        if self.visitor is not None and self.visitor.losses:
-            first = self.visitor.losses[0]
-            said = f"{len(self.visitor.losses)} of {self.visitor.asked} requests were lost; the first: {first.why}"
+        if self.visitor is not None and self.visitor.lost:
+            first = self.visitor.lost[0]
+            said = (
+                f"{len(self.visitor.lost)} of {self.visitor.request_count} requests were lost; the first: {first.why}"
+            )
             found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
         if self._unbalanced:
-            found.append(Finding(Kind.NOT_IN_TURN, self._unbalanced))
-        for leave in leaves(self.history.events, self.observer.types):
-            if not leave.left_first:
+            found.append(Finding(Kind.NOT_BALANCED, self._unbalanced))
+        for leave in departures(self.history.events, self.observer.types):
+            if not leave.left_pool_first:
                 said = f"the server of {leave.member} was deleted while the pool still had it"
                 found.append(Finding(Kind.LEFT_IN_POOL, said, leave.event.at))
         return found

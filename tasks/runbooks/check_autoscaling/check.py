@@ -16,7 +16,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import mask
 from blocks.state import state_directory
 from tasks.autoscaling.group.group import read_group, read_vcpus
-from tasks.autoscaling.group.member_shells import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings, read_settings
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Kind
 from tasks.autoscaling.judging.verdict import Verdict, judge
@@ -27,7 +27,7 @@ from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.engine.change import Call, Change, Watch
 from tasks.engine.journal import Outcome
 from tasks.heat.stack import find_stack
-from tasks.runbooks.check_autoscaling.check_plan import Job
+from tasks.runbooks.check_autoscaling.check_plan import ScalingCheckPlan
 from tasks.telemetry.thresholds import Timing
 
 
@@ -35,7 +35,7 @@ class CheckNotPassed(RunbookError):
     """The group did not scale as it should, or nobody can say."""
 
 
-class Check:
+class ScalingCheck:
     """The check itself: its steps share what was seen.
 
     Args:
@@ -43,7 +43,7 @@ class Check:
         members: Shells on the members.
     """
 
-    def __init__(self, job: Job, members: Members) -> None:
+    def __init__(self, job: ScalingCheckPlan, members: MemberShells) -> None:
         self._job, self._members = job, members
         self._watch: GroupWatch | None = None
         self._open = ExitStack()
@@ -144,7 +144,7 @@ class Check:
 
     def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
         observer = observer_of(cloud, self._job, self._members)
-        return GroupWatch(observer, self._job.percent, self._job.intervals.settle_s)
+        return GroupWatch(observer, self._job.thresholds_percent, self._job.intervals.settle_s)
 
     def raise_if_not_passed(self) -> None:
         """End the run as failed where the group did not pass.
@@ -156,7 +156,9 @@ class Check:
             raise CheckNotPassed(f"{self.verdict.outcome}: {self.verdict.why}", "see the artifacts of this run")
 
 
-def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str], bool] | None = None) -> Observer:
+def observer_of(
+    cloud: Cloud, job: ScalingCheckPlan, members: MemberShells, serves: Callable[[str], bool] | None = None
+) -> Observer:
     """Read what is watched.
 
     Raises:
@@ -181,7 +183,7 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
     return Observer(cloud, settings, members, vcpus, timing, serves)
 
 
-def _vcpus(cloud: Cloud, job: Job, settings: Settings) -> int:
+def _vcpus(cloud: Cloud, job: ScalingCheckPlan, settings: Settings) -> int:
     """How many vCPUs each member has, by which thresholds are computed and loads are counted."""
     group = read_group(cloud, settings.stack, settings.group)
     found = read_vcpus(cloud, [member.server for member in group.members if member.server is not None])

@@ -12,10 +12,10 @@ from tasks.engine.living import at_work
 from tasks.engine.run import Runbook
 from tasks.engine.step import preflight_task
 from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
-from tasks.runbooks.deploy_stack import deployment as stack_job
+from tasks.runbooks.deploy_stack import deployment as stack_deployment
 
 # Of the tag that says which flow run a stack belongs to.
-_RUN = "run-"
+_RUN_TAG = "run-"
 
 
 @dataclass(frozen=True)
@@ -36,41 +36,41 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class Job:
+class ScalingCheckPlan:
     """What is checked where.
 
     Attributes:
         cloud: The place of the steps.
         runbook: Name of the runbook: the tag of a stack that is its own.
-        left: Whether a stack of that name is what an earlier run of this runbook has left, to be removed first.
-        made: What the stack is made from; None where it stands and is not ours.
+        replaces_leftover: Whether a stack of that name is what an earlier run of this runbook has left, to be removed first.
+        deployment: What the stack is made from; None where it stands and is not ours.
         stack_name: The stack's name.
-        percent: The thresholds in percent of all vCPUs of a member.
+        thresholds_percent: The thresholds in percent of all vCPUs of a member.
         intervals: How often telemetry looks.
         run: Id of the flow run.
     """
 
     cloud: CloudAccess
     runbook: str
-    left: bool
-    made: stack_job.Job | None
+    replaces_leftover: bool
+    deployment: stack_deployment.StackDeployment | None
     stack_name: str
-    percent: Thresholds
+    thresholds_percent: Thresholds
     intervals: Intervals
     run: str
 
     @property
-    def own(self) -> str:
+    def run_tag(self) -> str:
         """The tag of a stack that this very run has made."""
-        return f"{_RUN}{self.run}"
+        return f"{_RUN_TAG}{self.run}"
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags of a stack that this runbook makes."""
-        return (TAG, self.runbook, self.own)
+        return (TAG, self.runbook, self.run_tag)
 
 
-def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
+def preflight(book: Runbook, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
     """Look at the cloud and at the stack, and refuse with the complete list.
 
     A stack of that name that is not this runbook's own is checked as it is; one that is, an earlier run has left: it is
@@ -82,8 +82,8 @@ def preflight(book: Runbook, request: stack_job.Request, intervals: Intervals) -
     return preflight_task(lambda: _look(book, request, intervals))
 
 
-def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Job:
-    access, cloud = stack_job.the_cloud(book)
+def _look(book: Runbook, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
+    access, cloud = stack_deployment.cloud_of_site(book)
     others: list[str] = []
     try:
         book.reasons += [
@@ -98,7 +98,7 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
             book.reasons += _why_not_left(stack)
         made = None
         if stack is None or left:
-            made = stack_job.prepare(book, access, cloud, request, anew=left)
+            made = stack_deployment.plan_deployment(book, access, cloud, request, recreate=left)
             book.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
             read_settings(cloud, stack, book.name)
@@ -116,9 +116,9 @@ def _look(book: Runbook, request: stack_job.Request, intervals: Intervals) -> Jo
             f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
             f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
         )
-    high, low = stack_job.percents(request)
+    high, low = stack_deployment.threshold_percents(request)
     levels = Thresholds(high, low)
-    return Job(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
+    return ScalingCheckPlan(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
 
 
 def _why_not_left(stack: Stack) -> list[str]:
@@ -132,5 +132,5 @@ def _why_not_left(stack: Stack) -> list[str]:
 
 def _at_work(stack: Stack) -> list[str]:
     """Who is at work with a stack that a run of this runbook has made."""
-    runs = [tag.removeprefix(_RUN) for tag in stack.tags if tag.startswith(_RUN)]
+    runs = [tag.removeprefix(_RUN_TAG) for tag in stack.tags if tag.startswith(_RUN_TAG)]
     return [who for who in map(at_work, runs) if who]

@@ -11,15 +11,15 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from blocks.remote.errors import RunbookError
-from tasks.autoscaling.group.member_shells import Members, access
+from tasks.autoscaling.group.member_shells import MemberShells, member_access
 from tasks.engine.change import Steps
 from tasks.engine.opening import runbook
 from tasks.engine.plan import Plan
 from tasks.engine.step import StepFailed
 from tasks.heat.steps import deploy, remove
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job, preflight
-from tasks.runbooks.deploy_stack.deployment import Request
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan, preflight
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
 # The number of the last step.
@@ -33,11 +33,11 @@ Interval = Annotated[int, Field(ge=1, le=86400)]
 Delay = Annotated[int, Field(ge=1, le=3600)]
 Settling = Annotated[int, Field(ge=10, le=3600)]
 
-C = TypeVar("C", bound=Check)
+C = TypeVar("C", bound=ScalingCheck)
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckRequest:
     """What the operator asks for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Asked:
 
     runbook: str
     site: str
-    request: Request
+    request: StackRequest
     intervals: Intervals
     member_user: str
     member_key: str | None
@@ -62,7 +62,9 @@ class Asked:
 
 
 def run_check(
-    asked: Asked, make: Callable[[Job, Members], C], procedure: Callable[[Steps, Job, C, Asked], None]
+    asked: CheckRequest,
+    make: Callable[[ScalingCheckPlan, MemberShells], C],
+    procedure: Callable[[Steps, ScalingCheckPlan, C, CheckRequest], None],
 ) -> None:
     """Look first, show the plan, take all steps, and end as failed where the group did not pass.
 
@@ -81,13 +83,13 @@ def run_check(
         book.reasons += why_no_key(key)
         job = preflight(book, asked.request, asked.intervals)
         assert book.cloud is not None, "preflight refuses a site without a cloud"
-        with Members(book.cloud, access(asked.member_user, key)) as members, make(job, members) as check:
+        with MemberShells(book.cloud, member_access(asked.member_user, key)) as members, make(job, members) as check:
             plan = Plan()
             procedure(plan, job, check, asked)
             book.show_plan(plan)
             if asked.dry_run:
                 return
-            if job.made is not None:
+            if job.deployment is not None:
                 book.journal.kept["stack"] = job.stack_name
             book.go_on(book.journal, ())
             try:
@@ -109,7 +111,9 @@ def why_no_key(key: Path) -> list[str]:
 
 
 @contextmanager
-def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sentence: str) -> Iterator[None]:
+def around(
+    steps: Steps, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest, number: str, sentence: str
+) -> Iterator[None]:
     """Make the stack, and in the end judge what was seen and remove what the runbook has made, also after a step has failed.
 
     A stack that stands and is somebody's own is neither made nor removed; what an earlier run has left goes first.
@@ -128,14 +132,21 @@ def around(steps: Steps, job: Job, check: Check, asked: Asked, number: str, sent
         steps.step("V", "Judge what was seen", cloud, check.judge(asked.site))
 
     def clean_up() -> None:
-        if job.made is not None and asked.cleanup:
-            steps.step(_REMOVE, "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.own))
+        if job.deployment is not None and asked.cleanup:
+            steps.step(_REMOVE, "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.run_tag))
 
-    if job.left:
+    if job.replaces_leftover:
         steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S, job.runbook))
     try:
-        if job.made is not None:
-            make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
+        if job.deployment is not None:
+            make = deploy(
+                job.stack_name,
+                job.deployment.source,
+                job.deployment.plan,
+                _TIMEOUT_MIN,
+                keep_failed=True,
+                tags=job.tags,
+            )
             steps.step(number, sentence, cloud, make)
         yield
         judge()

@@ -18,17 +18,17 @@ from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
 from tasks.heat.templates import Era, Example, ExampleTemplate, StackFiles, choose_example, read_template
-from tasks.openstack import resource_types as stack_check
+from tasks.openstack import resource_types
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
 from tasks.telemetry.thresholds import threshold_ns, threshold_percent
 
 # What the document compares with, in percent of all vCPUs of a member: AS 1.2 step 3, AS 1.3 step 2.
-PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
+DOCUMENT_PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
 
 
 @dataclass(frozen=True)
-class Request:
+class StackRequest:
     """What the operator asks for.
 
     Attributes:
@@ -54,7 +54,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job:
+class StackDeployment:
     """What is deployed where.
 
     Attributes:
@@ -66,7 +66,7 @@ class Job:
     """
 
     cloud: CloudAccess
-    request: Request
+    request: StackRequest
     source: StackSource
     plan: StackPlan
     chosen: ExampleTemplate | None
@@ -74,7 +74,11 @@ class Job:
     @property
     def parameters(self) -> dict[str, Any]:
         """The stack's parameters with their values, as Heat counts them: the operator's own, else the environment's."""
-        return {**_defaults(self.source.stack.template), **_said(self.source.stack), **self.source.parameters}
+        return {
+            **_defaults(self.source.stack.template),
+            **_environment_parameters(self.source.stack),
+            **self.source.parameters,
+        }
 
     @property
     def files(self) -> list[tuple[str, str, str, str]]:
@@ -98,7 +102,7 @@ class Job:
         ]
 
 
-def preflight(book: Runbook, request: Request) -> Job:
+def preflight(book: Runbook, request: StackRequest) -> StackDeployment:
     """Look at the template and at the cloud, and refuse with the complete list.
 
     Args:
@@ -111,7 +115,7 @@ def preflight(book: Runbook, request: Request) -> Job:
     return preflight_task(lambda: _look(book, request))
 
 
-def the_cloud(book: Runbook) -> tuple[CloudAccess, Cloud]:
+def cloud_of_site(book: Runbook) -> tuple[CloudAccess, Cloud]:
     """Return the site's cloud and the run's client of it.
 
     Raises:
@@ -123,10 +127,10 @@ def the_cloud(book: Runbook) -> tuple[CloudAccess, Cloud]:
     return book.site.cloud, book.cloud
 
 
-def _look(book: Runbook, request: Request) -> Job:
-    access, cloud = the_cloud(book)
+def _look(book: Runbook, request: StackRequest) -> StackDeployment:
+    access, cloud = cloud_of_site(book)
     try:
-        job = prepare(book, access, cloud, request)
+        job = plan_deployment(book, access, cloud, request)
     except Refused:
         raise
     except RunbookError as error:
@@ -137,7 +141,9 @@ def _look(book: Runbook, request: Request) -> Job:
     return job
 
 
-def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, anew: bool = False) -> Job:
+def plan_deployment(
+    book: Runbook, access: CloudAccess, cloud: Cloud, request: StackRequest, recreate: bool = False
+) -> StackDeployment:
     """Read the template and look at what it asks of the cloud.
 
     Args:
@@ -145,7 +151,7 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         access: The place of the steps.
         cloud: The same as a client.
         request: What is asked for.
-        anew: Whether a stack of that name will be removed before.
+        recreate: Whether a stack of that name will be removed before.
 
     Raises:
         Refused: With every reason.
@@ -157,28 +163,28 @@ def prepare(book: Runbook, access: CloudAccess, cloud: Cloud, request: Request, 
         files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
         files = read_template(Path(request.template), [Path(path) for path in request.environments])
-    problems = stack_check.check(files, read_types(cloud, files))
-    book.reasons += stack_check.refusals(problems)
+    problems = resource_types.find_problems(files, read_types(cloud, files))
+    book.reasons += resource_types.refusals(problems)
     for problem in problems:
         if not problem.refuses:
             book.find(str(problem))
     given = dict(request.parameters)
-    said = {**_said(files), **given}
-    values = {**_defaults(files.template), **said}
+    values_given = {**_environment_parameters(files), **given}
+    values = {**_defaults(files.template), **values_given}
     if chosen is not None and request.example is not None:
         book.reasons += _why_no_numbers(values)
         book.refuse_if_any()
         book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         book.refuse_if_any()
-        given |= thresholds(cloud, request, chosen.era, values, said)
+        given |= thresholds(cloud, request, chosen.era, values, values_given)
     source = StackSource(files, given)
     source.register_hidden()
     if not book.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
         book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
     book.refuse_if_any()
-    plan = plan_recreation(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
-    return Job(access, request, source, plan, chosen)
+    plan = plan_recreation(cloud, source) if recreate else plan_stack(cloud, request.stack_name, source)
+    return StackDeployment(access, request, source, plan, chosen)
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
@@ -188,7 +194,7 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
         CloudError, Stopped: As `Cloud.request`.
     """
     known: dict[str, ResourceType] = {}
-    for name in sorted(stack_check.types_to_ask(files)):
+    for name in sorted(resource_types.types_to_look_up(files)):
         try:
             answer = cloud.get(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
         except NotFound:
@@ -200,7 +206,7 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
     return known
 
 
-def _said(files: StackFiles) -> dict[str, Any]:
+def _environment_parameters(files: StackFiles) -> dict[str, Any]:
     """What environment files say of parameters, as Heat counts them: parameters go before defaults."""
     environment = files.environment
     return {**(environment.get("parameter_defaults") or {}), **(environment.get("parameters") or {})}
@@ -227,10 +233,10 @@ def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def _needs(cloud: Cloud, request: Request, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:
+def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:
     """What the project's own templates ask of the cloud, less what an earlier deployment has made already."""
     web, today = request.example is Example.WEB_FARM, chosen.era is Era.TODAY
-    there = servers_of(cloud, request.stack_name)
+    there = count_servers(cloud, request.stack_name)
     members = max(0, int(values.get("max_size", 3)) - there)
     new = there == 0
     floating = str(values.get("floating_network") or "")
@@ -256,7 +262,7 @@ def _needs(cloud: Cloud, request: Request, chosen: ExampleTemplate, values: Mapp
     )
 
 
-def servers_of(cloud: Cloud, name: str) -> int:
+def count_servers(cloud: Cloud, name: str) -> int:
     """How many servers a stack has; none where it is not there.
 
     Raises:
@@ -268,14 +274,14 @@ def servers_of(cloud: Cloud, name: str) -> int:
     return sum(resource.type == "OS::Nova::Server" for resource in read_resources(cloud, stack))
 
 
-def percents(request: Request) -> tuple[float, float]:
+def threshold_percents(request: StackRequest) -> tuple[float, float]:
     """The high and the low threshold in percent of all vCPUs of a member: asked for, or the document's."""
-    high, low = PERCENT[request.example or Example.CPU_GROUP]
+    high, low = DOCUMENT_PERCENT[request.example or Example.CPU_GROUP]
     return high if request.high is None else request.high, low if request.low is None else request.low
 
 
 def thresholds(
-    cloud: Cloud, request: Request, era: Era, values: Mapping[str, Any], said: Mapping[str, Any]
+    cloud: Cloud, request: StackRequest, era: Era, values: Mapping[str, Any], values_given: Mapping[str, Any]
 ) -> dict[str, float]:
     """The alarms' thresholds by the members' flavor, where the operator has not said numbers of his own.
 
@@ -284,12 +290,12 @@ def thresholds(
         request: With the percentages.
         era: Of the template: the unit that its alarms compare in.
         values: Of all parameters.
-        said: Of those that are not the template's defaults: from environment files, and the operator's own.
+        values_given: Of those that are not the template's defaults: from environment files, and the operator's own.
     """
-    asked = zip(("threshold_high", "threshold_low"), percents(request), strict=True)
-    wanted = {name: percent for name, percent in asked if name not in said}
+    asked = zip(("threshold_high", "threshold_low"), threshold_percents(request), strict=True)
+    percents = {name: percent for name, percent in asked if name not in values_given}
     if era is Era.OSP_8:
-        return {name: threshold_percent(percent) for name, percent in wanted.items()}
+        return {name: threshold_percent(percent) for name, percent in percents.items()}
     with cloud.request("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)
-    return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in wanted.items()}
+    return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in percents.items()}

@@ -78,7 +78,7 @@ def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
         Stopped: `cloud.close` was called.
     """
     try:
-        missing = [service for service in _wanted_services(needs) if not cloud.offers(service)]
+        missing = [service for service in _required_services(needs) if not cloud.offers(service)]
     except Stopped:
         raise
     except RunbookError as error:
@@ -95,7 +95,7 @@ def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
     return reasons
 
 
-def _wanted_services(needs: Needs) -> list[str]:
+def _required_services(needs: Needs) -> list[str]:
     implied = {
         "load-balancer": needs.load_balancers > 0,
         "block-storage": needs.volumes > 0,

@@ -10,7 +10,7 @@ from blocks.remote.errors import Refused
 from flows.set_telemetry_interval import procedure
 from tasks.engine.plan import Plan
 from tasks.engine.run import Runbook
-from tasks.runbooks.set_telemetry_interval.polling_change import Job, preflight
+from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, preflight
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.samples import HOSTS, SITE, journal
@@ -52,7 +52,7 @@ def make() -> Callable[..., Runbook]:
     return make
 
 
-def plan(job: Job) -> Plan:
+def plan(job: PollingChange) -> Plan:
     made = Plan()
     procedure(made, job)
     return made

@@ -10,9 +10,9 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
-from tasks.autoscaling.group.cpu_load import end_load, look_at_load
+from tasks.autoscaling.group.cpu_load import read_load, stop_load
 from tasks.autoscaling.group.group import Group, Member, Server
-from tasks.autoscaling.group.member_shells import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
 from tasks.autoscaling.timeline import Thresholds
@@ -76,9 +76,9 @@ class Farm:
         if name in self.unreachable:
             raise Unreachable(name, "no SSH session")
         done = self.ran.setdefault(name, [])
-        if command == end_load():
+        if command == stop_load():
             done.append("end")
-        elif command != look_at_load():
+        elif command != read_load():
             done.append("load")
         return Result(f"vcpus 1\nrunning {int(done[-1:] == ['load'])}\n", "", 0)
 
@@ -120,5 +120,5 @@ def watching(farm: Farm) -> GroupWatch:
         policies={"up": Policy("up", "", ""), "down": Policy("down", "", "")},
         alarms={"high": alarm("high", "ok"), "low": alarm("low", "ok")},
     )
-    members = cast("Members", FarmMembers(farm))
+    members = cast("MemberShells", FarmMembers(farm))
     return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Thresholds(50, 10), 60)

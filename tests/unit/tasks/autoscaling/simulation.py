@@ -19,9 +19,9 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
-from tasks.autoscaling.group.cpu_load import end_load, look_at_load
+from tasks.autoscaling.group.cpu_load import read_load, stop_load
 from tasks.autoscaling.group.group import Activity, Group, Member, Server
-from tasks.autoscaling.group.member_shells import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
 from tasks.autoscaling.group.website import Visitor
@@ -293,9 +293,9 @@ class Simulation:
         machine = next((machine for machine in self.machines if machine.name == name), None)
         if machine is None:
             raise Unreachable(name, "it has gone")
-        if command == end_load():
+        if command == stop_load():
             machine.loaded = False
-        elif command != look_at_load():
+        elif command != read_load():
             machine.loaded = True
         return Result(f"vcpus 1\nrunning {int(machine.loaded)}\n", "", 0)
 
@@ -308,7 +308,7 @@ class Simulation:
         self._called()
         self._signal(policy.name, "No signal details provided")
 
-    def has_seen(self, name: str) -> bool:
+    def was_served_by(self, name: str) -> bool:
         """Whether the page has come from a member: some seconds after its boot."""
         return any(machine.name == name and machine.active(self.time - 5) for machine in self.machines)
 
@@ -321,8 +321,11 @@ class Simulation:
 
     def watching_web(self, settle_s: float) -> WebWatch:
         """A watch of the group as a web farm, whose pages come from members that are active."""
-        visitor = cast("Visitor", SimpleNamespace(losses=[], asked=99, has_seen=self.has_seen, turns=self.shares))
-        return WebWatch(self._observer(self.has_seen), PERCENT, settle_s, visitor=visitor)
+        visitor = cast(
+            "Visitor",
+            SimpleNamespace(lost=[], request_count=99, was_served_by=self.was_served_by, pages_by_server=self.shares),
+        )
+        return WebWatch(self._observer(self.was_served_by), PERCENT, settle_s, visitor=visitor)
 
     def _observer(self, serves: Callable[[str], bool] | None = None) -> Observer:
         settings = Settings(
@@ -334,7 +337,7 @@ class Simulation:
             policies={"up": Policy("up", "", ""), "down": Policy("down", "", "")},
             alarms={name: self.alarm(name) for name in ("high", "low")},
         )
-        members = cast("Members", Shells(self))
+        members = cast("MemberShells", Shells(self))
         return Observer(Cloud("overcloud"), settings, members, 1, self.timing, serves)
 
 

@@ -44,7 +44,7 @@ def test_an_alarm_that_intervals_with_several_polls_keep_down_is_not_only_blamed
     busy = seen(quiet(), member("a", 0, cpu_percent=100.0))
     timing = replace(busy.timing, polling_s=busy.timing.granularity_s / polls)
     verdict = judge(replace(busy, timing=timing, thresholds_percent=Thresholds(high, 10)))
-    (silent,) = [finding for finding in verdict.findings if finding.kind is Kind.ALARM_SILENT]
+    (silent,) = [finding for finding in verdict.findings if finding.kind is Kind.ALARM_NOT_RAISED]
     assert said in silent.sentence
     assert ("give it the polling interval" in silent.sentence) is bool(said)
     assert "aodh-evaluator" in silent.sentence
@@ -184,15 +184,15 @@ def test_a_webhook_that_was_heard_is_known_by_heats_event_whatever_its_clock_say
         webhook_calls=call,
         signals=(PolicySignal(at(11), "up", "No signal details provided", by_check=True), *good().signals),
     )
-    assert Kind.UNHEARD not in kinds(heard)
-    assert Kind.UNHEARD in kinds(replace(good(), webhook_calls=call))
+    assert Kind.WEBHOOK_IGNORED not in kinds(heard)
+    assert Kind.WEBHOOK_IGNORED in kinds(replace(good(), webhook_calls=call))
 
 
 def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None:
     (finding,) = [
         finding
         for finding in judge(replace(good(), webhook_calls=(WebhookCall(at(15), "up", 0),))).findings
-        if finding.kind is Kind.REFUSED
+        if finding.kind is Kind.WEBHOOK_REFUSED
     ]
     assert "the webhook to scale up did not answer: see whether heat-api-cfn runs" in finding.sentence
 
@@ -200,7 +200,9 @@ def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None
 def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
     calls = (WebhookCall(at(15), "up", 200), WebhookCall(at(16), "down", 403), WebhookCall(at(17), "down", 403))
     (finding,) = [
-        finding for finding in judge(replace(good(), webhook_calls=calls)).findings if finding.kind is Kind.REFUSED
+        finding
+        for finding in judge(replace(good(), webhook_calls=calls)).findings
+        if finding.kind is Kind.WEBHOOK_REFUSED
     ]
     assert "scale down answered 403" in finding.sentence
     assert "ec2authtoken" in finding.sentence

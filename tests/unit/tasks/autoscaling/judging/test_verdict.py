@@ -117,16 +117,16 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
         Kind.THRESHOLD,
         "failed",
     ),
-    ("a 403", lambda t: replace(t, webhook_calls=(WebhookCall(at(15), "up", 403),)), Kind.REFUSED, "failed"),
+    ("a 403", lambda t: replace(t, webhook_calls=(WebhookCall(at(15), "up", 403),)), Kind.WEBHOOK_REFUSED, "failed"),
     (
         "a webhook that nobody hears",
         lambda t: replace(t, webhook_calls=(WebhookCall(at(12), "up", 200),)),
-        Kind.UNHEARD,
+        Kind.WEBHOOK_IGNORED,
         "failed",
     ),
-    ("a webhook whose member is taken back", lambda _: _taken_back(), Kind.TAKEN_BACK, "passed"),
+    ("a webhook whose member is taken back", lambda _: _taken_back(), Kind.PREMATURE_SCALE_DOWN, "passed"),
     ("a lost signal", lambda _: good(ONE), Kind.SIGNAL_LOST, "failed"),
-    ("an alarm that sleeps", lambda _: quiet(), Kind.ALARM_SILENT, "failed"),
+    ("an alarm that sleeps", lambda _: quiet(), Kind.ALARM_NOT_RAISED, "failed"),
     ("an alarm without data", lambda _: blind(), Kind.NO_DATA, "failed"),
     (
         "a boot that fails",
@@ -203,7 +203,7 @@ def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: K
 
 
 def test_every_kind_has_a_case_and_a_weight() -> None:
-    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN, Kind.LEFT_IN_POOL}  # test_web_watch.py
+    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_BALANCED, Kind.LEFT_IN_POOL}  # test_web_watch.py
     before = {Kind.NOT_AT_MINIMUM, Kind.BUSY_BEFORE}  # test_watch.py
     of_a_run = {Kind.CUT_SHORT}  # test_run.py
     assert {case[2] for case in WRONG} | of_a_visitor | before | of_a_run == set(Kind) == set(WEIGHT)
@@ -215,7 +215,7 @@ def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
 
 
 def test_a_finding_of_the_runbook_s_own_counts_like_any_other() -> None:
-    lost = Finding(Kind.REFUSED, "12 of 3000 requests were lost")
+    lost = Finding(Kind.WEBHOOK_REFUSED, "12 of 3000 requests were lost")
     assert WEIGHT[lost.kind] is Weight.FAILS
     verdict = judge(good(), [lost])
     assert verdict.outcome == "failed"

@@ -17,7 +17,7 @@ from blocks.remote.command import Command
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Result
 from tasks.autoscaling.group.group import Member, Server
-from tasks.autoscaling.group.member_shells import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import AlarmTransition, Thresholds
 from tasks.autoscaling.watching.timed_cache import TimedCache
@@ -25,8 +25,8 @@ from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.engine.change import Watch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, Job
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
 from tasks.telemetry.alarms import Alarm, StateTransition
 from tasks.telemetry.measures import Measure
 from tests.unit.fakes import FakeClock
@@ -217,12 +217,12 @@ def test_telemetry_is_asked_anew_before_it_is_called_silent(
     assert [at - 1000 for at in asked] == [0, silent_after_s + 1]
 
 
-def checking(farm: Farm) -> Check:
+def checking(farm: Farm) -> ScalingCheck:
     """A check of it whose first step was taken."""
-    job = Job(
+    job = ScalingCheckPlan(
         CloudAccess(name="x"), "check-autoscaling", False, None, "x", Thresholds(50, 10), Intervals(10, 5, 5, 60), "1"
     )
-    check = Check(job, cast("Members", FarmMembers(farm)))
+    check = ScalingCheck(job, cast("MemberShells", FarmMembers(farm)))
     check._watch = watching(farm)
     return check
 

@@ -13,10 +13,10 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CertificateRejected, CloudError, CloudUnreachable, ServiceFailed
 from tasks.autoscaling import timeline as seen
 from tasks.autoscaling.group.group import Activity, Group, Member, Server
-from tasks.autoscaling.group.member_shells import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy, WebhookRefused
-from tasks.autoscaling.group.website import Loss, Visitor
+from tasks.autoscaling.group.website import LostRequest, Visitor
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Thresholds
@@ -35,7 +35,7 @@ def watching(visitor: Visitor) -> WebWatch:
     policies = {"up": Policy("up", "", ""), "down": Policy("down", "", "")}
     settings = cast("Settings", cast("Any", Settings)(None, "webserver", 1, 3, 60.0, policies, {}))
     timing = Timing(60, 60, 2, 60, 60, 60)
-    observer = Observer(Cloud("x"), settings, cast("Members", None), 1, timing, visitor.has_seen)
+    observer = Observer(Cloud("x"), settings, cast("MemberShells", None), 1, timing, visitor.was_served_by)
     servers = [Server(name, name, "ACTIVE", (), ()) for name in NAMES]
     observer.group = Group("webserver", "", tuple(Member(server.name, "CREATE_COMPLETE", server) for server in servers))
     watch = WebWatch(observer, Thresholds(95, 15), 300, visitor=visitor)
@@ -53,7 +53,7 @@ def test_a_farm_that_serves_everybody_in_turn_is_well() -> None:
 
 def test_what_was_looked_at_and_went_well_is_told() -> None:
     visitor = Visitor("http://192.0.2.80/")
-    visitor.asked = 400
+    visitor.request_count = 400
     watch = watching(visitor)
     stack = "webfarm-1/7"
     watch.observer.types = {(stack, "server"): "OS::Nova::Server", (stack, "member"): "OS::Octavia::PoolMember"}
@@ -67,7 +67,7 @@ def test_what_was_looked_at_and_went_well_is_told() -> None:
 
 def test_a_lost_request_fails_the_check_with_its_reason() -> None:
     visitor = Visitor("http://192.0.2.80/")
-    visitor.asked, visitor.losses = 400, [Loss(AT, "ReadTimeout: 10 s")]
+    visitor.request_count, visitor.lost = 400, [LostRequest(AT, "ReadTimeout: 10 s")]
     (finding,) = watching(visitor).findings()
     assert finding.kind is Kind.REQUESTS_LOST
     assert "1 of 400 requests were lost; the first: ReadTimeout: 10 s" in str(finding)
@@ -80,7 +80,7 @@ def test_a_member_that_the_balancer_leaves_out_fails_the_check(clock: FakeClock)
     watch = watching(visitor)
     watch._check_balancing()
     (finding,) = watch.findings()
-    assert finding.kind is Kind.NOT_IN_TURN
+    assert finding.kind is Kind.NOT_BALANCED
     assert "we-2 0 times" in str(finding)
     assert judge(good(), [finding]).outcome == "failed"
 
