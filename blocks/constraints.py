@@ -6,7 +6,7 @@ The bounds are narrow on purpose: these words end up in commands that run as roo
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 BOUNDS_OF_A_PATH = "an absolute path of plain characters, without '..' and without a slash at its end"
 
@@ -31,12 +31,16 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:]([A-Za-z0-9:._%-]*[A-Za-z0-9])?$", max_length=253)]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=128)]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]*$", max_length=32)]
+# A run renews a host's timer five times as often; less would end what goes on over a slow connection.
+CleanupAfter = Annotated[int, Field(ge=120, le=86400)]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=128)]
 HieraKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(::[a-z0-9_]+)*$", max_length=255)]
 # `[user@]host[:port]`, the user and the port optional.
 JumpHost = Annotated[
     str,
-    StringConstraints(pattern=r"^([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"),
+    StringConstraints(
+        pattern=r"^([a-z_][a-z0-9_.-]*@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$", max_length=253
+    ),
 ]
 RemotePath = Annotated[
     str,

@@ -28,10 +28,13 @@ class Inventory:
     Attributes:
         hosts: Address of every host, by name, in the inventory's order.
         roles: Names of the hosts of every group, groups of groups resolved, each host once.
+        undercloud: Which host is the undercloud: that of TripleO's group `Undercloud`, or the one that the file calls
+            `localhost`; None if there is neither.
     """
 
     hosts: dict[str, str]
     roles: dict[str, list[str]]
+    undercloud: str | None = None
 
 
 @dataclass
@@ -49,7 +52,8 @@ def read_inventory(text: str, undercloud_address: str | None = None) -> Inventor
     Args:
         text: The file's contents.
         undercloud_address: Stands in for the address of the undercloud, which the file calls `localhost` because it
-            was written there. A machine that isn't the undercloud would connect to itself.
+            was written there. A machine that isn't the undercloud would connect to itself. An inventory without the
+            undercloud gets it as the host `undercloud`.
 
     Raises:
         InventoryError: for YAML that can't be read, a child that is no group, or groups that contain each other.
@@ -64,7 +68,12 @@ def read_inventory(text: str, undercloud_address: str | None = None) -> Inventor
         raise InventoryError("a YAML alias contains itself") from None
     roles = {name: _resolve(name, groups, ()) for name in groups}
     hosts = {host: addresses.get(host) or _group_address(host, groups) or host for host in _in_order(groups)}
-    return Inventory(hosts=_without_loopback(hosts, undercloud_address), roles=roles)
+    undercloud = _undercloud(hosts, roles, undercloud_address)
+    hosts = _without_loopback(hosts, undercloud_address)
+    if undercloud is None and undercloud_address is not None:
+        undercloud = "undercloud"
+        hosts.setdefault(undercloud, undercloud_address)
+    return Inventory(hosts=hosts, roles=roles, undercloud=undercloud)
 
 
 def _root(text: str) -> yaml.Node | None:
@@ -142,6 +151,14 @@ def _group_address(host: str, groups: dict[str, _Group]) -> str | None:
 def is_loopback(address: str) -> bool:
     """Tell whether an address means the machine that connects to it."""
     return address in _LOOPBACK or address.startswith("127.")
+
+
+def _undercloud(hosts: dict[str, str], roles: dict[str, list[str]], address: str | None) -> str | None:
+    """Return which host is the undercloud, if the inventory has it."""
+    of_the_group = [host for role, names in roles.items() if role.lower() == "undercloud" for host in names]
+    local = [host for host in hosts if is_loopback(hosts[host])]
+    there = [host for host in hosts if hosts[host] == address]
+    return next(iter(local or dict.fromkeys(of_the_group) or there), None)
 
 
 def _without_loopback(hosts: dict[str, str], undercloud_address: str | None) -> dict[str, str]:

@@ -1,19 +1,30 @@
 """A site: one OpenStack deployment that runbooks work on."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
 from blocks.cloud import CloudAccess
-from blocks.constraints import Address, HostName, RoleName, SiteName
+from blocks.constraints import Address, CleanupAfter, HostName, RoleName, SiteName
 from blocks.database import GaleraDatabase
 from blocks.host import Host
 from blocks.remote.shell import Shell
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
 
-__all__ = ["Host", "Site"]
+__all__ = ["BACKUP_NODE", "UNDERCLOUD", "Host", "Site", "UnknownTarget"]
+
+# Hosts that runbooks know by what they are, beside those that they know by role.
+UNDERCLOUD = "undercloud"
+BACKUP_NODE = "backup node"
+# TripleO's group of the service, and its name for the role that has every service of the control plane.
+_ROLES_THAT_HOLD_A_VIP = ("haproxy", "Controller")
+
+
+class UnknownTarget(LookupError):
+    """A host, a role or a named host that a site does not have; the message lists those that it has."""
 
 
 class Site(Block):
@@ -48,38 +59,104 @@ class Site(Block):
     roles: dict[RoleName, list[HostName]] = Field(
         min_length=1, description="Hosts of every inventory group, in the inventory's order."
     )
+    undercloud: HostName | None = Field(default=None, description="Which of the hosts is the undercloud.")
+    backup_node: HostName | None = Field(default=None, description="Which of the hosts keeps the backups.")
     ssh: SSHAccess = Field(description="How the hosts are reached.")
     database: GaleraDatabase = Field(description="The Galera database.")
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
+    cleanup_after_s: CleanupAfter = Field(
+        default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
+    )
 
     @model_validator(mode="after")
     def _roles_name_known_hosts(self) -> "Site":
         strangers = {name for names in self.roles.values() for name in names} - self.hosts.keys()
         if strangers:
             raise ValueError(f"roles name hosts that have no address: {', '.join(sorted(strangers))}")
+        named = {name for name in (self.undercloud, self.backup_node) if name} | self.ssh.users.keys()
+        if strangers := named - self.hosts.keys():
+            raise ValueError(f"undercloud, backup_node and ssh.users name no host: {', '.join(sorted(strangers))}")
         return self
 
     def host(self, name: str) -> Host:
         """Return the host called `name` in the inventory.
 
         Raises:
-            LookupError: if the site has no such host; the message lists those that it has.
+            UnknownTarget: if the site has no such host; the message lists those that it has.
         """
         if name not in self.hosts:
-            raise LookupError(f"site {self.site} has no host {name!r}; its hosts are {', '.join(sorted(self.hosts))}")
+            raise UnknownTarget(f"site {self.site} has no host {name!r}; its hosts are {_listed(self.hosts)}")
         return Host(name=name, address=self.hosts[name])
 
     def hosts_with(self, role: str) -> list[Host]:
         """Return the hosts of an inventory group, in the inventory's order; the list may be empty.
 
         Raises:
-            LookupError: if the inventory has no such group; the message lists those that it has.
+            UnknownTarget: if the inventory has no such group; the message lists those that it has.
         """
         if role not in self.roles:
-            raise LookupError(f"site {self.site} has no role {role!r}; its roles are {', '.join(sorted(self.roles))}")
+            raise UnknownTarget(f"site {self.site} has no role {role!r}; its roles are {_listed(self.roles)}")
         return [self.host(name) for name in self.roles[role]]
+
+    def named(self, name: str) -> Host:
+        """Return the host that is known by what it is.
+
+        Args:
+            name: `UNDERCLOUD` or `BACKUP_NODE`.
+
+        Raises:
+            UnknownTarget: if the site names none; the message says what to write into the site file.
+        """
+        match name:
+            case "undercloud":
+                host, remedy = self.undercloud, "give its address as `undercloud_address`"
+            case "backup node":
+                host, remedy = self.backup_node, "give its address as `host` of the section [store]"
+            case _:
+                raise UnknownTarget(f"{name!r} is no named host; those are {UNDERCLOUD!r} and {BACKUP_NODE!r}")
+        if host is None:
+            raise UnknownTarget(f"site {self.site} names no {name}: {remedy} in the site file, and apply it")
+        return self.host(host)
+
+    def select(self, targets: Iterable[str]) -> list[Host]:
+        """Return the hosts that a runbook works on, in the order of its targets, each host once.
+
+        Args:
+            targets: Roles (inventory groups), and the named hosts `UNDERCLOUD` and `BACKUP_NODE`, which go before a
+                role of the same name. A role may have no host.
+
+        Raises:
+            UnknownTarget: with everything that the site does not have.
+        """
+        hosts: dict[str, Host] = {}
+        problems = []
+        for target in targets:
+            try:
+                is_named = target in (UNDERCLOUD, BACKUP_NODE)
+                found = [self.named(target)] if is_named else self.hosts_with(target)
+            except UnknownTarget as error:
+                problems.append(str(error))
+            else:
+                hosts |= {host.name: host for host in found if host.name not in hosts}
+        if problems:
+            raise UnknownTarget("; ".join(dict.fromkeys(problems)))
+        return list(hosts.values())
+
+    def control_plane(self) -> list[Host]:
+        """Return the hosts that runbooks reach whatever they are asked for.
+
+        These are the database's, those that may hold a virtual IP address, and the named ones. Hosts of other roles are
+        reached by runbooks that take a role as their parameter.
+        """
+        roles = [role for role in (self.database.role, *_ROLES_THAT_HOLD_A_VIP) if role in self.roles]
+        named = [name for name, host in ((UNDERCLOUD, self.undercloud), (BACKUP_NODE, self.backup_node)) if host]
+        return self.select([*roles, *named])
 
     def shell(self, host: Host) -> Shell:
         """Return a shell on `host`; nothing is connected yet."""
         return self.ssh.shell(host)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -4,19 +4,23 @@ Paths in a site file are relative to the file.
 """
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from blocks.cloud import CloudAccess
-from blocks.constraints import Address, SiteName
+from blocks.constraints import Address, CleanupAfter, SiteName
 from blocks.database import GaleraDatabase
 from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
-from blocks.keys import KeyFileError, check_private_key, hosts_without_key
+from blocks.keys import KeyFileError, UnpinnedHost, check_private_key, hosts_without_key, keyscan_commands
 from blocks.site import Site
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
+
+# What the backup node is called where the inventory does not have it.
+_BACKUP_NODE = "backup-node"
 
 
 class SiteFileError(Exception):
@@ -53,10 +57,16 @@ class SiteFile(BaseModel):
     database: GaleraDatabase = Field(default_factory=GaleraDatabase, description="The Galera database.")
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
+    cleanup_after_s: CleanupAfter = Field(
+        default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
+    )
 
 
 def read_site(file: Path) -> Site:
     """Read a site file, and check the files that it names.
+
+    Every host that runbooks reach whatever they are asked for must have a pinned key; about the others `unpinned_roles`
+    tells.
 
     Args:
         file: The TOML file.
@@ -75,12 +85,47 @@ def read_site(file: Path) -> Site:
 
     problems = _key_problems(content.ssh)
     inventory = _inventory(content, problems)
-    if inventory:
-        problems += _host_key_problems(content.ssh, inventory)
     site = _site(content, inventory, problems) if inventory else None
+    if site:
+        problems += _host_key_problems(site)
     if problems or site is None:
         raise SiteFileError(file, problems)
     return site
+
+
+def unpinned_roles(site: Site) -> str:
+    """Tell which roles have hosts without a pinned key, of those that are reached only when a runbook is told to.
+
+    Returns:
+        One sentence for the operator; empty if no key is missing.
+
+    Raises:
+        KeyFileError: if the file of host keys can't be read.
+    """
+    needed = site.control_plane()
+    others = [site.host(name) for name in site.hosts if site.host(name) not in needed]
+    missing = [each.host.name for each in hosts_without_key(site.ssh.known_hosts, others, site.ssh.port)]
+    if not missing:
+        return ""
+    counts: dict[str, int] = {}
+    for name in missing:
+        role = _role_of(name, site)
+        counts[role] = counts.get(role, 0) + 1
+    listed = ", ".join(f"{_hosts(count)} of {f'role {role}' if role else 'no role'}" for role, count in counts.items())
+    return (
+        f"site {site.site}: {listed} without a key in {site.ssh.known_hosts}; a runbook that is told to work on them "
+        "(set-telemetry-interval with such a `role`) will refuse"
+    )
+
+
+def _role_of(host: str, site: Site) -> str:
+    """Return what an operator calls a host's role: TripleO capitalizes roles, and not the groups of services."""
+    groups = [group for group, names in site.roles.items() if host in names]
+    return next((group for group in groups if group[0].isupper()), next(iter(groups), ""))
+
+
+def _hosts(count: int) -> str:
+    return f"{count} host" if count == 1 else f"{count} hosts"
 
 
 def _parse(file: Path) -> SiteFile:
@@ -128,20 +173,25 @@ def _key_problems(ssh: SSHAccess) -> list[str]:
     return []
 
 
-def _host_key_problems(ssh: SSHAccess, inventory: Inventory) -> list[str]:
+def _host_key_problems(site: Site) -> list[str]:
+    ssh = site.ssh
     try:
-        missing = hosts_without_key(ssh.known_hosts, inventory.hosts, ssh.port, ssh.jump_host)
+        missing = hosts_without_key(ssh.known_hosts, site.control_plane(), ssh.port, ssh.jump_host)
     except KeyFileError as error:
         return [f"[ssh] known_hosts: {error}"]
     if not missing:
         return []
-    named = ", ".join(f"{name} ({address})" if name != address else name for name, address in missing.items())
-    port = f"-p {ssh.port} " if ssh.port != 22 else ""
     return [
-        f"[ssh] known_hosts: {ssh.known_hosts} has no key for {named}. Add the keys with "
-        f"`ssh-keyscan {port}{' '.join(missing.values())} >> {ssh.known_hosts}`, and compare each fingerprint "
-        "(`ssh-keygen -lf`) with the one on the host's own console before you trust it"
+        f"[ssh] known_hosts: {ssh.known_hosts} has no key for {', '.join(str(each) for each in missing)}"
+        f"{_unusable(missing)}. Add the keys with `{keyscan_commands(missing, ssh.known_hosts)}`, and compare each "
+        "fingerprint (`ssh-keygen -lf`) with the one on the host's own console before you trust it"
     ]
+
+
+def _unusable(missing: Iterable[UnpinnedHost]) -> str:
+    """Word the lines that name such hosts and pin nothing: the operator may believe that they do."""
+    lines = dict.fromkeys(line for each in missing for line in each.unusable)
+    return f" ({'; '.join(lines)})" if lines else ""
 
 
 def _inventory(content: SiteFile, problems: list[str]) -> Inventory | None:
@@ -162,16 +212,44 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
     if content.database.role not in inventory.roles:
         known = ", ".join(sorted(inventory.roles))
         problems.append(f"[database] role: the inventory has no group {content.database.role!r}; it has {known}")
+    hosts = dict(inventory.hosts)
+    backup_node = _backup_node(content.store, hosts, problems)
+    if strangers := content.ssh.users.keys() - hosts.keys():
+        problems.append(f"[ssh] users: no host is called {', '.join(sorted(strangers))}")
+        return None
     try:
         return Site(
             site=content.name,
-            hosts=inventory.hosts,
+            hosts=hosts,
             roles=inventory.roles,
+            undercloud=inventory.undercloud,
+            backup_node=backup_node,
             ssh=content.ssh,
             database=content.database,
             store=content.store,
             cloud=content.cloud,
+            cleanup_after_s=content.cleanup_after_s,
         )
     except ValidationError as error:
         problems += [f"inventory: {content.inventory}: {problem}" for problem in _problems(error)]
         return None
+
+
+def _backup_node(store: BackupStore | None, hosts: dict[str, str], problems: list[str]) -> str | None:
+    """Return which host is the backup node; one that the inventory does not have is added to the hosts."""
+    if store is None:
+        return None
+    if is_loopback(store.host):
+        problems.append("[store] host: is the machine that connects; give the backup node's address on the network")
+        return None
+    for name, address in hosts.items():
+        if store.host in (name, address):
+            return name
+    if _BACKUP_NODE in hosts:
+        problems.append(
+            f"[store] host: the inventory has a host {_BACKUP_NODE} at {hosts[_BACKUP_NODE]}, not at {store.host}; "
+            "write the one that is meant"
+        )
+        return None
+    hosts[_BACKUP_NODE] = store.host
+    return _BACKUP_NODE

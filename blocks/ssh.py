@@ -6,7 +6,7 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl
 
-from blocks.constraints import JumpHost, UserName
+from blocks.constraints import HostName, JumpHost, UserName
 from blocks.host import Host
 from blocks.remote.shell import Access, Shell
 
@@ -37,6 +37,9 @@ class SSHAccess(Block):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     user: UserName = Field(description="Account that logs in; it may use sudo without a password.")
+    users: dict[HostName, UserName] = Field(
+        default_factory=dict, description="Accounts of the hosts where another one logs in, by the host's name."
+    )
     key: Path = Field(description="Path of the private key on the worker's machine, readable by its owner only.")
     known_hosts: Path = Field(
         description="Path of the known_hosts file on the worker's machine; a host that is not in it is refused."
@@ -52,7 +55,7 @@ class SSHAccess(Block):
     def shell(self, host: Host) -> Shell:
         """Return a shell on `host`; nothing is connected yet."""
         access = Access(
-            user=self.user,
+            user=self.users.get(host.name, self.user),
             key=self.key,
             known_hosts=self.known_hosts,
             port=self.port,

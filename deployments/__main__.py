@@ -16,8 +16,13 @@ Make the Prefect server hold what the site files and prefect.yaml say:
 
 What the server holds already is left as it is, so running it again changes nothing. Nothing is
 deleted. No host is contacted, and no key or password is read: blocks hold paths and names only.
-While the server knows exactly one site, deployments take it for their parameter `site` by default;
-as soon as it knows two, every run has to name one.
+Deployments offer the sites that the server knows for their parameter `site`, and a run with another
+name is refused. While there is exactly one it is the default; with two, every run has to name one.
+Apply again after a site was deleted, so that it is offered no more.
+
+Host keys are wanted for the database's hosts, those that may hold its virtual IP address (groups
+haproxy and Controller), the undercloud, the backup node and the jump host. Other hosts without one
+are told by role: a runbook that is told to work on them will refuse.
 """
 _EXIT_CODES = """\
 exit codes: 0 all is as the files say (or, with --dry-run, was compared); 1 the server does not
@@ -70,11 +75,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _apply(sites: list[Path], prefect_file: Path, dry_run: bool) -> int:
     from deployments.apply import apply
+    from deployments.changes import Notice
     from deployments.errors import ConfigurationError, ServerError
 
     try:
-        for change in apply(sites, prefect_file.resolve(), dry_run):
-            print(change.line(dry_run), flush=True)
+        for seen in apply(sites, prefect_file.resolve(), dry_run):
+            if isinstance(seen, Notice):
+                print(f"note: {seen.text}", file=sys.stderr, flush=True)
+            else:
+                print(seen.line(dry_run), flush=True)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2

@@ -8,9 +8,10 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
+from blocks.keys import KeyFileError
 from blocks.site import Site
-from blocks.site_file import SiteFileError, read_site
-from deployments.changes import Change
+from blocks.site_file import SiteFileError, read_site, unpinned_roles
+from deployments.changes import Change, Notice
 from deployments.documents import ensure_block_types, ensure_site, sites_on
 from deployments.errors import ConfigurationError, ServerError
 from deployments.flow_deployments import ensure_deployment, load_flow
@@ -40,7 +41,7 @@ def read_sites(files: Sequence[Path]) -> list[Site]:
     return list(sites.values())
 
 
-def apply(files: Sequence[Path], prefect_yaml: Path, dry_run: bool = False) -> Iterator[Change]:
+def apply(files: Sequence[Path], prefect_yaml: Path, dry_run: bool = False) -> Iterator[Change | Notice]:
     """Make the server hold what the files say; what it holds already is left alone.
 
     All files are read, and all flows loaded, before the server is touched.
@@ -51,7 +52,7 @@ def apply(files: Sequence[Path], prefect_yaml: Path, dry_run: bool = False) -> I
         dry_run: Only compare.
 
     Yields:
-        Each object and what became of it.
+        What should be known of the sites; then each object and what became of it.
 
     Raises:
         ConfigurationError: for a file that can't be used; nothing was changed.
@@ -61,6 +62,7 @@ def apply(files: Sequence[Path], prefect_yaml: Path, dry_run: bool = False) -> I
     entries = read_prefect_yaml(prefect_yaml)
     for entry in entries:
         load_flow(prefect_yaml, entry)
+    yield from _notices(sites)
     if not get_current_settings().api.url:
         # Prefect would start a server of its own, apply everything to it, and stop it again.
         raise ServerError("PREFECT_API_URL is not set; run this in the project's folder, whose prefect.toml sets it")
@@ -83,9 +85,18 @@ def _apply(
         yield ensure_lock(client, site.site, dry_run)
         yield from ensure_site(client, site, dry_run)
     known = sites_on(client) | {site.site for site in sites}
-    only_site = known.pop() if len(known) == 1 else None
     for entry in entries:
-        yield ensure_deployment(client, prefect_yaml, entry, only_site, dry_run)
+        yield ensure_deployment(client, prefect_yaml, entry, known, dry_run)
+
+
+def _notices(sites: list[Site]) -> Iterator[Notice]:
+    for site in sites:
+        try:
+            text = unpinned_roles(site)
+        except KeyFileError as error:
+            raise ConfigurationError([f"site {site.site}: {error}"]) from error
+        if text:
+            yield Notice(text)
 
 
 def _check_answers(client: SyncPrefectClient) -> None:

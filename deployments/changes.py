@@ -34,3 +34,14 @@ def changed_or_not(kind: str, name: str, parts: Iterable[str]) -> Change:
     """Return the change of an object that is on the server already, and differs in `parts`."""
     parts = tuple(parts)
     return Change(kind, name, "changed" if parts else "unchanged", parts)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that applying saw and that the operator should know; nothing is refused for it.
+
+    Attributes:
+        text: One sentence.
+    """
+
+    text: str

@@ -1,6 +1,7 @@
 """The deployments of prefect.yaml on the server."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def ensure_deployment(
-    client: SyncPrefectClient, file: Path, entry: DeploymentEntry, only_site: str | None, dry_run: bool
+    client: SyncPrefectClient, file: Path, entry: DeploymentEntry, sites: Collection[str], dry_run: bool
 ) -> Change:
     """Make one deployment as prefect.yaml has it, unless it is that already.
 
@@ -52,12 +53,12 @@ def ensure_deployment(
         client: Of the server.
         file: The prefect.yaml; runs get its folder as their working directory.
         entry: What it says.
-        only_site: Default of the parameter `site`; none leaves it required.
+        sites: Names of the sites that the server knows: what the parameter `site` may be. One alone is its default.
         dry_run: Only compare.
     """
     flow = load_flow(file, entry)
     there = _read(client, entry.name)
-    wanted = _wanted(file, entry, flow, only_site)
+    wanted = _wanted(file, entry, flow, sites)
     change = _compare(entry, wanted, there) if there else Change("deployment", entry.name, "created")
     if change.action != "unchanged" and not dry_run:
         client.create_deployment(
@@ -78,10 +79,14 @@ def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
         return None
 
 
-def _wanted(file: Path, entry: DeploymentEntry, flow: Flow[..., Any], only_site: str | None) -> dict[str, Any]:
+def _wanted(file: Path, entry: DeploymentEntry, flow: Flow[..., Any], sites: Collection[str]) -> dict[str, Any]:
     """Return the deployment's attributes, under the names that the server uses for what it is given and returns."""
     schema = parameter_schema(flow).model_dump(mode="json", exclude_unset=True)
-    default_site = {"site": only_site} if only_site and "site" in schema["properties"] else {}
+    default_site = {}
+    if site := schema["properties"].get("site"):
+        # The form in the UI offers these, and the server refuses a run with another name before it is scheduled.
+        site["enum"] = sorted(sites)
+        default_site = {"site": site["enum"][0]} if len(sites) == 1 else {}
     return {
         "entrypoint": entry.entrypoint,
         "description": entry.description or flow.description,

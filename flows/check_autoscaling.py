@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from tasks.engine.change import Steps
-from tasks.engine.hooks import Closing
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
 from tasks.runbooks.check_autoscaling.check import ScalingCheck
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
+from tasks.runbooks.check_autoscaling.check_plan import Intervals
 from tasks.runbooks.check_autoscaling.run import (
+    Checking,
     CheckRequest,
     Delay,
     Interval,
@@ -23,21 +22,14 @@ from tasks.runbooks.check_autoscaling.run import (
     StackName,
     Word,
     around,
-    run_check,
+    check_work,
 )
 from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-autoscaling"
-_closing = Closing(None)
 
 
-@flow(
-    name=NAME,
-    on_cancellation=[_closing.cancelled],
-    on_crashed=[_closing.crashed],
-    persist_result=False,
-    timeout_seconds=6 * 3600,
-)
+@runbook(NAME, timeout_s=6 * 3600)
 def check_autoscaling(
     site: Word,
     stack_name: StackName = "check-autoscaling",
@@ -52,7 +44,7 @@ def check_autoscaling(
     settle_s: Settling = 300,
     cleanup: bool = True,
     dry_run: bool = False,
-) -> None:
+) -> Work[Checking[ScalingCheck]]:
     """Bring a group from its minimum to its maximum by load in every member, and back, and say whether it went as it should.
 
     Args:
@@ -72,22 +64,19 @@ def check_autoscaling(
     """
     request = StackRequest("cpu-group", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = CheckRequest(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
-    run_check(asked, ScalingCheck, procedure)
+    asked = CheckRequest(site, request, intervals, member_user, member_key, cleanup)
+    return check_work(asked, ScalingCheck, procedure)
 
 
-def procedure(steps: Steps, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest) -> None:
+def procedure(steps: Steps, checking: Checking[ScalingCheck]) -> None:
     """All steps.
 
     Args:
         steps: Who walks through them: the plan, or the run.
-        job: What is checked.
-        check: The check itself.
-        asked: What the operator asks for.
+        checking: What the steps are made from.
     """
-    with around(steps, job, check, asked, "1.2 6", "Run the Orchestration scripts to build the environment"):
-        steps.step("1.2.1a", "See that the group is at its minimum", [job.cloud], check.read())
-        steps.step("1.2.1b", "Generate CPU load in every member, and watch the group grow", [job.cloud], check.grow())
-        steps.step(
-            "1.2.2", "Terminate the running dd processes, and watch the group shrink", [job.cloud], check.shrink()
-        )
+    check, cloud = checking.check, [checking.job.cloud]
+    with around(steps, checking, "1.2 6", "Run the Orchestration scripts to build the environment"):
+        steps.step("1.2.1a", "See that the group is at its minimum", cloud, check.read())
+        steps.step("1.2.1b", "Generate CPU load in every member, and watch the group grow", cloud, check.grow())
+        steps.step("1.2.2", "Terminate the running dd processes, and watch the group shrink", cloud, check.shrink())

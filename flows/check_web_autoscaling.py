@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from tasks.engine.change import Steps
-from tasks.engine.hooks import Closing
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
+from tasks.runbooks.check_autoscaling.check_plan import Intervals
 from tasks.runbooks.check_autoscaling.run import (
+    Checking,
     CheckRequest,
     Delay,
     Interval,
@@ -22,22 +21,15 @@ from tasks.runbooks.check_autoscaling.run import (
     StackName,
     Word,
     around,
-    run_check,
+    check_work,
 )
 from tasks.runbooks.check_web_autoscaling.check import WebScalingCheck
 from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-web-autoscaling"
-_closing = Closing(None)
 
 
-@flow(
-    name=NAME,
-    on_cancellation=[_closing.cancelled],
-    on_crashed=[_closing.crashed],
-    persist_result=False,
-    timeout_seconds=6 * 3600,
-)
+@runbook(NAME, timeout_s=6 * 3600)
 def check_web_autoscaling(
     site: Word,
     stack_name: StackName = "check-web-autoscaling",
@@ -52,7 +44,7 @@ def check_web_autoscaling(
     settle_s: Settling = 300,
     cleanup: bool = True,
     dry_run: bool = False,
-) -> None:
+) -> Work[Checking[WebScalingCheck]]:
     """Bring a web farm from its minimum to its maximum, by its webhook and by load, and back; no request may be lost.
 
     Args:
@@ -72,20 +64,19 @@ def check_web_autoscaling(
     """
     request = StackRequest("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = CheckRequest(NAME, site, request, intervals, member_user, member_key, cleanup, dry_run)
-    run_check(asked, WebScalingCheck, procedure)
+    asked = CheckRequest(site, request, intervals, member_user, member_key, cleanup)
+    return check_work(asked, WebScalingCheck, procedure)
 
 
-def procedure(steps: Steps, job: ScalingCheckPlan, check: WebScalingCheck, asked: CheckRequest) -> None:
+def procedure(steps: Steps, checking: Checking[WebScalingCheck]) -> None:
     """All steps.
 
     Args:
         steps: Who walks through them: the plan, or the run.
-        job: What is checked.
-        check: The check itself.
-        asked: What the operator asks for.
+        checking: What the steps are made from.
     """
-    with around(steps, job, check, asked, "1.3 5", "Run the Orchestration scripts"):
-        steps.step("1.3.1a", "See that the page is served and the group at its minimum", [job.cloud], check.read())
-        steps.step("1.3.1b", "Scale up by the webhook and by load in every member", [job.cloud], check.grow())
-        steps.step("1.3.2", "End the load, and watch the group shrink", [job.cloud], check.shrink())
+    check, cloud = checking.check, [checking.job.cloud]
+    with around(steps, checking, "1.3 5", "Run the Orchestration scripts"):
+        steps.step("1.3.1a", "See that the page is served and the group at its minimum", cloud, check.read())
+        steps.step("1.3.1b", "Scale up by the webhook and by load in every member", cloud, check.grow())
+        steps.step("1.3.2", "End the load, and watch the group shrink", cloud, check.shrink())

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from prefect import flow
-from prefect.logging import get_run_logger
 from pydantic import Field
 
-from tasks.engine.approval import approve
-from tasks.engine.change import Steps
-from tasks.engine.hooks import Closing
-from tasks.engine.opening import runbook
-from tasks.engine.plan import Plan
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
 from tasks.heat.steps import deploy, show_outputs
-from tasks.runbooks.deploy_stack.deployment import StackDeployment, StackRequest, preflight
+from tasks.runbooks.deploy_stack.deployment import StackDeployment, StackRequest, look
 
 NAME = "deploy-stack"
-_closing = Closing(None)
 
 
-@flow(
-    name=NAME,
-    on_cancellation=[_closing.cancelled],
-    on_crashed=[_closing.crashed],
-    persist_result=False,
-    timeout_seconds=6 * 3600,
-)
+@runbook(NAME, timeout_s=6 * 3600)
 def deploy_stack(
     site: Annotated[str, Field(min_length=1)],
     stack_name: Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_.-]{0,254}$")],
@@ -43,7 +31,7 @@ def deploy_stack(
     on_failure: Literal["keep", "remove"] = "keep",
     approved_by: str | None = None,
     dry_run: bool = False,
-) -> None:
+) -> Work[StackDeployment]:
     """Create a stack, or update it, or find that there is nothing to do.
 
     Args:
@@ -61,23 +49,15 @@ def deploy_stack(
         dry_run: Check everything and show the plan; change nothing.
     """
     request = StackRequest(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
-    with runbook(NAME, site, None, dry_run) as book:
-        job = preflight(book, request)
-        plan = Plan()
-        procedure(plan, job, timeout_min, keep_failed=on_failure == "keep", approved="")
-        book.show_plan(plan)
-        if dry_run:
-            return
-        get_run_logger().info("%s: %s", stack_name, job.plan.action)
-        if job.plan.destroys:
-            approver = approve(site, approved_by, f"{job.plan.destroys}\n\n{plan.text()}")
-            book.facts.append(f"approved by {approver}: {job.plan.destroys}")
-        book.go_on(book.journal, ())
-        procedure(book, job, timeout_min, keep_failed=on_failure == "keep", approved=job.plan.destroys)
-        book.finish()
+    return Work(
+        look=lambda run: look(run, request),
+        procedure=lambda steps, job: procedure(steps, job, timeout_min, keep_failed=on_failure == "keep"),
+        summary=lambda job: f"{stack_name}: {job.plan.action}",
+        destroys=lambda job: job.plan.destroys,
+    )
 
 
-def procedure(steps: Steps, job: StackDeployment, timeout_min: int, keep_failed: bool, approved: str) -> None:
+def procedure(steps: Steps, job: StackDeployment, timeout_min: int, keep_failed: bool) -> None:
     """All steps.
 
     Args:
@@ -85,14 +65,13 @@ def procedure(steps: Steps, job: StackDeployment, timeout_min: int, keep_failed:
         job: What is deployed.
         timeout_min: Minutes until Heat gives up.
         keep_failed: Whether a stack whose creation failed stays for a look.
-        approved: What a person has approved of what the plan would destroy, in the plan's words.
     """
     for number, sentence, where, said in job.files:
-        steps.answer(number, sentence, job.cloud, where, said)
+        steps.record_answer(number, sentence, job.cloud, where, said)
     steps.step(
         "6",
         "Run the Orchestration scripts to build the environment",
         [job.cloud],
-        deploy(job.request.stack_name, job.source, job.plan, timeout_min, keep_failed, approved=approved),
+        deploy(job.request.stack_name, job.source, job.plan, timeout_min, keep_failed, approved=job.plan.destroys),
     )
     steps.step("6a", "Show the outputs", [job.cloud], show_outputs(job.request.stack_name))

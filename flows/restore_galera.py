@@ -8,27 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
-from prefect.logging import get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from blocks.remote.errors import WaitExpired
-from blocks.site import Host, Site
+from blocks.remote.shell import Shell
 from tasks.database import data_directory, dumps, galera, importing, mariadb
-from tasks.engine.approval import approve
-from tasks.engine.change import Change, Steps
-from tasks.engine.hooks import Closing
-from tasks.engine.journal import Undo
-from tasks.engine.opening import runbook
-from tasks.engine.plan import Plan
-from tasks.engine.step import StepFailed
+from tasks.engine.change import Change
+from tasks.engine.cleanup import Cleanup
+from tasks.engine.plan import plan_of
+from tasks.engine.results import Results
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
-from tasks.runbooks.restore_galera.job import Bounds, Ending, Job
-from tasks.runbooks.restore_galera.preflight import preflight
-from tasks.runbooks.restore_galera.resume import Resume
+from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request
+from tasks.runbooks.restore_galera.preflight import look
 
-NAME = "restore-galera"
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
 # which is two minutes by default.
 _SETTLE_S = 130
@@ -40,21 +33,7 @@ _BY_ITSELF_S = 15
 _PEACE_S = 60
 
 
-def _role(site: Site) -> str:
-    return site.database.role
-
-
-_closing = Closing(lambda where, _: _role(where))
-
-
-@flow(
-    name=NAME,
-    task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
-    on_cancellation=[_closing.cancelled],
-    on_crashed=[_closing.crashed],
-    persist_result=False,
-    timeout_seconds=12 * 3600,
-)
+@runbook(NAME, hosts=lambda site, _: [site.database.role], timeout_s=12 * 3600)
 def restore_galera(
     site: Annotated[str, Field(min_length=1)],
     dump: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/openstack_database.sql",
@@ -67,7 +46,7 @@ def restore_galera(
     join_timeout_s: Annotated[int, Field(ge=30, le=43200)] = 1800,
     adopt_timeout_s: Annotated[int, Field(ge=10, le=600)] = 60,
     promote_timeout_s: Annotated[int, Field(ge=30, le=3600)] = 600,
-) -> None:
+) -> Work[Job]:
     """Restore a site's Galera cluster from a dump and its grants; the old data is kept.
 
     Args:
@@ -84,36 +63,14 @@ def restore_galera(
         promote_timeout_s: Seconds for Pacemaker to promote all controllers after a restart.
     """
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
-    with runbook(NAME, site, _role, dry_run) as book:
-        facts, resume = preflight(book, dump, grants, adopting=ending == "adopt")
-        job = Job(
-            book.hosts,
-            book.site.database,
-            facts,
-            dump,
-            grants,
-            ending,
-            bounds,
-            resume.clients_in,
-            "15b" in resume.settled,
-        )
-        plan = Plan()
-        procedure(plan, job)
-        book.show_plan(plan)
-        if dry_run:
-            return
-        approver = approve(site, approved_by, f"{_summary(job, resume)}\n\n{plan.text()}")
-        book.facts += [f"approved by {approver}", _summary(job, resume)]
-        get_run_logger().info("approved by %s; %s", approver, _summary(job, resume))
-        book.go_on(resume.journal, resume.settled, resume.supersedes)
-        procedure(book, job)
-        book.finish()
-
-
-def _summary(job: Job, resume: Resume) -> str:
-    names = ", ".join(host.name for host in job.hosts)
-    what = f"the database of {names} is replaced with {job.dump} and {job.grants}; the old data is kept on each as {job.facts.kept}"
-    return f"{what}. {resume.why}" if resume.why else what
+    request = Request(dump, grants, ending, bounds)
+    return Work(
+        look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
+        procedure=procedure,
+        summary=lambda job: job.summary,
+        destroys=lambda job: job.summary,
+        take_up=lambda job: job.resume.take_up,
+    )
 
 
 def procedure(steps: Steps, job: Job) -> None:
@@ -123,29 +80,30 @@ def procedure(steps: Steps, job: Job) -> None:
         steps: Who walks through them: the plan, or the run.
         job: What is restored.
     """
+    formed = galera.cluster_uuids(job.facts.servers)
     _put_aside(steps, job)
     _build(steps, job)
-    _form_cluster(steps, job)
+    _form_cluster(steps, job, formed)
     _hand_over(steps, job)
-    _let_clients_in(steps, job)
+    _let_clients_in(steps, job, formed)
 
 
 def _put_aside(steps: Steps, job: Job) -> None:
     """Steps 1 to 8: clients out, Pacemaker off, the old data aside, the containers on an empty directory."""
     facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
-    directory, kept = database.data_directory, job.facts.kept
+    directory, kept = database.data_directory, job.kept
     vip = hiera.ask(database.hiera_config, database.vip_key)
     password = hiera.ask(database.hiera_config, database.password_key)
 
-    def stop(host: Host) -> Change:
+    def stop(host: Shell) -> Change:
         server = job.server(host)
         return podman.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
 
-    def make(host: Host) -> Change:
+    def make(host: Shell) -> Change:
         labelled = host.name in facts.labelled
-        return data_directory.make_anew(directory, kept, database.owner, labelled, facts.rebuild)
+        return data_directory.make_anew(directory, kept, database.owner, labelled, job.resume.rebuild, NAME)
 
-    steps.answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
+    steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
     block = firewall.block(facts.vip, database.port)
     steps.step(
         "2",
@@ -153,14 +111,14 @@ def _put_aside(steps: Steps, job: Job) -> None:
         controllers,
         block,
         always=job.fenced,
-        begins=job.blocked,
+        raises=job.blocked,
     )
-    steps.answer(
+    steps.record_answer(
         "3", "Retrieve the MySQL root password", first[0], password, "a password that stays in this run's memory"
     )
     unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
     steps.step(
-        "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, begins=job.unmanaged
+        "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, raises=job.unmanaged
     )
     # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
     # once, where each waits five seconds for the others to be declared dead.
@@ -181,13 +139,12 @@ def _build(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = importing.load(server, job.dump, facts.parts, bounds.load_s)
-    grant = importing.load_grants(server, job.grants, facts.grants.undefined_roles, bounds.load_s)
-    remove = Undo(
+    load = importing.load(server, job.request.dump, facts.parts, bounds.load_s)
+    grant = importing.load_grants(server, job.request.grants, facts.grants.undefined_roles, bounds.load_s)
+    remove = Cleanup(
         key="dump copies",
-        host=first[0].name,
         sentence="Remove the copies of the dump and of the grants from the data directory",
-        words=dumps.remove_words(directory, job.dump, job.grants),
+        words={first[0].name: dumps.remove_words(directory, job.request.dump, job.request.grants)},
     )
 
     steps.step("9", "Create the MySQL database", controllers, lambda host: job.server(host).create())
@@ -205,20 +162,21 @@ def _build(steps: Steps, job: Job) -> None:
         lambda host: job.server(host).restore_options(),
     )
     if not any(account.user == "root" for account in facts.grants.accounts):
-        steps.find(
-            f"{job.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
+        steps.report_finding(
+            f"{job.request.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
             "restored; root logs in on the controllers alone"
         )
     for role in facts.grants.undefined_roles:
-        steps.find(
-            f"role {role} is granted in {job.grants}, but not created there: it is created without privileges; grant them again"
+        steps.report_finding(
+            f"role {role} is granted in {job.request.grants}, but not created there: it is created without "
+            "privileges; grant them again"
         )
-    with steps.undone(remove):
+    with steps.cleanup(remove):
         steps.step(
             "14",
             f"Copy the backup database files to {directory}",
             first,
-            dumps.copy_in(directory, job.dump, job.grants),
+            dumps.copy_in(directory, job.request.dump, job.request.grants),
             always=not job.loaded,
         )
         steps.step("15", "Restore the MySQL database", first, load)
@@ -231,18 +189,20 @@ def _build(steps: Steps, job: Job) -> None:
     steps.step("16", "Shut down the databases", controllers, lambda host: job.server(host).shut_down(bounds.start_s))
 
 
-def _form_cluster(steps: Steps, job: Job) -> None:
+def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Steps 17 to 20: the first controller alone, then one controller after the other."""
     facts, bounds, first = job.facts, job.bounds, job.first
     options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
 
-    def join(host: Host) -> Change:
+    def join(host: Shell) -> Change:
         return galera.start_member(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
     bootstrap = galera.start_member(job.server(first[0]), galera.FOUND, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
     steps.step("18", "Check the status of the cluster", first, galera.check_cluster(job.server(first[0])))
-    steps.answer("19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address)
+    steps.record_answer(
+        "19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address
+    )
     steps.step("20", "Start the database on each of the remaining controllers", job.rest, join, one_at_a_time=True)
     steps.step(
         "20.2", "Check the status of the MySQL cluster", job.rest, lambda host: galera.check_cluster(job.server(host))
@@ -252,48 +212,49 @@ def _form_cluster(steps: Steps, job: Job) -> None:
         "Check that all controllers are in one cluster",
         job.hosts,
         lambda host: galera.check_member(job.server(host), len(job.hosts)),
+        results=formed,
     )
 
 
 def _hand_over(steps: Steps, job: Job) -> None:
     """Steps 21 and 23 to 25: Pacemaker takes the cluster over as it runs, or starts it anew as documented."""
-    if job.ending == "restart":
+    if job.request.ending == "restart":
         _restart(steps, job)
         return
     steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
     steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
     _restart_checks(steps, job)
     manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
-    try:
+
+    def hand_over() -> None:
         steps.step(
-            "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, ends=job.unmanaged
+            "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, lifts=job.unmanaged
         )
         _adopt(steps, job)
-    except StepFailed as failure:
-        if not isinstance(failure.__cause__, WaitExpired):
-            raise
-        steps.find(f"Pacemaker did not adopt the running cluster, so it is restarted as documented: {failure.message}")
+
+    def restart() -> None:
         steps.step(
             "25c",
             "Set the Galera resource to unmanaged mode again",
             job.first,
             pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
-            begins=job.unmanaged,
+            raises=job.unmanaged,
         )
         _restart(steps, job, always=True)
+
+    steps.fall_back(hand_over, restart, "Pacemaker did not adopt the running cluster, so it is restarted as documented")
 
 
 def _adopt(steps: Steps, job: Job) -> None:
     """Pacemaker looks at what runs once it is connected again; what it still holds against a replica, a refresh clears."""
     bundle, bounds = job.facts.bundle, job.bounds
     by_itself = pacemaker.adopt(bundle, min(_BY_ITSELF_S, bounds.adopt_s))
-    try:
-        steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, by_itself, always=job.fenced)
-    except StepFailed as failure:
-        if not isinstance(failure.__cause__, WaitExpired):
-            raise
-        again = pacemaker.refresh(bundle, bounds.adopt_s)
-        steps.step("25b", "Let Pacemaker look again at what runs", job.first, again, always=job.fenced)
+    refresh = pacemaker.refresh(bundle, bounds.adopt_s)
+    steps.fall_back(
+        lambda: steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, by_itself, always=job.fenced),
+        lambda: steps.step("25b", "Let Pacemaker look again at what runs", job.first, refresh, always=job.fenced),
+        "Pacemaker did not find the running cluster by itself, so it is asked to look again",
+    )
 
 
 def _restart(steps: Steps, job: Job, always: bool = False) -> None:
@@ -317,7 +278,7 @@ def _restart(steps: Steps, job: Job, always: bool = False) -> None:
     _restart_checks(steps, job, always)
     promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
     steps.step(
-        "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, ends=job.unmanaged
+        "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, lifts=job.unmanaged
     )
 
 
@@ -338,12 +299,12 @@ def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
     )
 
 
-def _let_clients_in(steps: Steps, job: Job) -> None:
+def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Step 22 and the verification: clients come back to a cluster that has been seen to be whole."""
     facts, port = job.facts, job.database.port
 
-    def check(host: Host) -> Change:
-        return galera.check_member(job.server(host), len(job.hosts))
+    def check(host: Shell) -> Change:
+        return galera.check_member(job.server(host), len(job.hosts), formed)
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)
@@ -354,7 +315,7 @@ def _let_clients_in(steps: Steps, job: Job) -> None:
         job.hosts,
         firewall.unblock(facts.vip, port),
         always=True,
-        ends=job.blocked,
+        lifts=job.blocked,
     )
     steps.step(
         "V3",

@@ -8,40 +8,29 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow
-from prefect.logging import get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from blocks.site import Host
-from tasks.engine.change import Change, Steps
-from tasks.engine.hooks import Closing
-from tasks.engine.opening import runbook
-from tasks.engine.plan import Plan
-from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, preflight
+from blocks.remote.shell import Shell
+from tasks.engine.change import Change
+from tasks.engine.run import TakeUp
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
+from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, look
 from tasks.telemetry import polling
 
 NAME = "set-telemetry-interval"
 # On TripleO the agent that polls instances runs beside them.
 _ROLE = "Compute"
-_closing = Closing(lambda _, parameters: str(parameters.get("role", _ROLE)))
 
 
-@flow(
-    name=NAME,
-    task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
-    on_cancellation=[_closing.cancelled],
-    on_crashed=[_closing.crashed],
-    persist_result=False,
-    timeout_seconds=3600,
-)
+@runbook(NAME, hosts=lambda _, parameters: [str(parameters.get("role", _ROLE))], timeout_s=3600)
 def set_telemetry_interval(
     site: Annotated[str, Field(min_length=1)],
     interval_s: Annotated[int, Field(ge=polling.SHORTEST_S, le=polling.LONGEST_S)] = 60,
     role: Annotated[str, Field(min_length=1)] = _ROLE,
     put_back: bool = False,
     dry_run: bool = False,
-) -> None:
+) -> Work[PollingChange]:
     """Set how often Ceilometer polls CPU on the hosts of a role, and restart the agents that read it.
 
     Args:
@@ -51,18 +40,12 @@ def set_telemetry_interval(
         put_back: Put the file back that this runbook kept when it changed the interval last; `interval_s` is ignored.
         dry_run: Check everything and show the plan; change nothing.
     """
-    with runbook(NAME, site, lambda _: role, dry_run) as book:
-        job = preflight(book, interval_s, put_back)
-        plan = Plan()
-        procedure(plan, job)
-        book.show_plan(plan)
-        if dry_run:
-            return
-        get_run_logger().info(job.summary)
-        book.facts.append(job.summary)
-        book.go_on(job.journal, ())
-        procedure(book, job)
-        book.finish()
+    return Work(
+        look=lambda run: look(run, interval_s, put_back),
+        procedure=procedure,
+        summary=lambda job: job.summary,
+        take_up=lambda job: TakeUp(job.journal),
+    )
 
 
 def procedure(steps: Steps, job: PollingChange) -> None:
@@ -73,9 +56,9 @@ def procedure(steps: Steps, job: PollingChange) -> None:
         job: What is set where.
     """
     for sentence in job.warnings:
-        steps.find(sentence)
+        steps.report_finding(sentence)
 
-    def change(host: Host) -> Change:
+    def change(host: Shell) -> Change:
         return job.change(host.name)
 
     verb = "Put back" if job.put_back else "Update"

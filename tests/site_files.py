@@ -8,6 +8,7 @@ from deployments.project import PROJECT
 
 EXAMPLE_INVENTORY = PROJECT / "deployments" / "sites" / "example-inventory.yaml"
 UNDERCLOUD = "192.168.24.1"
+BACKUP_NODE = "192.168.24.100"
 # A well-formed public key that belongs to nobody.
 PUBLIC_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
 
@@ -37,7 +38,7 @@ def write_site(folder: Path, name: str = "lab", more: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     text = EXAMPLE_INVENTORY.read_text()
     (folder / "inventory.yaml").write_text(text)
-    addresses = read_inventory(text, UNDERCLOUD).hosts.values()
+    addresses = (*read_inventory(text, UNDERCLOUD).hosts.values(), BACKUP_NODE)
     (folder / "known_hosts").write_text("".join(f"{address} {PUBLIC_KEY}\n" for address in addresses))
     key = folder / "key"
     key.touch()

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import AuthPluginException
@@ -21,7 +21,7 @@ from openstack.exceptions import ConfigException
 from requests import Response
 from yaml import YAMLError
 
-from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown, explain
+from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown, CloudUnreachable, explain
 from blocks.remote.cloud_session import CallCount, CloudSession, Throttle
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.secrets import mask, register
@@ -38,6 +38,8 @@ class Cloud:
         name: Of the cloud in clouds.yaml; what it is called in plans and errors.
         region: Region, if not the one that the file says.
     """
+
+    retryable: ClassVar[tuple[type[Exception], ...]] = (CloudUnreachable,)
 
     def __init__(self, name: str, region: str | None = None) -> None:
         self.name = name

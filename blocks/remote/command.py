@@ -5,13 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from blocks.remote.connection import Action, Watch
+
+if TYPE_CHECKING:
+    from blocks.remote.shell import Shell
 
 # Locale C: messages and numbers are parsed.
 _ENVIRONMENT = ("env", "LC_ALL=C")
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(Action["Shell"]):
     """One command on one host, run as root unless said otherwise.
 
     Attributes:
@@ -49,6 +55,11 @@ class Command:
         """The line as an operator would type it: for plans, logs and errors."""
         line = shlex.join((*(("sudo",) if self.root else ()), *self.words))
         return f"{line} < ({self.stdin_is})" if self.stdin_is else line
+
+    def perform(self, connection: Shell, watch: Watch) -> Literal["done"]:
+        """Run it on a host; see `Shell.run` for what is raised."""
+        connection.run(self, watch.line)
+        return "done"
 
     def within(self, seconds: float) -> Command:
         """The same command with another deadline."""

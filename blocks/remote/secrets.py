@@ -10,6 +10,7 @@ import logging
 import threading
 
 from blocks.remote.credentials import without_credentials
+from blocks.remote.errors import RunbookError
 
 MASK = "********"
 _known: set[str] = set()
@@ -42,11 +43,17 @@ def mask(text: str) -> str:
 
 
 class MaskingFilter(logging.Filter):
-    """A logging filter that masks the finished message and the text of an exception."""
+    """A logging filter that masks the finished message and the text of an exception.
+
+    The traceback of an error that this project raises on purpose is left to the debug level.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place; every record passes."""
         record.msg, record.args = mask(record.getMessage()), None
+        if record.levelno > logging.DEBUG and record.exc_info and isinstance(record.exc_info[1], RunbookError):
+            # It says what happened and what to do next; where in the code it was raised, nobody wants at 3 a.m.
+            record.exc_info = record.exc_text = None
         if record.exc_info and record.exc_info[1] is not None:
             text = logging.Formatter().formatException(record.exc_info)
             if mask(text) != text:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import paramiko
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut as InvokeTimedOut
 
 from blocks.remote.command import Command
+from blocks.remote.connection import LineSink
 from blocks.remote.errors import (
     CommandFailed,
     CommandTimedOut,
@@ -27,6 +28,7 @@ from blocks.remote.errors import (
     Stopped,
     Unreachable,
 )
+from blocks.remote.known_hosts import HostKeyRefused, PinnedKeysPolicy
 from blocks.remote.secrets import mask
 
 # Seconds between keep-alives: a peer that lost power is noticed, and firewalls keep the connection.
@@ -35,8 +37,6 @@ _KEEPALIVE_S = 15
 _CHANNEL_S = 30.0
 # The host's own `timeout` should speak first; ours is for the host that no longer answers.
 _GRACE_S = 10.0
-
-LineSink = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ class Shell:
         address: Where it is.
         access: How it is reached.
     """
+
+    # Nothing happened, or looking again and running again is safe: every change must bear that.
+    retryable: ClassVar[tuple[type[Exception], ...]] = (ConnectionLost, Unreachable, CommandTimedOut)
 
     def __init__(self, name: str, address: str, access: Access) -> None:
         self.name = name
@@ -229,24 +232,13 @@ def _connect(name: str, address: str, access: Access) -> Connection:
     )
     try:
         connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyRejected(
-            name,
-            f"the host key of {error.hostname} is not the pinned one ({access.known_hosts})",
-            "if the host was reinstalled, verify its new key out of band and replace the line; else somebody is in "
-            "the middle",
-        ) from error
+    except HostKeyRefused as error:
+        raise HostKeyRejected(name, error.what, error.hint) from error
     except paramiko.AuthenticationException as error:
         raise LoginRejected(
             name, f"{access.user} with key {access.key} was refused", "check ssh.user and ssh.key"
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        if "not found in known_hosts" in str(error):
-            raise HostKeyRejected(
-                name,
-                f"{address} has no host key in {access.known_hosts}",
-                "add the host's key there, verified out of band",
-            ) from error
         raise Unreachable(
             name,
             f"no SSH session with {address}:{access.port} within {access.connect_timeout_s:g} s ({error})",
@@ -287,8 +279,9 @@ def _arguments(access: Access) -> dict[str, object]:
 
 def _pinned(connection: Connection, access: Access) -> Connection:
     """Replace Fabric's policy, which accepts any unknown key, before the connection is opened."""
-    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    connection.client.load_system_host_keys(str(access.known_hosts))
+    policy = PinnedKeysPolicy(access.known_hosts, connection.host, connection.port)
+    connection.client.set_missing_host_key_policy(policy)
+    connection.connect_kwargs["transport_factory"] = policy.transport
     return connection
 
 

@@ -10,11 +10,13 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from blocks.remote.command import Command, command, question, script
+from blocks.remote.connection import Action, LineSink, Performed, Watch
 from blocks.remote.errors import CommandFailed, CommandTimedOut, HostError
 from blocks.remote.secrets import mask
-from blocks.remote.shell import LineSink, Shell
+from blocks.remote.shell import Shell
 from blocks.remote.waiting import wait_until
 
 LOGS = "/var/log/openstack-runbooks"
@@ -23,6 +25,11 @@ _PART = 65536
 # How far it is costs a command on the host: asked so often, and so never of one that is soon over.
 _PROGRESS_EVERY_S = 10.0
 _PROPERTIES = "LoadState,ActiveState,SubState,Result,ExecMainStatus"
+
+# systemd-run looks for the unit's program itself; systemd takes a program of any other Exec line by its absolute path alone.
+_ENV = "/usr/bin/env"
+# The unit's own shell opens its log: systemd can append to a file from version 240 on (RHEL 8.3).
+_INTO_LOG = 'exec >>"$1" 2>&1; shift; exec "$@"'
 
 # Looks on the host itself, so that what runs there is not asked over SSH all the time: says the state and the log's size once
 # the unit's process has ended or has written more, or after five seconds. Meanwhile systemd is left alone.
@@ -79,7 +86,7 @@ def parse_unit_state(text: str) -> UnitState:
 
 
 @dataclass(frozen=True)
-class LongCommand:
+class LongCommand(Action[Shell]):
     """A command that may take long, as a transient unit.
 
     Attributes:
@@ -102,7 +109,7 @@ class LongCommand:
     @property
     def named(self) -> str:
         """How errors call it."""
-        return self.says or self.shown.shown
+        return self.says or self.shown
 
     @property
     def unit(self) -> str:
@@ -121,20 +128,29 @@ class LongCommand:
             f'install -d -m 700 {LOGS}; log=$1; shift; install -m 600 /dev/null "$log"; exec systemd-run --quiet "$@"',
             self.log,
             f"--unit={self.unit}",
-            "--property=Type=exec",
             "--property=RemainAfterExit=yes",
             f"--property=RuntimeMaxSec={round(self.timeout_s)}",
-            f"--property=StandardOutput=append:{self.log}",
-            f"--property=StandardError=append:{self.log}",
-            *((f"--property=ExecStopPost=-{_unit_line(self.at_stop)}",) if self.at_stop else ()),
+            *((f"--property=ExecStopPost=-{_unit_line((_ENV, *self.at_stop))}",) if self.at_stop else ()),
             "--",
-            *unit_words(self.words),
+            *unit_words(("bash", "-c", _INTO_LOG, "bash", self.log, *self.words)),
         )
 
     @property
-    def shown(self) -> Command:
+    def shown(self) -> str:
         """What an operator would type: the command without the unit around it."""
-        return command(*self.words)
+        return command(*self.words).shown
+
+    def perform(self, connection: Shell, watch: Watch) -> Performed:
+        """Start it or attach to it, and wait for its end; see `run_long` for what is raised."""
+        return run_long(connection, self, watch.line, watch.progress)
+
+    def has_unread_result(self, connection: Shell) -> bool:
+        """Whether an earlier run's unit is there still, running or ended."""
+        return unit_state(connection, self).loaded
+
+    def forget(self, connection: Shell) -> None:
+        """Drop the unit, whose end is on record."""
+        forget(connection, self)
 
 
 def unit_words(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -143,12 +159,12 @@ def unit_words(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _unit_line(words: tuple[str, ...]) -> str:
-    """Quote words for a unit's Exec line, where $ and % have meanings of their own."""
+    """Quote words for an Exec line given to systemd-run, where $ has a meaning of its own; % has none on this way."""
     return " ".join('"' + _escaped(word) + '"' for word in words)
 
 
 def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
 
 
 def unit_state(shell: Shell, long: LongCommand) -> UnitState:
@@ -161,7 +177,7 @@ def run_long(
     long: LongCommand,
     on_line: LineSink | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> str:
+) -> Literal["done", "attached"]:
     """Start the command, or attach to it where it is running or has ended unread, and wait for its end.
 
     A unit that ended well stays, until `forget`: call that once its end is on record.
@@ -173,14 +189,14 @@ def run_long(
         on_progress: Gets the percentage that is done, where the command can be asked for it.
 
     Returns:
-        "started" or "attached".
+        `done` or `attached`.
 
     Raises:
         CommandFailed: With the end of its output.
         HostError: systemd ended it after `timeout_s`; that is not tried again by itself.
     """
     state = unit_state(shell, long)
-    how = "attached" if state.loaded else "started"
+    how: Literal["done", "attached"] = "attached" if state.loaded else "done"
     if not state.loaded:
         shell.run(long.start)
     tail = _Tail(shell, long.log, on_line)

@@ -80,13 +80,13 @@ def keep_aside(directory: str, kept: str) -> Change:
 # With the half-built database go the units that built it: their results are about what is no more.
 _DISCARD = """
 [ -d "$2" ] || { echo "the old data is not in $2: nothing is discarded"; exit 17; }
-systemctl stop 'openstack-runbooks-restore-galera-*.service'
-systemctl reset-failed 'openstack-runbooks-restore-galera-*.service' 2>/dev/null || :
+systemctl stop "openstack-runbooks-$3-*.service"
+systemctl reset-failed "openstack-runbooks-$3-*.service" 2>/dev/null || :
 rm -rf --one-file-system -- "$1"
 """
 
 
-def make_anew(directory: str, kept: str, owner: int, labelled: bool, rebuild: bool) -> Change:
+def make_anew(directory: str, kept: str, owner: int, labelled: bool, rebuild: bool, runbook: str) -> Change:
     """Make the new directory as documented.
 
     Args:
@@ -95,8 +95,9 @@ def make_anew(directory: str, kept: str, owner: int, labelled: bool, rebuild: bo
         owner: Numeric user and group.
         labelled: Whether the host labels files for SELinux.
         rebuild: Discard what an earlier attempt of this runbook has built.
+        runbook: Its name: the units that built it bear it.
     """
-    discard = script(_DISCARD, directory, kept, timeout_s=600)
+    discard = script(_DISCARD, directory, kept, runbook, timeout_s=600)
     commands = [
         Command(("mkdir", "-p", directory)),
         Command(("chown", f"{owner}:{owner}", directory)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -11,7 +12,8 @@ from blocks.remote.errors import CommandTimedOut, HostError
 from blocks.remote.shell import Shell
 from tasks.database.mariadb import Server
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import inside
+from tasks.engine.results import Results
+from tasks.node.podman import cat, inside, inside_detached
 
 _STATUS = (
     "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
@@ -99,8 +101,8 @@ def parse_cluster_address(host: str, text: str) -> str:
 
 
 def read_options(container: str, path: str) -> Command:
-    """The command that prints an option file of the container, running or not."""
-    return script('podman cp "$1:$2" - | tar -xO', container, path, quiet=True)
+    """The documented look at an option file of the container (BR 4.4, step 19)."""
+    return cat(container, path)
 
 
 def start_member(server: Server, address: str, pid_file: str, within_s: float) -> Change:
@@ -120,7 +122,7 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
             *founding,
             command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
             command(
-                *("podman", "exec", "--detach", server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
+                *inside_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
                 *(f"--socket={server.socket}", f"--datadir={server.directory}"),
                 *("--log-error=/var/log/mysql/mysql_cluster.log", "--user=mysql", "--open-files-limit=16384"),
                 f"--wsrep-cluster-address={address}",
@@ -174,18 +176,37 @@ def disagreements(members: dict[str, Member], expected: int) -> list[str]:
     return wrong
 
 
-def check_member(server: Server, nodes: int) -> Change:
+def cluster_uuids(servers: Mapping[str, Server]) -> Results[str]:
+    """What each node calls its cluster, as a step's results: the same must be seen again at the end.
+
+    Args:
+        servers: Host → its MariaDB.
+    """
+    return Results("cluster UUID", str, lambda shell: read_member(shell, servers[shell.name]).uuid)
+
+
+def check_member(server: Server, nodes: int, formed: Results[str] | None = None) -> Change:
     """Look until the node is Synced in a cluster of all nodes.
 
-    Nodes that each see all of them, with the same number, are in one cluster; a second cluster would lack them.
+    Args:
+        server: The node's.
+        nodes: How many the cluster has. Nodes that each see all of them are in one cluster; a second cluster would lack them.
+        formed: The cluster that was formed, by node: a node that has joined another one since is not whole.
     """
 
     def look(shell: Shell) -> str:
-        return "; ".join(disagreements({shell.name: read_member(shell, server)}, nodes)) or "whole"
+        member = read_member(shell, server)
+        uuid = formed.known(shell.name) if formed else None
+        wrong = disagreements({shell.name: member}, nodes)
+        wrong += (
+            [f"{shell.name}: in cluster {member.uuid}, and {uuid} was formed"]
+            if uuid not in (None, member.uuid)
+            else []
+        )
+        return "; ".join(wrong) or "whole"
 
-    return Change(
-        (), until=Wait(f"the cluster of {nodes} nodes", "whole", look, 60, "see wsrep_cluster_size on each node")
-    )
+    subject = f"the cluster of {nodes} nodes" + (f" with the {formed.name} of before" if formed else "")
+    return Change((), until=Wait(subject, "whole", look, 60, "see wsrep_cluster_size on each node"))
 
 
 def check_from_outside(check: str) -> Change:

@@ -76,11 +76,11 @@ _GRANT = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
-options="--defaults-extra-file=$1 --socket=$2 -uroot"
-for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | mysql $options
-mysql $options --force <&4 >/dev/null 2>&1 || :
+client=(mysql "--defaults-extra-file=$1" "--socket=$2" -uroot)
+for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | "${{client[@]}}"
+"${{client[@]}}" --force <&4 >/dev/null 2>&1 || :
 wrong=$(
-  {{ mysql $options --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  {{ "${{client[@]}}" --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"
@@ -93,7 +93,7 @@ def _long(server: Server, key: str, text: str, within_s: float, *arguments: str)
     words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
     at_stop = inside(server.container, "bash", "-c", _END)
     how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
-    return LongCommand(f"restore-galera-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
+    return LongCommand(f"{server.runbook}-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
 
 
 def load(server: Server, dump: str, parts: Parts | None, within_s: float) -> Change:
@@ -129,7 +129,8 @@ def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: f
     """
     long = _long(server, "grant", _GRANT, within_s, copy_of(server.directory, grants), " ".join(roles))
     return Change(
-        (long,), tells=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)]
+        (long,),
+        findings_after=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)],
     )
 
 

@@ -11,7 +11,8 @@ from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import inside, inside_reading
+from tasks.node.podman import inside, inside_detached, inside_reading
+from tasks.node.versions import ASK_SERVER
 
 _PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
 _RUNNING, _STOPPED = "running", "stopped"
@@ -54,16 +55,7 @@ def read_version(shell: Shell, container: str) -> Version:
     Raises:
         HostError: It gives no version.
     """
-    program = 'PATH="$PATH:/usr/libexec:/usr/sbin"; exec "$(type -P mysqld || type -P mariadbd)" --version'
-    text = shell.run(
-        script(
-            'if [ "$(podman inspect --format "{{.State.Status}}" "$1")" = running ]; then podman exec "$1" bash -c "$2"; '
-            'else podman run --rm --network none --entrypoint bash "$(podman inspect --format "{{.Image}}" "$1")" -c "$2"; fi',
-            container,
-            program,
-            quiet=True,
-        )
-    ).stdout
+    text = shell.run(script(ASK_SERVER, container, quiet=True)).stdout
     version = parse_version(text)
     if version is None:
         raise HostError(shell.name, f"the server in {container} does not say its version: {text.strip()[:200]!r}")
@@ -78,11 +70,13 @@ class Server:
         container: The container's name.
         directory: The data directory, in the container as on the host.
         client_options: The root client's option file in the container; it holds the password.
+        runbook: The runbook that works on it: long commands' units are named after it, so that its hooks find them.
     """
 
     container: str
     directory: str
     client_options: str
+    runbook: str
 
     @property
     def socket(self) -> str:
@@ -142,13 +136,13 @@ class Server:
             *("mysql_install_db", f"--datadir={self.directory}", "--user=mysql"),
             "--log_error=/var/log/mysql/mysql_init.log",
         )
-        return Change((LongCommand("restore-galera-create", words, 900),))
+        return Change((LongCommand(f"{self.runbook}-create", words, 900),))
 
     def start_alone(self, within_s: float) -> Change:
         """Start it for the import: no network, no replication."""
         words = ("mysqld_safe", "--skip-networking", "--wsrep-on=OFF", "--log-error=/var/log/mysql/mysql_safe.log")
         return Change(
-            (command("podman", "exec", "--detach", self.container, *words),),
+            (command(*inside_detached(self.container, *words)),),
             already=lambda shell: self.process(shell) == _RUNNING,
             until=Wait("the database", "answering", self.answers, within_s, "see /var/log/mysql/mysql_safe.log"),
         )
@@ -190,7 +184,7 @@ class Server:
         By signal, which asks for no password: the root of a broken cluster may have another one than the option file's.
         """
         loop = f'for _ in $(seq {max(1, round(within_s)) * 5}); do [ -n "$({_PROCESS})" ] || exit 0; sleep 0.2; done'
-        text = f"kill -TERM $({_PROCESS} | cut -d/ -f3) 2>/dev/null; {loop}"
+        text = f'mapfile -t servers < <({_PROCESS} | cut -d/ -f3); kill -TERM "${{servers[@]}}" 2>/dev/null; {loop}'
         return Command(
             inside(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
         )

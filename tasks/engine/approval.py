@@ -1,10 +1,17 @@
-"""Approval: a runbook that destroys data shows what it will do and waits until a person types the site's name."""
+"""Approval: a runbook that destroys data shows what it will do and waits until a person types the site's name.
+
+It holds for one attempt, and for what was shown. `prefect flow-run retry` runs a flow's body again under the same id, where
+Prefect would take the answer of the attempt before; so each question has a key of its own.
+"""
 
 from __future__ import annotations
+
+from uuid import uuid4
 
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from blocks.remote.errors import RunbookError
@@ -19,13 +26,24 @@ class Approval(RunInput):
     by: str = Field(min_length=1, description="Who approves; recorded in the report.")
 
 
-def approve(site: str, approved_by: str | None, what: str) -> str:
-    """Wait for the approval of `what`.
+def approved_beforehand(approved_by: str | None) -> str:
+    """Who has approved with the flow's parameter; empty where a person must be asked.
+
+    The parameter was given for the first attempt: a retry has the same parameters, and nobody has seen its plan.
+    """
+    given = (approved_by or "").strip()
+    if given and flow_run.run_count > 1:
+        get_run_logger().warning("attempt %d: the approval by %s was for the first one", flow_run.run_count, given)
+        return ""
+    return given
+
+
+def ask_approval(site: str, what: str) -> str:
+    """Wait for a person's approval of `what`.
 
     Args:
         site: The site's name, which must be typed.
-        approved_by: Who has approved already (the flow's parameter): nothing is asked.
-        what: What will be replaced with what, shown with the question.
+        what: What will be replaced with what, and what will be lost; shown with the question.
 
     Returns:
         Who approved.
@@ -33,11 +51,12 @@ def approve(site: str, approved_by: str | None, what: str) -> str:
     Raises:
         RunbookError: The answer was not the site's name.
     """
-    if approved_by is not None and approved_by.strip():
-        return approved_by.strip()
     get_run_logger().warning("waiting for approval (at most %d min):\n%s", _PAUSE_S // 60, what)
     answer = pause_flow_run(
-        wait_for_input=Approval.with_initial_data(description=what), timeout=_PAUSE_S, poll_interval=2, key="approval"
+        wait_for_input=Approval.with_initial_data(description=what),
+        timeout=_PAUSE_S,
+        poll_interval=2,
+        key=f"approval-{uuid4()}",
     )
     if answer.site.strip() != site:
         raise RunbookError(

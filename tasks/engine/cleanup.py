@@ -1,38 +1,155 @@
-"""What must be undone whatever happens is undone by somebody: the flow, the hook of its end, and last the host itself.
+"""What must be cleaned up whatever happens: by the flow, by the hook of its end, and last by each host itself.
 
-A pair of doing and undoing is announced before the doing: into the journal, for the hooks and the next run, and to the
-host as a systemd timer, which undoes by itself once the run has not renewed it for `GUARD_S` seconds.
+A cleanup is announced before what it cleans up is done: in the journal, for the hooks and the next run, and on each host as
+a systemd timer, which runs the same words by itself once the run has not renewed it for the site's limit.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from pydantic import BaseModel, ConfigDict
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from blocks.remote.command import Command, command, script
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import unit_words
-from tasks.engine.journal import Undo
 
-GUARD_S = 600
-
-
-def guard_unit(undo: Undo) -> str:
-    """The name of the timer and of the service that it starts."""
-    return f"openstack-runbooks-undo-{hashlib.sha256(repr((undo.key, undo.words)).encode()).hexdigest()[:10]}"
+logger = logging.getLogger(__name__)
+# A connection that was lost is opened again: what must be cleaned up is worth some seconds.
+_ATTEMPTS = 3
 
 
-def set_guard(undo: Undo) -> Command:
-    """The command that sets the host's own timer, or sets it back to its full time."""
-    unit = guard_unit(undo)
+class Cleanup(BaseModel):
+    """What is cleaned up, and the command that does it on each host. It must bear being run again, and where nothing is to do.
+
+    Attributes:
+        key: Its name.
+        sentence: What it does, as an order.
+        words: Host → program and arguments. No secret: the plan, the journal and systemd show them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    sentence: str
+    words: dict[str, tuple[str, ...]]
+
+    def unit(self, host: str) -> str:
+        """The name of the host's timer, and of the service that it starts."""
+        return (
+            f"openstack-runbooks-cleanup-{hashlib.sha256(repr((self.key, self.words[host])).encode()).hexdigest()[:10]}"
+        )
+
+    def on(self, hosts: Sequence[str]) -> Cleanup:
+        """The same on some of its hosts."""
+        return self.model_copy(update={"words": {host: self.words[host] for host in hosts}})
+
+
+def arm(cleanup: Cleanup, host: str, within_s: int) -> Command:
+    """The command that arms a host's own timer, or sets it back to its full time; it fails where no timer waits afterwards.
+
+    Args:
+        cleanup: What the timer does.
+        host: Where.
+        within_s: Seconds without renewal until the host does it by itself.
+    """
+    unit = cleanup.unit(host)
     return script(
         f"systemctl stop {unit}.timer 2>/dev/null || :; systemctl reset-failed {unit}.service 2>/dev/null || :; "
-        f'exec systemd-run --quiet --unit={unit} --on-active={GUARD_S} --timer-property=AccuracySec=1s -- "$@"',
-        *unit_words(undo.words),
+        f'systemd-run --quiet --unit={unit} --on-active={within_s} --timer-property=AccuracySec=1s -- "$@"; '
+        f"exec systemctl is-active --quiet {unit}.timer",
+        *unit_words(cleanup.words[host]),
         quiet=True,
+        says=f"arm the host's own timer for: {cleanup.sentence}",
     )
 
 
-def perform_undo(shell: Shell, undo: Undo) -> None:
-    """Undo, then take the guard away."""
-    shell.run(command(*undo.words))
-    shell.run(script(f"systemctl stop {guard_unit(undo)}.timer 2>/dev/null || :", quiet=True))
+@contextmanager
+def armed(cleanup: Cleanup, shells: Mapping[str, Shell], within_s: int) -> Iterator[None]:
+    """Arm the timers of all hosts, and keep each from running out by itself while the block lasts.
+
+    A host that can't be reached for `within_s` cleans up: that is what the timer is for. The timers stay armed.
+
+    Raises:
+        RunbookError: A host's timer could not be armed: nothing that needs it may be done.
+    """
+    _on_all(list(cleanup.words), lambda host: shells[host].run(arm(cleanup, host, within_s)), at_once=True)
+    stop = threading.Event()
+
+    def renew(host: str) -> None:
+        while not stop.wait(within_s / 5):
+            try:
+                shells[host].run(arm(cleanup, host, within_s))
+            except RunbookError as error:
+                logger.warning("%s: the timer for %r was not renewed: %s", host, cleanup.sentence, error.message)
+
+    threads = [
+        threading.Thread(target=renew, args=(host,), name=f"renew {host}", daemon=True) for host in cleanup.words
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5)
+
+
+def clean_up(
+    cleanups: Sequence[Cleanup], shells: Mapping[str, Shell], on_record: Callable[[list[Cleanup]], None]
+) -> list[str]:
+    """Clean up, the last announced first, each on all its hosts whatever happens to the others.
+
+    Args:
+        cleanups: What is due, in the order in which it was announced.
+        shells: Host → shell.
+        on_record: Puts on record what is still due, after each.
+
+    Returns:
+        Why a cleanup is still due, by host; empty where all is done.
+    """
+    due, errors = list(cleanups), []
+    for cleanup in reversed(cleanups):
+        failed = _on_all(list(cleanup.words), lambda host, one=cleanup: _clean_up_host(one, shells[host]))  # type: ignore[misc]
+        errors += [f"{cleanup.sentence}: {error}" for error in failed.values()]
+        at = due.index(cleanup)
+        due[at : at + 1] = [cleanup.on(list(failed))] if failed else []
+        try:
+            on_record(list(due))
+        except RunbookError as error:
+            errors.append(f"the journal can't be kept: {error.message}")
+    return errors
+
+
+def _clean_up_host(cleanup: Cleanup, shell: Shell) -> None:
+    """Clean up on one host, then disarm its timer."""
+    again = Retrying(
+        retry=retry_if_exception_type(shell.retryable),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=1, max=10),
+        reraise=True,
+    )
+    again(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
+    again(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
+
+
+def _on_all(hosts: Sequence[str], do: Callable[[str], object], at_once: bool = False) -> dict[str, RunbookError]:
+    """Do something on all hosts side by side, and return what failed by host; with `at_once` the first failure is raised."""
+    with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+        futures = {host: pool.submit(do, host) for host in hosts}
+    failed: dict[str, RunbookError] = {}
+    for host, future in futures.items():
+        error = future.exception()
+        if isinstance(error, RunbookError) and not at_once:
+            failed[host] = error
+        elif error is not None:
+            raise error
+    return failed

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from blocks.remote.command import question, script
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from blocks.state import state_directory
+from tasks.engine.cleanup import Cleanup
 
 STATE_DIRECTORY = "/var/lib/openstack-runbooks"
 Outcome = Literal["done", "already", "attached", "answered", "left out", "earlier"]
@@ -37,17 +38,7 @@ class Record(BaseModel):
     seconds: float = 0.0
     note: str = ""
     findings: tuple[str, ...] = ()
-
-
-class Undo(BaseModel):
-    """What must be undone whatever happens, and the command that does it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    host: str
-    sentence: str
-    words: tuple[str, ...]
+    result: JsonValue = None
 
 
 class Journal(BaseModel):
@@ -65,7 +56,8 @@ class Journal(BaseModel):
         settled: Numbers of the steps that are done.
         begun: The step that was under way last, done or not.
         in_force: Key → sentence of what stands until a later step lifts it.
-        undos: What must still be undone.
+        cleanups: What must still be cleaned up, in the order in which it was announced.
+        results: Step number → host → the value that the step returned to later ones.
         records: Every step of the latest attempt.
         findings: What the operator should know afterwards.
         finished: Whether the procedure reached its end.
@@ -81,7 +73,8 @@ class Journal(BaseModel):
     settled: list[str] = Field(default_factory=list)
     begun: str = ""
     in_force: dict[str, str] = Field(default_factory=dict)
-    undos: list[Undo] = Field(default_factory=list)
+    cleanups: list[Cleanup] = Field(default_factory=list)
+    results: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     records: list[Record] = Field(default_factory=list)
     findings: list[str] = Field(default_factory=list)
     finished: bool = False

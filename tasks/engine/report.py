@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.remote.secrets import mask
 from tasks.engine.departures import Document, departures_of
-from tasks.engine.journal import Journal
+from tasks.engine.journal import Journal, Record
 
 # The key of what is in force where nobody knows what is.
 UNKNOWN = "unknown"
@@ -44,7 +45,8 @@ def render(
     if outcome != "completed":
         out += ["", "## Still in force", ""]
         out += [f"- **{sentence}**" for sentence in journal.in_force.values()] or ["- nothing: no change is in force"]
-        out += [f"- not undone yet on {undo.host}: {undo.sentence}" for undo in journal.undos]
+        out += [f"- still due on {_names(cleanup.words)}: {cleanup.sentence}" for cleanup in journal.cleanups]
+
         out += ["", "## What to do next", "", _next(journal, document, outcome)]
     if journal.findings:
         out += ["", "## Findings", "", *(f"- {finding}" for finding in journal.findings)]
@@ -66,11 +68,23 @@ def _next(journal: Journal, document: Document, outcome: str) -> str:
 
 
 def _steps(journal: Journal) -> list[str]:
+    """A row for each step; hosts that ended alike share one, with the seconds of the slowest."""
     rows = ["| step | what | host | result | seconds |", "|---|---|---|---|---|"]
-    for record in journal.records:
-        result = record.outcome + (f": {record.note}" if record.note else "")
-        rows.append(f"| {record.number} | {record.sentence} | {record.host} | {result} | {record.seconds:.1f} |")
+    for _, same in groupby(journal.records, key=_alike):
+        records = list(same)
+        first, slowest = records[0], max(record.seconds for record in records)
+        result = first.outcome + (f": {first.note}" if first.note else "")
+        hosts = _names(record.host for record in records)
+        rows.append(f"| {first.number} | {first.sentence} | {hosts} | {result} | {slowest:.1f} |")
     return rows
+
+
+def _alike(record: Record) -> tuple[str, ...]:
+    return record.number, record.sentence, record.outcome, record.note
+
+
+def _names(hosts: Iterable[str]) -> str:
+    return ", ".join(hosts)
 
 
 def _departures(document: Document) -> list[str]:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from prefect.artifacts import create_table_artifact
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.connection import Performed, Watch
 from blocks.remote.secrets import mask
-from tasks.engine.change import Call, Change, Watch
-from tasks.engine.journal import Outcome
+from tasks.engine.change import Call, Change
 from tasks.heat.outputs import read_outputs
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, find_stack
 from tasks.heat.stack_operations import delete_stack, deploy_stack
 
-_OUTCOMES: dict[str, Outcome] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
+_OUTCOMES: dict[str, Performed] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
 
 
 def deploy(
@@ -40,7 +40,7 @@ def deploy(
         approved: What a person has approved of what the plan would destroy, in the plan's words.
     """
 
-    def do(cloud: Cloud, watch: Watch) -> Outcome:
+    def do(cloud: Cloud, watch: Watch) -> Performed:
         deployed = deploy_stack(
             cloud,
             name,
@@ -62,7 +62,7 @@ def deploy(
 def show_outputs(name: str) -> Change[Cloud]:
     """Make an artifact of a stack's outputs; whatever lets somebody act is masked in it, as a webhook's address."""
 
-    def do(cloud: Cloud, watch: Watch) -> Outcome:
+    def do(cloud: Cloud, watch: Watch) -> Performed:
         stack = find_stack(cloud, name)
         outputs = read_outputs(cloud, stack) if stack else {}
         rows = [
@@ -86,7 +86,7 @@ def remove(name: str, within_s: float, tag: str) -> Change[Cloud]:
         tag: What it bears; one of that name without it is somebody else's, and stays.
     """
 
-    def do(cloud: Cloud, watch: Watch) -> Outcome:
+    def do(cloud: Cloud, watch: Watch) -> Performed:
         stack = find_stack(cloud, name)
         if stack is None or tag not in stack.tags:
             return "already"

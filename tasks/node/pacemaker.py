@@ -139,7 +139,7 @@ plans_nothing() {
     awk '/^Revised/ { whole = 1 } /^ *\* (Resource|Pseudo|Cluster) action|^ *\* Fencing / { plans = 1 }
       END { exit !whole || plans }'
 }
-for look in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
   if rests && plans_nothing; then exit 0; fi
   sleep 0.1
 done

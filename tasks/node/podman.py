@@ -20,6 +20,51 @@ def inside_reading(container: str, *words: str) -> tuple[str, ...]:
     return ("podman", "exec", "-i", container, *words)
 
 
+# `podman exec --detach` came with podman 2.0. What the shell leaves behind is taken over by the container's first process, and
+# ends with the container; it holds nothing of the shell's, so that podman does not wait for it.
+_LEAVE = 'exec </dev/null >/dev/null 2>&1; setsid "$@" &'
+
+
+def inside_detached(container: str, *words: str) -> tuple[str, ...]:
+    """The same for a command that goes on by itself; whether it has come up, a wait must tell."""
+    return inside(container, "bash", "-c", _LEAVE, "detached", *words)
+
+
+# A container that does not run gets its files when it starts: those that are mounted into it, and those that Kolla copies into
+# it then; anything else lies in its layers. `podman cp` would pause a container that runs, and what podman 1.6 writes of a
+# single file is no whole archive.
+_KOLLA = "/var/lib/kolla/config_files/src"
+_CAT = f"""
+mounts=$(podman inspect --type=container --format '{{{{range .Mounts}}}}{{{{println .Destination .Source}}}}{{{{end}}}}' "$1")
+nearest=''; mounted=''; copied=''
+while read -r inside outside; do
+  if [ -z "$inside" ]; then continue; fi
+  case $2 in
+    "$inside" | "$inside"/*)
+      [ "${{#inside}}" -lt "${{#nearest}}" ] || {{ nearest=$inside mounted=$outside${{2#"$inside"}}; }} ;;
+  esac
+  [ "$inside" != {_KOLLA} ] || [ ! -e "$outside$2" ] || copied=$outside$2
+done <<<"$mounts"
+file=${{mounted:-$copied}}
+[ -z "$file" ] || exec cat "$file"
+layers=$(podman mount "$1")
+trap 'podman umount "$1" >/dev/null' EXIT
+cat "$layers$2"
+"""
+
+
+def cat(container: str, path: str) -> Command:
+    """The command that prints a file of a container that runs."""
+    return question(*inside(container, "cat", path))
+
+
+def read_file(shell: Shell, container: str, path: str) -> str:
+    """Read a file as the container has it, or will have it once it runs; nothing is stopped or paused for it."""
+    if status(shell, container) == "running":
+        return shell.run(cat(container, path)).stdout
+    return shell.run(script(_CAT, container, path, quiet=True, says=f"read {path} of container {container}")).stdout
+
+
 def names(shell: Shell) -> list[str]:
     """The names of a host's containers, whether they run or not."""
     return shell.run(question("podman", "container", "ls", "--all", "--format", "{{.Names}}")).stdout.split()

@@ -14,19 +14,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
-from typing import Literal, NoReturn, cast, get_args
+from typing import Any, Literal, NoReturn, cast, get_args
 
 from blocks.remote.command import Command, command
+from blocks.remote.connection import Action, Connection
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
-from blocks.site import Host
 from blocks.site_file import read_site
-from flows.restore_galera import NAME, procedure
-from tasks.engine.change import Call, Change, Do, Force, Spot, Wait, change_for
-from tasks.engine.journal import Journal, Undo, now
-from tasks.engine.run import Runbook
-from tasks.runbooks.restore_galera.job import Bounds, Ending, Job
-from tasks.runbooks.restore_galera.preflight import preflight
+from flows.restore_galera import procedure
+from tasks.engine.change import Change, ChangeFor, Wait, change_for
+from tasks.engine.cleanup import Cleanup
+from tasks.engine.journal import Journal, now
+from tasks.engine.plan import plan_of
+from tasks.engine.results import Results
+from tasks.engine.run import Run
+from tasks.engine.steps import Fence
+from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Request
+from tasks.runbooks.restore_galera.preflight import look
 
 _HEAD = """\
 #!/bin/bash
@@ -109,45 +113,53 @@ class Script:
         lines: The steps.
     """
 
-    hosts: list[Host]
+    hosts: list[Shell]
     lines: list[str] = field(default_factory=list)
 
     def step(
         self,
         number: str,
         sentence: str,
-        hosts: Sequence[Spot],
-        do: Do,
+        on: Sequence[Connection],
+        do: ChangeFor,
         *,
         one_at_a_time: bool = False,
         always: bool = False,
-        begins: Force | None = None,
-        ends: Force | None = None,
+        raises: Fence | None = None,
+        lifts: Fence | None = None,
+        results: Results[Any] | None = None,
     ) -> None:
         """Write a step: a group of commands a host, all groups at once unless they take turns."""
         self.lines.append(f"\n{_say(number, sentence)}")
-        alone = one_at_a_time or len(hosts) == 1
-        for host in hosts:
+        alone = one_at_a_time or len(on) == 1
+        for host in on:
+            assert isinstance(host, Shell), "a shell script calls no API"
             self.lines += ["(", *_body(host, change_for(do, host)), ")" if alone else ") & jobs+=($!)"]
         if not alone:
             self.lines.append("together")
 
-    def answer(self, number: str, sentence: str, host: Spot, command: Command | str, said: str) -> None:
+    def record_answer(self, number: str, sentence: str, on: Connection, command: Command | str, answer: str) -> None:
         """Write the question down."""
         assert isinstance(command, Command), "a runbook on hosts asks by commands"
-        self.lines += [f"\n{_say(number, sentence)}", _line(host, command)]
+        assert isinstance(on, Shell), "a shell script calls no API"
+        self.lines += [f"\n{_say(number, sentence)}", _line(on, command)]
 
     def skip(self, number: str, sentence: str, why: str) -> None:
         """Write nothing."""
 
     @contextmanager
-    def undone(self, undo: Undo) -> Iterator[None]:
+    def cleanup(self, cleanup: Cleanup) -> Iterator[None]:
         """Write it down at its place."""
         yield
-        host = next(host for host in self.hosts if host.name == undo.host)
-        self.lines.append(_line(host, command(*undo.words)))
+        self.lines += [
+            _line(host, command(*cleanup.words[host.name])) for host in self.hosts if host.name in cleanup.words
+        ]
 
-    def find(self, finding: str) -> None:
+    def fall_back(self, first: Callable[[], None], instead: Callable[[], None], why: str) -> None:
+        """Write the first steps alone."""
+        first()
+
+    def report_finding(self, finding: str) -> None:
         """Write nothing."""
 
     def text(self) -> str:
@@ -160,21 +172,20 @@ def _say(number: str, sentence: str) -> str:
     return f"say {quote(f'{number}. {sentence}')}"
 
 
-def _body(host: Spot, change: Change) -> list[str]:
-    lines = [_line(host, one) for one in change.commands]
-    return lines + (_loop(host, change.until) if change.until and isinstance(host, Host) else [])
+def _body(host: Shell, change: Change) -> list[str]:
+    lines = [_line(host, action) for action in change.commands]
+    return lines + (_loop(host, change.until) if change.until else [])
 
 
-def _line(host: Spot, command: Command | LongCommand | Call) -> str:
-    if isinstance(command, LongCommand):
-        command = command.shown.within(command.timeout_s)
-    if isinstance(command, Call) or not isinstance(host, Host):
+def _line(host: Shell, action: Action[Shell]) -> str:
+    command = Command(action.words, timeout_s=action.timeout_s) if isinstance(action, LongCommand) else action
+    if not isinstance(command, Command):
         raise TypeError(f"{host.name}: a shell script calls no API")
     accepted = "" if command.ok == (0,) else " || :"
     return f"{_asking(host, command)} > /dev/null{accepted}"
 
 
-def _loop(host: Host, wait: Wait) -> list[str]:
+def _loop(host: Shell, wait: Wait) -> list[str]:
     return [
         "pause=0.1",
         f"for left in $(seq {round(wait.within_s / 0.3)} -1 0); do",
@@ -186,7 +197,7 @@ def _loop(host: Host, wait: Wait) -> list[str]:
     ]
 
 
-def _asking(host: Host, command: Command) -> str:
+def _asking(host: Shell, command: Command) -> str:
     feed = "< /dev/null" if command.stdin is None else f"<<< {quote(command.stdin)}"
     return f"on {host.address} {quote(command.line)} {feed}"
 
@@ -201,17 +212,16 @@ def write(site_file: Path, dump: str, grants: str, ending: Ending) -> str:
         ending: How Pacemaker gets the cluster back.
     """
     site = read_site(site_file)
-    hosts = site.hosts_with(site.database.role)
     journal = Journal(runbook=NAME, site=site.site, run_id="", started=now())
-    book = Runbook(NAME, site, hosts, True, journal, {host.name: site.shell(host) for host in hosts})
-    try:
-        facts, _ = preflight(book, dump, grants, adopting=True)
-    finally:
-        for shell in book.shells.values():
-            shell.close()
-    script = Script(hosts)
+    shells = {host.name: site.shell(host) for host in site.hosts_with(site.database.role)}
+    run = Run(NAME, site, shells, True, journal)
     bounds = Bounds(start_s=300, load_s=14400, join_s=1800, adopt_s=60, promote_s=600)
-    procedure(script, Job(hosts, site.database, facts, dump, grants, ending, bounds))
+    try:
+        job = look(run, Request(dump, grants, ending, bounds), lambda job: plan_of(procedure, job).numbers)
+    finally:
+        run.close()
+    script = Script(job.hosts)
+    procedure(script, job)
     return script.text()
 
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.project import PROJECT
-from tasks.runbooks.restore_galera.resume import ORDER
 from tests.lab import Lab, dumps
 from tests.lab.dumps import Dump
 from tests.lab.shell import interrupt_on_sigterm
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
+from tests.unit.flows.jobs import ORDER
 
 # Steps that perform something; 1, 3 and 19 are asked in preflight, 21 and 23 belong to the other ending,
 # 25b and 25c to a Pacemaker that does not adopt.

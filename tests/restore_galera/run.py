@@ -14,11 +14,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any, cast
 
-from blocks.remote.errors import RunbookError
+from prefect.client.schemas.objects import State
+
 from flows.restore_galera import restore_galera
-from tasks.engine.change import Force
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 
 # Into the command, but before its end: the shortest commands that are worth it take about a second.
 _DURING_S = 0.4
@@ -31,27 +32,27 @@ def _die() -> None:
 
 def kill_after(step: str) -> None:
     """Die once the step is done, before anything else is put on record."""
-    end = Runbook._end
+    end = Run._end_step
 
-    def _end(self: Runbook, number: str, ends: Force | None) -> None:
-        end(self, number, ends)
+    def _end_step(self: Run, number: str, *more: Any) -> None:
+        end(self, number, *more)
         if number == step:
             _die()
 
-    Runbook._end = _end  # type: ignore[method-assign]
+    Run._end_step = _end_step  # type: ignore[assignment,method-assign]
 
 
 def kill_during(step: str) -> None:
     """Die in the middle of the step."""
-    begin = Runbook._begin
+    begin = Run._begin_step
 
-    def _begin(self: Runbook, number: str, begins: Force | None) -> Callable[[], None]:
-        recorded = begin(self, number, begins)
+    def _begin_step(self: Run, number: str, *more: Any) -> Callable[[], None]:
+        recorded = begin(self, number, *more)
         if number == step:
             threading.Timer(_DURING_S, _die).start()
         return recorded
 
-    Runbook._begin = _begin  # type: ignore[method-assign]
+    Run._begin_step = _begin_step  # type: ignore[assignment,method-assign]
 
 
 def main() -> int:
@@ -65,10 +66,9 @@ def main() -> int:
         kill_after(arguments.kill_after)
     if arguments.kill_during:
         kill_during(arguments.kill_during)
-    try:
-        restore_galera(**arguments.parameters)
-    except RunbookError as error:
-        print(error, file=sys.stderr)
+    state = cast("State[Any]", restore_galera(**arguments.parameters, return_state=True))
+    if not state.is_completed():
+        print(state.message, file=sys.stderr)
         return 1
     return 0
 

@@ -99,13 +99,13 @@ def test_running_twice_changes_nothing(server: PrefectServer, site_file: Path, g
 def test_prefects_own_deploy_makes_the_same_deployments(
     server: PrefectServer, site_file: Path, greetings: Path
 ) -> None:
-    """All but the default site, which prefect.yaml knows nothing of."""
+    """All but the sites, which prefect.yaml knows nothing of."""
     deployed = server.prefect("--no-prompt", "deploy", "--all", cwd=greetings)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     changed = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
     assert [line.split(maxsplit=1)[1] for line in changed] == [
-        "deployment say-hello (parameters)",
-        "deployment say-hello-often (parameters)",
+        "deployment say-hello (parameters, parameter_openapi_schema)",
+        "deployment say-hello-often (parameters, parameter_openapi_schema)",
     ]
 
 
@@ -155,17 +155,33 @@ def test_a_lock_that_was_widened_is_narrowed(server: PrefectServer, site_file: P
 def test_with_a_second_site_none_is_the_default(
     server: PrefectServer, site_file: Path, greetings: Path, tmp_path: Path
 ) -> None:
-    assert _default_site(server) == {"site": "lab"}
+    assert (_default_site(server), _sites_offered(server)) == ({"site": "lab"}, ["lab"])
     apply(server, write_site(tmp_path, "second"), greetings)
-    assert _default_site(server) == {}
+    assert (_default_site(server), _sites_offered(server)) == ({}, ["lab", "second"])
     document = server.api("GET", "/block_types/slug/openstack-site/block_documents/name/second")
     server.api("DELETE", f"/block_documents/{document['id']}")
     apply(server, site_file, greetings)
-    assert _default_site(server) == {"site": "lab"}
+    assert (_default_site(server), _sites_offered(server)) == ({"site": "lab"}, ["lab"])
 
 
 def _default_site(server: PrefectServer) -> Any:
     return server.api("GET", "/deployments/name/say-hello/say-hello")["parameters"]
+
+
+def _sites_offered(server: PrefectServer) -> Any:
+    """What the form in the UI lets one choose from."""
+    schema = server.api("GET", "/deployments/name/say-hello/say-hello")["parameter_openapi_schema"]
+    return schema["properties"]["site"]["enum"]
+
+
+@pytest.mark.usefixtures("first")
+def test_a_run_for_a_site_that_the_server_does_not_know_is_refused(server: PrefectServer) -> None:
+    before = server.api("POST", "/flow_runs/count", {})
+    run = server.prefect("deployment", "run", "say-hello/say-hello", "-p", "site=lap")
+    assert run.returncode != 0
+    said = " ".join((run.stdout + run.stderr).split())
+    assert "Validation failed for field 'site'. Failure reason: 'lap' is not one of ['lab']" in said
+    assert server.api("POST", "/flow_runs/count", {}) == before
 
 
 @pytest.mark.usefixtures("first")

@@ -18,10 +18,10 @@ from prefect.tasks import Task
 
 import blocks.remote.waiting
 from blocks.remote.command import Command
+from blocks.remote.connection import LineSink, Watch
 from blocks.remote.errors import CommandFailed
 from blocks.remote.secrets import mask
-from blocks.remote.shell import Access, LineSink, Result, Shell
-from tasks.engine.change import Watch
+from blocks.remote.shell import Access, Result, Shell
 
 # Nobody watches.
 silent = Watch(lambda _: None, lambda _: None)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from blocks.remote.cloud_errors import CloudError, Conflict, NotFound
 from blocks.remote.command import Command
+from blocks.remote.connection import Watch
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.shell import Shell
 from tasks.autoscaling.group.cpu_load import LoadReport, parse_report, read_load, start_load, stop_load
 from tasks.autoscaling.group.group import Server
 from tasks.autoscaling.group.member_shells import MemberShells
-from tasks.engine.change import Watch
 
 
 @dataclass

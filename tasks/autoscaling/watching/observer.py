@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.connection import Watch
 from tasks.autoscaling import timeline as seen
 from tasks.autoscaling.group.cpu_load import LoadReport
 from tasks.autoscaling.group.group import Group, Server, read_group
@@ -18,7 +19,6 @@ from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.timeline import Observation
 from tasks.autoscaling.watching.cpu_measures import CpuMeasures
 from tasks.autoscaling.watching.timed_cache import TimedCache
-from tasks.engine.change import Watch
 from tasks.heat.stack import Resource, read_resources
 from tasks.telemetry.alarms import read_alarms
 from tasks.telemetry.measures import Measure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from blocks.remote.cloud_errors import CloudUnreachable, ServiceFailed
-from tasks.engine.change import Watch
+from blocks.remote.connection import Watch
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.connection import Watch
 from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.autoscaling import timeline as seen
@@ -22,7 +23,6 @@ from tasks.autoscaling.watching.observation_delay import observation_delay
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.outage_tolerance import OutageTolerance
 from tasks.autoscaling.watching.scaling_history import ScalingHistory
-from tasks.engine.change import Watch
 from tasks.telemetry.thresholds import Timing, threshold_ns
 
 # Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.

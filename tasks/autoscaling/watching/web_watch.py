@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from blocks.remote.cloud_errors import CertificateRejected, CloudUnreachable
+from blocks.remote.connection import Watch
 from blocks.remote.errors import WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.autoscaling import timeline as seen
@@ -16,7 +17,6 @@ from tasks.autoscaling.group.website import Visitor
 from tasks.autoscaling.judging.findings import Finding, Kind
 from tasks.autoscaling.timeline import Direction
 from tasks.autoscaling.watching.watch import SOON_S, GroupWatch
-from tasks.engine.change import Watch
 
 # The visitor asks four times a second, so that each of some members comes by well within this.
 _BALANCING_S = 15.0

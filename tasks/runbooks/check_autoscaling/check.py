@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.connection import Performed, Watch
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import mask
 from blocks.state import state_directory
@@ -24,8 +25,7 @@ from tasks.autoscaling.timeline import Timeline
 from tasks.autoscaling.watching import picture
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
-from tasks.engine.change import Call, Change, Watch
-from tasks.engine.journal import Outcome
+from tasks.engine.change import Call, Change
 from tasks.heat.stack import find_stack
 from tasks.runbooks.check_autoscaling.check_plan import ScalingCheckPlan
 from tasks.telemetry.thresholds import Timing
@@ -85,7 +85,7 @@ class ScalingCheck:
     def read(self) -> Change[Cloud]:
         """Read how the group is meant to scale, and see that it is at its minimum."""
 
-        def do(cloud: Cloud, watch: Watch) -> Outcome:
+        def do(cloud: Cloud, watch: Watch) -> Performed:
             self._open.close()  # where this is tried again
             self._watch = self._start(cloud, watch)
             self._watch.begin()
@@ -97,7 +97,7 @@ class ScalingCheck:
     def grow(self) -> Change[Cloud]:
         """Load every member, and watch the group grow; whatever ends the watching, the loads are ended."""
 
-        def do(_: Cloud, watch: Watch) -> Outcome:
+        def do(_: Cloud, watch: Watch) -> Performed:
             try:
                 self._group.grow(watch)
             except BaseException:
@@ -111,7 +111,7 @@ class ScalingCheck:
     def shrink(self) -> Change[Cloud]:
         """End the loads and watch the group shrink."""
 
-        def do(_: Cloud, watch: Watch) -> Outcome:
+        def do(_: Cloud, watch: Watch) -> Performed:
             self._group.shrink(watch)
             return "done"
 
@@ -120,7 +120,7 @@ class ScalingCheck:
     def judge(self, site: str) -> Change[Cloud]:
         """Say what it was, in an artifact and a picture."""
 
-        def do(_: Cloud, watch: Watch) -> Outcome:
+        def do(_: Cloud, watch: Watch) -> Performed:
             timeline = self._group.timeline
             self.verdict = judge(timeline, [*self._group.findings(), *self._cut_short])
             watch.line(f"{self.verdict.outcome}: {self.verdict.why}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused, RunbookError
 from tasks.autoscaling.group.settings import read_settings, why_not_check
 from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.living import at_work
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
+from tasks.engine.run import Run
 from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
 from tasks.runbooks.deploy_stack import deployment as stack_deployment
 
@@ -50,7 +49,7 @@ class ScalingCheckPlan:
         run: Id of the flow run.
     """
 
-    cloud: CloudAccess
+    cloud: Cloud
     runbook: str
     replaces_leftover: bool
     deployment: stack_deployment.StackDeployment | None
@@ -70,7 +69,7 @@ class ScalingCheckPlan:
         return (TAG, self.runbook, self.run_tag)
 
 
-def preflight(book: Runbook, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
+def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
     """Look at the cloud and at the stack, and refuse with the complete list.
 
     A stack of that name that is not this runbook's own is checked as it is; one that is, an earlier run has left: it is
@@ -79,46 +78,40 @@ def preflight(book: Runbook, request: stack_deployment.StackRequest, intervals: 
     Raises:
         Refused: With every reason.
     """
-    return preflight_task(lambda: _look(book, request, intervals))
-
-
-def _look(book: Runbook, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
-    access, cloud = stack_deployment.cloud_of_site(book)
+    cloud = stack_deployment.cloud_of_site(run)
     others: list[str] = []
     try:
-        book.reasons += [
+        run.reasons += [
             f"{cloud.name} has no {service}, by whose API this check sees {what}: watch the group by hand as the document does"
             for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)"))
             if not cloud.offers(service)
         ]
-        book.refuse_if_any()
+        run.refuse_if_any()
         stack = find_stack(cloud, request.stack_name)
-        left = stack is not None and book.name in stack.tags
+        left = stack is not None and run.name in stack.tags
         if stack is not None and left:
-            book.reasons += _why_not_left(stack)
+            run.reasons += _why_not_left(stack)
         made = None
         if stack is None or left:
-            made = stack_deployment.plan_deployment(book, access, cloud, request, recreate=left)
-            book.reasons += why_not_check(made.source.stack.template, made.parameters)
+            made = stack_deployment.plan_deployment(run, cloud, request, recreate=left)
+            run.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
-            read_settings(cloud, stack, book.name)
-        tagged = [
-            tagged_stack for tagged_stack in find_tagged(cloud, book.name) if tagged_stack.name != request.stack_name
-        ]
-        others = [tagged_stack.name for tagged_stack in tagged if not _at_work(tagged_stack)]
+            read_settings(cloud, stack, run.name)
+        tagged = [other for other in find_tagged(cloud, run.name) if other.name != request.stack_name]
+        others = [other.name for other in tagged if not _at_work(other)]
     except Refused as refusal:
-        book.reasons += [reason for reason in refusal.reasons if reason not in book.reasons]
+        run.reasons += [reason for reason in refusal.reasons if reason not in run.reasons]
     except RunbookError as error:
-        book.reasons.append(str(error))
-    book.refuse_if_any()
+        run.reasons.append(str(error))
+    run.refuse_if_any()
     for name in others:
-        book.find(
+        run.report_finding(
             f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
             f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
         )
     high, low = stack_deployment.threshold_percents(request)
     levels = Thresholds(high, low)
-    return ScalingCheckPlan(access, book.name, left, made, request.stack_name, levels, intervals, book.journal.run_id)
+    return ScalingCheckPlan(cloud, run.name, left, made, request.stack_name, levels, intervals, run.journal.run_id)
 
 
 def _why_not_left(stack: Stack) -> list[str]:

@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
 from blocks.remote.errors import RunbookError
 from tasks.autoscaling.group.member_shells import MemberShells, member_access
-from tasks.engine.change import Steps
-from tasks.engine.opening import runbook
-from tasks.engine.plan import Plan
+from tasks.engine.run import Run
+from tasks.engine.runbook import Work
 from tasks.engine.step import StepFailed
+from tasks.engine.steps import Fence, Steps
 from tasks.heat.steps import deploy, remove
 from tasks.runbooks.check_autoscaling.check import ScalingCheck
-from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan, preflight
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan, look
 from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
-# The number of the last step.
-_REMOVE = "C"
 
 # The parameters of both flows.
 Word = Annotated[str, Field(min_length=1)]
@@ -41,64 +39,63 @@ class CheckRequest:
     """What the operator asks for.
 
     Attributes:
-        runbook: The runbook's name.
         site: The site's name.
         request: What the stack is made from, should it be made.
         intervals: How often telemetry looks.
         member_user: Who logs in to the members.
         member_key: Private key file for it; None for the site's.
         cleanup: Whether a stack that the runbook has made is removed afterwards.
-        dry_run: Whether nothing may change.
     """
 
-    runbook: str
     site: str
     request: StackRequest
     intervals: Intervals
     member_user: str
     member_key: str | None
     cleanup: bool
-    dry_run: bool
 
 
-def run_check(
+@dataclass(frozen=True)
+class Checking(Generic[C]):
+    """What the steps of a check are made from.
+
+    Attributes:
+        job: What is checked.
+        check: The check itself.
+        asked: What the operator asks for.
+    """
+
+    job: ScalingCheckPlan
+    check: C
+    asked: CheckRequest
+
+
+def check_work(
     asked: CheckRequest,
     make: Callable[[ScalingCheckPlan, MemberShells], C],
-    procedure: Callable[[Steps, ScalingCheckPlan, C, CheckRequest], None],
-) -> None:
-    """Look first, show the plan, take all steps, and end as failed where the group did not pass.
+    procedure: Callable[[Steps, Checking[C]], None],
+) -> Work[Checking[C]]:
+    """Say what a check does.
 
     Args:
         asked: What the operator asks for.
         make: Makes the check.
         procedure: Walks through the document's steps.
 
-    Raises:
-        Refused: Preflight has something against it; with every reason.
-        CheckNotPassed: The group did not scale as it should, or nobody can say.
-        StepFailed: A step failed.
+    Returns:
+        The work; it ends as failed (CheckNotPassed) where the group did not scale as it should, or nobody can say.
     """
-    with runbook(asked.runbook, asked.site, None, asked.dry_run) as book:
-        key = Path(asked.member_key).expanduser() if asked.member_key else book.site.ssh.key
-        book.reasons += why_no_key(key)
-        job = preflight(book, asked.request, asked.intervals)
-        assert book.cloud is not None, "preflight refuses a site without a cloud"
-        with MemberShells(book.cloud, member_access(asked.member_user, key)) as members, make(job, members) as check:
-            plan = Plan()
-            procedure(plan, job, check, asked)
-            book.show_plan(plan)
-            if asked.dry_run:
-                return
-            if job.deployment is not None:
-                book.journal.kept["stack"] = job.stack_name
-            book.go_on(book.journal, ())
-            try:
-                procedure(book, job, check, asked)
-            finally:
-                if _REMOVE in book.journal.settled:
-                    book.journal.kept.pop("stack", None)
-        book.finish()
-        check.raise_if_not_passed()
+
+    def look_first(run: Run) -> Checking[C]:
+        key = Path(asked.member_key).expanduser() if asked.member_key else run.site.ssh.key
+        run.reasons += why_no_key(key)
+        job = look(run, asked.request, asked.intervals)
+        members = run.resources.enter_context(MemberShells(job.cloud, member_access(asked.member_user, key)))
+        check = make(job, members)
+        run.resources.enter_context(check)
+        return Checking(job, check, asked)
+
+    return Work(look_first, procedure, conclude=lambda checking: checking.check.raise_if_not_passed())
 
 
 def why_no_key(key: Path) -> list[str]:
@@ -111,29 +108,30 @@ def why_no_key(key: Path) -> list[str]:
 
 
 @contextmanager
-def around(
-    steps: Steps, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest, number: str, sentence: str
-) -> Iterator[None]:
+def around(steps: Steps, checking: Checking[C], number: str, sentence: str) -> Iterator[None]:
     """Make the stack, and in the end judge what was seen and remove what the runbook has made, also after a step has failed.
 
     A stack that stands and is somebody's own is neither made nor removed; what an earlier run has left goes first.
 
     Args:
         steps: Who walks through them: the plan, or the run.
-        job: What is checked.
-        check: The check itself.
-        asked: What the operator asks for.
+        checking: What the steps are made from.
         number: The document's number of the step that makes the stack.
         sentence: What that step does.
     """
+    job, check, asked = checking.job, checking.check, checking.asked
     cloud = [job.cloud]
+    stands = Fence(
+        "stack", f"stack {job.stack_name}, which this run has made: `openstack stack delete {job.stack_name}`"
+    )
 
     def judge() -> None:
         steps.step("V", "Judge what was seen", cloud, check.judge(asked.site))
 
     def clean_up() -> None:
         if job.deployment is not None and asked.cleanup:
-            steps.step(_REMOVE, "Remove the stack", cloud, remove(job.stack_name, _REMOVE_S, job.run_tag))
+            remove_own = remove(job.stack_name, _REMOVE_S, job.run_tag)
+            steps.step("C", "Remove the stack", cloud, remove_own, lifts=stands)
 
     if job.replaces_leftover:
         steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S, job.runbook))
@@ -147,7 +145,7 @@ def around(
                 keep_failed=True,
                 tags=job.tags,
             )
-            steps.step(number, sentence, cloud, make)
+            steps.step(number, sentence, cloud, make, raises=stands)
         yield
         judge()
     except StepFailed as failure:
@@ -156,6 +154,6 @@ def around(
             try:
                 last()
             except RunbookError as besides:
-                steps.find(str(besides))
+                steps.report_finding(str(besides))
         raise
     clean_up()

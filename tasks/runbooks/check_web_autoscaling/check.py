@@ -5,12 +5,12 @@ from __future__ import annotations
 import requests
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.connection import Watch
 from blocks.remote.errors import Refused
 from blocks.remote.waiting import wait_until
 from tasks.autoscaling.group.website import Visitor
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.autoscaling.watching.web_watch import WebWatch
-from tasks.engine.change import Watch
 from tasks.heat.outputs import read_outputs
 from tasks.heat.stack import find_stack
 from tasks.runbooks.check_autoscaling.check import ScalingCheck, observer_of

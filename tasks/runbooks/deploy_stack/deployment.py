@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
+from tasks.engine.run import Run
 from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
@@ -65,7 +63,7 @@ class StackDeployment:
         chosen: Which of the project's own templates it is; None for an operator's own.
     """
 
-    cloud: CloudAccess
+    cloud: Cloud
     request: StackRequest
     source: StackSource
     plan: StackPlan
@@ -102,54 +100,47 @@ class StackDeployment:
         ]
 
 
-def preflight(book: Runbook, request: StackRequest) -> StackDeployment:
+def cloud_of_site(run: Run) -> Cloud:
+    """Return the run's client of the site's cloud.
+
+    Raises:
+        Refused: The site has none.
+    """
+    if run.cloud is None:
+        missing = f"site {run.site.site} names no cloud; add [cloud] with its name in clouds.yaml to the site file"
+        raise Refused(run.name, [*run.reasons, missing])
+    return run.cloud
+
+
+def look(run: Run, request: StackRequest) -> StackDeployment:
     """Look at the template and at the cloud, and refuse with the complete list.
 
     Args:
-        book: The run; reasons that it has already are told as well.
+        run: The run; reasons that it has already are told as well.
         request: What is asked for.
 
     Raises:
         Refused: With every reason.
     """
-    return preflight_task(lambda: _look(book, request))
-
-
-def cloud_of_site(book: Runbook) -> tuple[CloudAccess, Cloud]:
-    """Return the site's cloud and the run's client of it.
-
-    Raises:
-        Refused: The site has none.
-    """
-    if book.site.cloud is None or book.cloud is None:
-        missing = f"site {book.site.site} names no cloud; add [cloud] with its name in clouds.yaml to the site file"
-        raise Refused(book.name, [*book.reasons, missing])
-    return book.site.cloud, book.cloud
-
-
-def _look(book: Runbook, request: StackRequest) -> StackDeployment:
-    access, cloud = cloud_of_site(book)
+    cloud = cloud_of_site(run)
     try:
-        job = plan_deployment(book, access, cloud, request)
+        job = plan_deployment(run, cloud, request)
     except Refused:
         raise
     except RunbookError as error:
-        book.reasons.append(str(error))
-        book.refuse_if_any()
+        run.reasons.append(str(error))
+        run.refuse_if_any()
         raise
-    book.refuse_if_any()
+    run.refuse_if_any()
     return job
 
 
-def plan_deployment(
-    book: Runbook, access: CloudAccess, cloud: Cloud, request: StackRequest, recreate: bool = False
-) -> StackDeployment:
+def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: bool = False) -> StackDeployment:
     """Read the template and look at what it asks of the cloud.
 
     Args:
-        book: The run.
-        access: The place of the steps.
-        cloud: The same as a client.
+        run: The run.
+        cloud: Where.
         request: What is asked for.
         recreate: Whether a stack of that name will be removed before.
 
@@ -164,27 +155,27 @@ def plan_deployment(
     else:
         files = read_template(Path(request.template), [Path(path) for path in request.environments])
     problems = resource_types.find_problems(files, read_types(cloud, files))
-    book.reasons += resource_types.refusals(problems)
+    run.reasons += resource_types.refusals(problems)
     for problem in problems:
         if not problem.refuses:
-            book.find(str(problem))
+            run.report_finding(str(problem))
     given = dict(request.parameters)
     values_given = {**_environment_parameters(files), **given}
     values = {**_defaults(files.template), **values_given}
     if chosen is not None and request.example is not None:
-        book.reasons += _why_no_numbers(values)
-        book.refuse_if_any()
-        book.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
-        book.refuse_if_any()
+        run.reasons += _why_no_numbers(values)
+        run.refuse_if_any()
+        run.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
+        run.refuse_if_any()
         given |= thresholds(cloud, request, chosen.era, values, values_given)
     source = StackSource(files, given)
     source.register_hidden()
-    if not book.reasons:  # Heat's own words on what is refused already would only repeat it
+    if not run.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
-        book.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
-    book.refuse_if_any()
+        run.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
+    run.refuse_if_any()
     plan = plan_recreation(cloud, source) if recreate else plan_stack(cloud, request.stack_name, source)
-    return StackDeployment(access, request, source, plan, chosen)
+    return StackDeployment(cloud, request, source, plan, chosen)
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:

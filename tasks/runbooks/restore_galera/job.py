@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from blocks.database import GaleraDatabase
-from blocks.site import Host
-from tasks.database.mariadb import Server
-from tasks.engine.change import Force
+from blocks.remote.shell import Shell
+from tasks.database.dump_parts import Parts
+from tasks.database.dumps import Grants
+from tasks.database.mariadb import Server, Version
+from tasks.engine.steps import Fence
 from tasks.node import firewall
-from tasks.runbooks.restore_galera.preflight import Facts
+from tasks.runbooks.restore_galera.resume import Resume, nothing_known
 
+NAME = "restore-galera"
 Ending = Literal["adopt", "restart"]
 
 
@@ -36,60 +39,143 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What the operator asks for.
+
+    Attributes:
+        dump: Path of the dump on the first controller.
+        grants: Path of the grants on the first controller.
+        ending: How Pacemaker gets the cluster back.
+        bounds: How long the waits may take.
+    """
+
+    dump: str
+    grants: str
+    ending: Ending
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What preflight found; the plan and every command are made from it alone.
+
+    Attributes:
+        vip: The database's virtual address.
+        password: Root's password.
+        version: The servers' version.
+        bundle: Pacemaker's resource.
+        pid_file: The one that the resource agent looks for.
+        cluster_address: `gcomm://` and all nodes.
+        servers: Host → its MariaDB.
+        checks: Host → its clustercheck container.
+        labelled: Hosts that label files for SELinux.
+        grants: What the grants file holds.
+        parts: What of the dump is loaded side by side.
+    """
+
+    vip: str
+    password: str = field(repr=False)
+    version: Version
+    bundle: str
+    pid_file: str
+    cluster_address: str
+    servers: dict[str, Server]
+    checks: dict[str, str]
+    labelled: frozenset[str]
+    grants: Grants
+    parts: Parts | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """What is restored, from what, and how: all that the steps are made from.
 
     Attributes:
         hosts: The controllers; the first one is bootstrapped.
         database: The site's settings.
+        request: What the operator asks for.
         facts: What preflight found.
-        dump: Path of the dump on the first controller.
-        grants: Path of the grants on the first controller.
-        ending: How Pacemaker gets the cluster back.
-        bounds: How long the waits may take.
-        clients_in: Whether an earlier attempt has let clients in already.
-        loaded: Whether an earlier attempt has loaded dump and grants already.
+        resume: Where an earlier attempt's work is taken up.
     """
 
-    hosts: list[Host]
+    hosts: list[Shell]
     database: GaleraDatabase
+    request: Request
     facts: Facts
-    dump: str
-    grants: str
-    ending: Ending
-    bounds: Bounds
-    clients_in: bool = False
-    loaded: bool = False
+    resume: Resume
+
+    @property
+    def bounds(self) -> Bounds:
+        """How long the waits may take."""
+        return self.request.bounds
+
+    @property
+    def kept(self) -> str:
+        """Where the old data is, or goes."""
+        return self.resume.kept
 
     @property
     def fenced(self) -> bool:
         """Whether the steps that fence the cluster off are looked at again, should an earlier attempt have taken them."""
-        return not self.clients_in
+        return not self.resume.clients_in
 
     @property
-    def first(self) -> list[Host]:
+    def loaded(self) -> bool:
+        """Whether an earlier attempt has loaded dump and grants already."""
+        return "15b" in self.resume.settled
+
+    @property
+    def first(self) -> list[Shell]:
         """The controller that the document calls Controller-0."""
         return self.hosts[:1]
 
     @property
-    def rest(self) -> list[Host]:
+    def rest(self) -> list[Shell]:
         """The remaining controllers."""
         return self.hosts[1:]
 
-    def server(self, host: Host) -> Server:
+    def server(self, host: Shell) -> Server:
         """The MariaDB of a host."""
         return self.facts.servers[host.name]
 
     @property
-    def blocked(self) -> Force:
+    def summary(self) -> str:
+        """What is replaced with what, and where an earlier attempt's work is taken up."""
+        names = ", ".join(host.name for host in self.hosts)
+        what = (
+            f"the database of {names} is replaced with {self.request.dump} and {self.request.grants}; the old data is kept on "
+            f"each as {self.kept}"
+        )
+        return f"{what}. {self.resume.why}" if self.resume.why else what
+
+    @property
+    def blocked(self) -> Fence:
         """In force from step 2 to step 22."""
         rule = f"iptables -D INPUT {shlex.join(firewall.rule(self.facts.vip, self.database.port))}"
-        return Force(
+        return Fence(
             "clients",
             f"clients are blocked from {self.facts.vip}:{self.database.port} on every controller (`{rule}` unblocks)",
         )
 
     @property
-    def unmanaged(self) -> Force:
+    def unmanaged(self) -> Fence:
         """In force from step 4 to step 25."""
-        return Force("pacemaker", f"{self.facts.bundle} is unmanaged: Pacemaker neither watches nor heals the database")
+        return Fence("pacemaker", f"{self.facts.bundle} is unmanaged: Pacemaker neither watches nor heals the database")
+
+
+def unknown_job(hosts: list[Shell], database: GaleraDatabase, request: Request) -> Job:
+    """A job of which nothing is known yet: its steps have their numbers and their order, and no more."""
+    servers = {host.name: Server("", database.data_directory, database.client_options, NAME) for host in hosts}
+    facts = Facts(
+        vip="",
+        password="",
+        version=Version(10, 3),
+        bundle=database.resource,
+        pid_file="/",
+        cluster_address="",
+        servers=servers,
+        checks={host.name: "" for host in hosts},
+        labelled=frozenset(),
+        grants=Grants((), (), ()),
+    )
+    return Job(hosts, database, request, facts, nothing_known())

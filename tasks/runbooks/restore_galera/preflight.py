@@ -18,10 +18,10 @@ from tasks.database.dumps import File, Grants
 from tasks.database.mariadb import Server, Version
 from tasks.engine.journal import STATE_DIRECTORY, Journal
 from tasks.engine.questions import Questions
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
-from tasks.node import firewall, hiera, pacemaker, podman
-from tasks.runbooks.restore_galera.resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
+from tasks.engine.run import Run
+from tasks.node import firewall, hiera, pacemaker, podman, versions
+from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
+from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, how_to_go_on, unknown_saves
 
 T = TypeVar("T")
 
@@ -32,65 +32,12 @@ _PER_DUMP_BYTE = 2.5
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What preflight found; the plan and every command are made from it alone.
-
-    Attributes:
-        vip: The database's virtual address.
-        password: Root's password.
-        version: The servers' version.
-        bundle: Pacemaker's resource.
-        pid_file: The one that the resource agent looks for.
-        cluster_address: `gcomm://` and all nodes.
-        servers: Host → its MariaDB.
-        checks: Host → its clustercheck container.
-        labelled: Hosts that label files for SELinux.
-        kept: Where the old data goes.
-        grants: What the grants file holds.
-        parts: What of the dump is loaded side by side.
-        rebuild: Whether an earlier attempt's half-built database is discarded first.
-    """
-
-    vip: str
-    password: str = field(repr=False)
-    version: Version
-    bundle: str
-    pid_file: str
-    cluster_address: str
-    servers: dict[str, Server]
-    checks: dict[str, str]
-    labelled: frozenset[str]
-    kept: str
-    grants: Grants
-    parts: Parts | None = None
-    rebuild: bool = False
-
-
-@dataclass(frozen=True)
 class _HostFacts:
     container: str
     check: str
     directory: DataDirectory
     running: bool
     server_process: bool
-
-
-def preflight(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
-    """Look at everything on all hosts, and refuse with the complete list.
-
-    Args:
-        book: The run; reasons that it has already are told as well.
-        dump: Path of the dump on the first host.
-        grants: Path of the grants on the first host.
-        adopting: Whether Pacemaker is to adopt the cluster as it runs.
-
-    Returns:
-        The facts, and where an earlier run's work is taken up.
-
-    Raises:
-        Refused: With every reason.
-    """
-    return preflight_task(lambda: _look(book, dump, grants, adopting))
 
 
 @dataclass(frozen=True)
@@ -106,56 +53,67 @@ class _FirstFacts:
     grants: File | None
 
 
-def _look(book: Runbook, dump: str, grants: str, adopting: bool) -> tuple[Facts, Resume]:
-    if not book.hosts:
-        raise Refused(book.name, [f"site {book.site.site} has no host with role {book.site.database.role}"])
-    by_host = book.everywhere(lambda shell: _look_at_host(book, shell))
-    if book.hosts[0].name not in by_host:
-        book.refuse_if_any()
-    first, database, container = book.first, book.site.database, by_host[book.hosts[0].name].container
-    asked = _ask_first(book, container, dump, grants)
-    in_grants = _check_files(book, asked.dump, asked.grants, asked.version)
+def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -> Job:
+    """Look at everything on all hosts, and refuse with the complete list.
+
+    Args:
+        run: The run; reasons that it has already are told as well.
+        request: What the operator asks for.
+        order_of: Says in which order a job's steps are taken.
+
+    Returns:
+        What the steps are made from.
+
+    Raises:
+        Refused: With every reason.
+    """
+    order = Order(order_of(unknown_job(run.hosts, run.site.database, request)))
+    by_host = run.everywhere(lambda shell: _look_at_host(run, shell))
+    if run.first.name not in by_host:
+        run.refuse_if_any()
+    database, container = run.site.database, by_host[run.first.name].container
+    asked = _ask_first(run, container, request)
+    in_grants = _check_files(run, asked.dump, asked.grants, asked.version)
     files = [file for file in (asked.dump, asked.grants) if file]
-    parts = _parts(book, by_host, asked.dump)
+    parts = _parts(run, by_host, asked.dump)
     found = bool(container and in_grants) and _import_found(
-        first, _server(database, container), files, parts, in_grants
+        run.first, _server(database, container), files, parts, in_grants
     )
-    resume = _ask(book, lambda: _resume(book, by_host, files, found, adopting))
+    resume = _ask(run, lambda: _resume(run, order, by_host, files, found, request.ending == "adopt"))
     if asked.dump is not None:
         again = resume is not None and bool(resume.rebuild or resume.settled)
-        book.reasons += _why_no_space(by_host, asked.dump, again)
-    book.refuse_if_any()
+        run.reasons += _why_no_space(by_host, asked.dump, again)
+    run.refuse_if_any()
     vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
     if not (vip and password and version and pid_file and address and in_grants and resume):
-        raise Refused(book.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
-    return Facts(
+        raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
+    facts = Facts(
         vip=vip,
         password=password,
         version=version,
         bundle=database.resource,
         pid_file=pid_file,
         cluster_address=address,
-        servers={name: _server(database, one.container) for name, one in by_host.items()},
-        checks={name: one.check for name, one in by_host.items()},
-        labelled=frozenset(name for name, one in by_host.items() if one.directory.labelled),
-        kept=resume.kept,
+        servers={name: _server(database, host.container) for name, host in by_host.items()},
+        checks={name: host.check for name, host in by_host.items()},
+        labelled=frozenset(name for name, host in by_host.items() if host.directory.labelled),
         grants=in_grants,
         parts=parts,
-        rebuild=resume.rebuild,
-    ), resume
+    )
+    return Job(run.hosts, database, request, facts, resume)
 
 
-def _ask_first(book: Runbook, container: str, dump: str, grants: str) -> _FirstFacts:
+def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
     """Ask the first host everything that depends on no other answer."""
-    first, database = book.first, book.site.database
-    with Questions(book.reasons) as questions:
+    first, database = run.first, run.site.database
+    with Questions(run.reasons) as questions:
         vip = questions.ask(lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
         password = questions.ask(lambda: _password(first, database))
         version = questions.ask(lambda: mariadb.read_version(first, container) if container else None)
         pid_file = questions.ask(lambda: _pacemaker(first, database.resource))
         address = questions.ask(lambda: _cluster_address(first, container, database.galera_options))
-        dump_file = questions.ask(lambda: dumps.read_file(first, dump))
-        grants_file = questions.ask(lambda: dumps.read_file(first, grants))
+        dump_file = questions.ask(lambda: dumps.read_file(first, request.dump))
+        grants_file = questions.ask(lambda: dumps.read_file(first, request.grants))
     return _FirstFacts(
         vip.known, password.known, version.known, pid_file.known, address.known, dump_file.known, grants_file.known
     )
@@ -167,26 +125,29 @@ def _password(shell: Shell, database: GaleraDatabase) -> str:
     return password
 
 
-def _ask(book: Runbook, question: Callable[[], T]) -> T | None:
+def _ask(run: Run, question: Callable[[], T]) -> T | None:
     """Ask, and keep a refusal for the list."""
     try:
         return question()
     except Refused as refusal:
-        book.reasons.extend(refusal.reasons)
+        run.reasons.extend(refusal.reasons)
     except RunbookError as error:
-        book.reasons.append(str(error))
+        run.reasons.append(str(error))
     return None
 
 
-def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
+def _look_at_host(run: Run, shell: Shell) -> _HostFacts:
     """Look at one host; what is wrong with it becomes a reason, and the rest is looked at all the same."""
-    database = book.site.database
+    database = run.site.database
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
-    container = _ask(book, lambda: podman.find_one(shell.name, names, database.container_pattern)) or ""
-    check = _ask(book, lambda: podman.find_one(shell.name, names, database.clustercheck_pattern)) or ""
+    container = _ask(run, lambda: podman.find_one(shell.name, names, database.container_pattern)) or ""
+    check = _ask(run, lambda: podman.find_one(shell.name, names, database.clustercheck_pattern)) or ""
+    known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
+    run.reasons += [str(check) for check in known if not check.ok]
+    run.facts += [fact for fact in versions.untried(known) if fact not in run.facts]
     if directory.mount_point:
-        book.reasons.append(
+        run.reasons.append(
             f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "
             "to be a plain directory"
         )
@@ -196,13 +157,13 @@ def _look_at_host(book: Runbook, shell: Shell) -> _HostFacts:
 
 
 def _server(database: GaleraDatabase, container: str) -> Server:
-    return Server(container, database.data_directory, database.client_options)
+    return Server(container, database.data_directory, database.client_options, NAME)
 
 
 def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     if not container:
         return None
-    return galera.parse_cluster_address(shell.name, shell.run(galera.read_options(container, options)).stdout)
+    return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
 def _pacemaker(shell: Shell, resource: str) -> str:
@@ -210,57 +171,57 @@ def _pacemaker(shell: Shell, resource: str) -> str:
     return pacemaker.read_galera_pid(shell)
 
 
-def _check_files(book: Runbook, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
+def _check_files(run: Run, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
     if dump is not None:
-        book.reasons += dumps.why_not_dump(dump, version)
+        run.reasons += dumps.why_not_dump(dump, version)
     if grants is None:
         return None
     reasons = dumps.why_not_grants(grants)
-    book.reasons += reasons
-    return None if reasons else _ask(book, lambda: dumps.read_grants(book.first, grants.path))
+    run.reasons += reasons
+    return None if reasons else _ask(run, lambda: dumps.read_grants(run.first, grants.path))
 
 
-def _parts(book: Runbook, by_host: Mapping[str, _HostFacts], dump: File | None) -> Parts | None:
+def _parts(run: Run, by_host: Mapping[str, _HostFacts], dump: File | None) -> Parts | None:
     """Read the dump once, where nothing speaks against beginning: least of all its size."""
-    if dump is None or book.reasons or _why_no_space(by_host, dump, again=True):
+    if dump is None or run.reasons or _why_no_space(by_host, dump, again=True):
         return None
-    return _ask(book, lambda: read_parts(book.first, dump))
+    return _ask(run, lambda: read_parts(run.first, dump))
 
 
 def _resume(
-    book: Runbook, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
+    run: Run, order: Order, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
 ) -> Resume:
-    new = Journal.model_copy(book.journal, deep=True)
-    earlier, finished = book.journals.read()
+    new = Journal.model_copy(run.journal, deep=True)
+    earlier, finished = run.journals.read()
     if earlier is not None:
         # What an earlier attempt left stands, whether this one begins or not: every report says so.
-        book.journal.in_force, book.journal.kept = dict(earlier.in_force), dict(earlier.kept)
-        _refuse_if_finished_by_hand(book, earlier)
+        run.journal.in_force, run.journal.kept = dict(earlier.in_force), dict(earlier.kept)
+        _refuse_if_finished_by_hand(run, order, earlier)
     new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
-    directory = book.site.database.data_directory
+    directory = run.site.database.data_directory
     kept = earlier.kept.get("old data", "") if earlier else ""
     observed = {
         name: Observed(one.running, one.server_process, kept in one.directory.saves, one.directory.saves)
         for name, one in by_host.items()
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
-    book.reasons += unknown_saves(observed, known)
+    run.reasons += unknown_saves(observed, known)
     kept_name = data_directory.kept_name(directory, new.stamp)
-    return how_to_go_on(new, earlier, observed, kept_name, import_found, adopting)
+    return how_to_go_on(order, new, earlier, observed, kept_name, import_found, adopting)
 
 
-def _refuse_if_finished_by_hand(book: Runbook, earlier: Journal) -> None:
+def _refuse_if_finished_by_hand(run: Run, order: Order, earlier: Journal) -> None:
     """Refuse where the journal says "clients are blocked", and nobody is: what lies in the data directory is in use."""
-    database, first = book.site.database, book.first
-    if earlier.begun not in ORDER[ORDER.index("6") : ORDER.index("22")]:
+    database, first = run.site.database, run.first
+    if not order.reached(earlier.begun, "6") or order.reached(earlier.begun, "22"):
         return
     vip = hiera.lookup(first, database.hiera_config, database.vip_key)
-    blocked = book.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
+    blocked = run.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
     if pacemaker.is_healthy(first, database.resource) and not any(blocked.values()):
         raise RunbookError(
             f"the restore of {earlier.started:%Y-%m-%d %H:%M} UTC did not get beyond step {earlier.begun}, and yet the cluster is "
             "promoted and open to clients: somebody has finished it by hand",
-            f"on {first.name}, move {STATE_DIRECTORY}/{book.name}/current.json away, and rename {earlier.kept.get('old data')} on "
+            f"on {first.name}, move {STATE_DIRECTORY}/{run.name}/current.json away, and rename {earlier.kept.get('old data')} on "
             "every controller (not to *-save*): the next run then begins anew and keeps today's data aside",
         )
 

@@ -21,14 +21,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blocks.remote.errors import RunbookError
-from tasks.engine.journal import Journal
+from tasks.engine.journal import Journal, now
+from tasks.engine.run import TakeUp
 
-# The order in which the runbook takes the documented steps: 22 comes last (see its departures).
-ORDER = (
-    *(str(number) for number in range(1, 16)),
-    *("15a", "15b", "15c", "16", "17", "18", "19", "20", "20.2", "20a"),
-    *("21", "23", "24", "24a", "25", "25a", "25b", "25c", "25d", "V1", "22", "V3", "V4"),
-)
+
+class Order:
+    """The numbers of the runbook's steps, in the order in which its procedure takes them.
+
+    Args:
+        numbers: As the plan of a first attempt has them; 22 comes last (see the departures).
+    """
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        self.numbers = tuple(numbers)
+
+    def __contains__(self, number: str) -> bool:
+        return number in self.numbers
+
+    def before(self, number: str) -> tuple[str, ...]:
+        """The steps before one."""
+        return self.numbers[: self.numbers.index(number)]
+
+    def reached(self, begun: str, number: str) -> bool:
+        """Whether a run that has begun one step has begun another, which comes at the same place or before it."""
+        return begun in self.numbers and self.numbers.index(begun) >= self.numbers.index(number)
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,16 @@ class Resume:
     clients_in: bool = False
     supersedes: Journal | None = None
 
+    @property
+    def take_up(self) -> TakeUp:
+        """The same as the engine takes it."""
+        return TakeUp(self.journal, self.settled, self.supersedes)
+
+
+def nothing_known() -> Resume:
+    """Before anything was looked at."""
+    return Resume(Journal(runbook="", site="", run_id="", started=now()), (), False, "")
+
 
 def unknown_saves(observed: Mapping[str, Observed], known: Sequence[str]) -> list[str]:
     """Reasons to refuse: directories that may hold the only good data, and that no journal knows."""
@@ -83,6 +109,7 @@ def unknown_saves(observed: Mapping[str, Observed], known: Sequence[str]) -> lis
 
 
 def how_to_go_on(
+    order: Order,
     new: Journal,
     earlier: Journal | None,
     observed: Mapping[str, Observed],
@@ -93,6 +120,7 @@ def how_to_go_on(
     """Decide where to take up the work.
 
     Args:
+        order: The order of the steps.
         new: The journal of a first attempt.
         earlier: The journal of an unfinished run, if there is one.
         observed: Host → what is seen; the first host comes first.
@@ -107,7 +135,7 @@ def how_to_go_on(
         new.kept = {"old data": kept_name}
         return Resume(new, (), False, kept_name)
     kept = earlier.kept.get("old data", "")
-    if not kept or earlier.begun not in ("", *ORDER):
+    if not kept or (earlier.begun and earlier.begun not in order):
         raise RunbookError(
             f"the journal of the run of {earlier.started:%Y-%m-%d %H:%M} UTC names a step {earlier.begun!r} and the old data "
             f"in {kept!r}",
@@ -115,7 +143,7 @@ def how_to_go_on(
         )
     moved = any(seen.kept for seen in observed.values())
     same = earlier.subject == new.subject
-    clients_in = earlier.begun in ORDER[ORDER.index("22") :]
+    clients_in = order.reached(earlier.begun, "22")
     if clients_in and not same:
         new.kept = {"old data": kept_name}
         return Resume(
@@ -123,7 +151,7 @@ def how_to_go_on(
         )
     earlier.subject, earlier.attempts = new.subject, earlier.attempts + 1
     if clients_in:
-        before = tuple(ORDER[: ORDER.index("25d")])
+        before = order.before("25d")
         return Resume(
             earlier, before, False, kept, "clients had been let in: taking the last checks again", clients_in=True
         )
@@ -131,42 +159,41 @@ def how_to_go_on(
         return Resume(earlier, (), False, kept, "the earlier attempt had not moved any data: beginning again")
     if not same:
         return Resume(earlier, (), True, kept, "another dump than the earlier attempt's: building the database again")
-    return _same_job(earlier, observed, kept, import_found, adopting)
+    return _same_job(order, earlier, observed, kept, import_found, adopting)
 
 
 def _same_job(
-    earlier: Journal, observed: Mapping[str, Observed], kept: str, import_found: bool, adopting: bool
+    order: Order,
+    earlier: Journal,
+    observed: Mapping[str, Observed],
+    kept: str,
+    import_found: bool,
+    adopting: bool,
 ) -> Resume:
-    begun = earlier.begun or "1"
-    position = ORDER.index(begun)
-    before = tuple(ORDER[:position])
-    seen = list(observed.values())
-    containers = all(one.container_running for one in seen)
-    servers = [one.server_running for one in seen]
+    begun = earlier.begun or order.numbers[0]
+    before = order.before(begun)
+    containers = all(seen.container_running for seen in observed.values())
+    servers = [seen.server_running for seen in observed.values()]
 
     def rebuild(why: str) -> Resume:
         return Resume(earlier, (), True, kept, f"step {begun} was under way and {why}: building the database again")
 
-    if position < ORDER.index("9"):
+    if not order.reached(begun, "9"):
         return Resume(earlier, (), False, kept, f"step {begun} was under way: taking the first steps again")
-    if position <= ORDER.index("16"):
+    if not order.reached(begun, "17"):
         if not containers:
             return rebuild("a container has stopped since")
-        if ORDER.index("10") < position < ORDER.index("16") and not all(servers):
+        if order.reached(begun, "11") and begun != "16" and not all(servers):
             return rebuild("a temporary server has stopped since")
         if begun in {"15", "15b"} and not import_found:
             return rebuild("the import is not to be found")
         return Resume(earlier, before, False, kept, f"going on with step {begun}")
     # Shut down on purpose, on the way to the documented restart: what is down stays down.
-    if position >= ORDER.index("21") and not adopting:
+    if order.reached(begun, "21") and not adopting:
         return Resume(earlier, before, False, kept, f"going on with step {begun}")
     if all(servers):
         return Resume(earlier, before, False, kept, f"going on with step {begun}")
     if not servers[0] and any(servers):
-        to_16, why = (
-            tuple(ORDER[: ORDER.index("16")]),
-            "the bootstrap node is down and others are up: founding the cluster again",
-        )
-        return Resume(earlier, to_16, False, kept, why)
-    to_17, why = tuple(ORDER[: ORDER.index("17")]), "databases are down: forming the cluster again"
-    return Resume(earlier, to_17, False, kept, why)
+        why = "the bootstrap node is down and others are up: founding the cluster again"
+        return Resume(earlier, order.before("16"), False, kept, why)
+    return Resume(earlier, order.before("17"), False, kept, "databases are down: forming the cluster again")

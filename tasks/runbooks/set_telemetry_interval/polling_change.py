@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from blocks.remote.errors import HostError, Refused, RunbookError
+from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
-from blocks.site import Host
 from tasks.engine.change import Change
 from tasks.engine.journal import Journal
-from tasks.engine.run import Runbook
-from tasks.engine.step import preflight_task
+from tasks.engine.run import Run
+from tasks.node.versions import TELEMETRY, refuse_versions
 from tasks.telemetry import polling, polling_backups, polling_changes
 from tasks.telemetry.agents import Agent, read_agents, restart
 from tasks.telemetry.polling import PollingFile
@@ -33,7 +32,7 @@ class PollingChange:
         stopped_agents: Sentences on agents that do not run and are left alone.
     """
 
-    hosts: list[Host]
+    hosts: list[Shell]
     files: Mapping[str, PollingFile]
     agents: Mapping[str, Mapping[str, Agent]]
     interval_s: int | None
@@ -90,11 +89,11 @@ class PollingChange:
             return polling_changes.put_back(self.files[host], self.stamp, self.run_stamp)
         return polling_changes.set_interval(self.files[host], self.interval_s, self.stamp)
 
-    def with_agent(self, name: str) -> list[Host]:
+    def with_agent(self, name: str) -> list[Shell]:
         """The hosts that have an agent."""
         return [host for host in self.hosts if name in self.agents[host.name]]
 
-    def restart(self, name: str) -> Callable[[Host], Change]:
+    def restart(self, name: str) -> Callable[[Shell], Change]:
         """What restarts an agent on a host."""
         return lambda host: restart(self.agents[host.name][name])
 
@@ -111,49 +110,43 @@ class _HostState:
     stopped_agents: list[str]
 
 
-def preflight(book: Runbook, interval_s: int, put_back: bool) -> PollingChange:
+def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     """Look at all hosts, and refuse with the complete list.
 
     Args:
-        book: The run; reasons that it has already are told as well.
+        run: The run; reasons that it has already are told as well.
         interval_s: The new interval, in seconds.
         put_back: Whether the old file is put back instead.
 
     Raises:
         Refused: With every reason.
     """
-    return preflight_task(lambda: _look(book, interval_s, put_back))
-
-
-def _look(book: Runbook, interval_s: int, put_back: bool) -> PollingChange:
-    if not book.hosts:
-        raise Refused(book.name, ["the role has no host: name the inventory group of those that poll instances"])
     # An attempt that was cut short may have left an agent that does not run.
-    earlier, ended, unread = _read_earlier_journals(book)
-    journal = earlier or book.journal
+    earlier, ended, unread = _read_earlier_journals(run)
+    journal = earlier or run.journal
     names = _last_restarted(ended) | journal.subject if put_back else journal.subject
-    seen = book.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
-    book.reasons += [reason for reason in unread if reason not in book.reasons]
-    book.refuse_if_any()
+    seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
+    run.reasons += [reason for reason in unread if reason not in run.reasons]
+    run.refuse_if_any()
     if earlier is not None:
         journal.attempts += 1
     if put_back:
-        stamp = _stamp_to_put_back(book, journal, seen)
+        stamp = _stamp_to_put_back(run, journal, seen)
         journal.kept = {_PUT_BACK: stamp}
     else:
-        stamp = _backup_stamp(book, journal, seen)
+        stamp = _backup_stamp(run, journal, seen)
         journal.kept = {_BACKUP_STAMP: stamp}
-    book.refuse_if_any()
+    run.refuse_if_any()
     journal.subject = {_key(name): " ".join(agent.name for agent in state.agents) for name, state in seen.items()}
     return PollingChange(
-        hosts=book.hosts,
+        hosts=run.hosts,
         files={name: state.file for name, state in seen.items()},
         agents={name: {agent.name: agent for agent in state.agents} for name, state in seen.items()},
         interval_s=None if put_back else interval_s,
         stamp=stamp,
         journal=journal,
         resumed=earlier is not None,
-        run_stamp=book.journal.stamp,
+        run_stamp=run.journal.stamp,
         stopped_agents=[
             f"{name}: {agent} does not run, and is left alone"
             for name, state in seen.items()
@@ -162,10 +155,10 @@ def _look(book: Runbook, interval_s: int, put_back: bool) -> PollingChange:
     )
 
 
-def _read_earlier_journals(book: Runbook) -> tuple[Journal | None, list[Journal], list[str]]:
+def _read_earlier_journals(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
     """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
     try:
-        return *book.journals.read(), []
+        return *run.journals.read(), []
     except RunbookError as error:
         return None, [], [str(error)]
 
@@ -184,6 +177,7 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
         put_back: Whether the old file is put back instead.
         restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
     """
+    refuse_versions(shell, TELEMETRY)
     known = read_agents(shell)
     there = _agents_to_restart(shell.name, known, put_back, restarted.split())
     file = polling.read_file(shell, any(agent.containerized for agent in there))
@@ -215,7 +209,7 @@ def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted:
     )
 
 
-def _stamp_to_put_back(book: Runbook, journal: Journal, seen: Mapping[str, _HostState]) -> str:
+def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
     """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
 
     A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
@@ -224,34 +218,34 @@ def _stamp_to_put_back(book: Runbook, journal: Journal, seen: Mapping[str, _Host
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
         paths = ", ".join(sorted({state.file.path for state in seen.values()}))
-        book.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+        run.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
         return stamp
-    for name, state in seen.items():
-        if stamp not in state.stamps and polling.is_broken(state.file):
-            missing = polling.backup_path(state.file.path, stamp)
-            book.reasons.append(f"{name}: {state.file.path} is broken, and no {missing} is there; correct it first")
-    for name, kept in _read_backups(book, seen, stamp).items():
+    for name, one in seen.items():
+        if stamp not in one.stamps and polling.is_broken(one.file):
+            missing = polling.backup_path(one.file.path, stamp)
+            run.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
+    for name, kept in _read_backups(run, seen, stamp).items():
         if not polling_backups.may_replace(seen[name].file, kept):
-            book.reasons.append(
+            run.reasons.append(
                 f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
                 f"set the interval that you want instead, or compare it with {polling.backup_path(kept.path, stamp)}"
             )
     return stamp
 
 
-def _backup_stamp(book: Runbook, journal: Journal, seen: Mapping[str, _HostState]) -> str:
+def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_BACKUP_STAMP, journal.stamp)
-    kept = _read_backups(book, seen, stamp)
-    if all(polling_backups.same_but_interval(backup, seen[name].file) for name, backup in kept.items()):
+    kept = _read_backups(run, seen, stamp)
+    if all(polling_backups.same_but_interval(one, seen[name].file) for name, one in kept.items()):
         return stamp
-    return book.journal.stamp
+    return run.journal.stamp
 
 
-def _read_backups(book: Runbook, seen: Mapping[str, _HostState], stamp: str) -> dict[str, PollingFile]:
+def _read_backups(run: Run, seen: Mapping[str, _HostState], stamp: str) -> dict[str, PollingFile]:
     """What is kept under a stamp, on each host that has it."""
     having = {name: state.file.path for name, state in seen.items() if stamp in state.stamps}
-    found = book.everywhere(
+    found = run.everywhere(
         lambda shell: polling_backups.read_backup(shell, having[shell.name], stamp) if shell.name in having else None
     )
     return {name: file for name, file in found.items() if file is not None}

@@ -93,6 +93,26 @@ def test_a_group_may_be_written_where_it_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("Undercloud: {hosts: {undercloud: {}}, vars: {ansible_host: localhost}}", "undercloud", "192.168.24.1"),
+        ("a: {hosts: {director: {ansible_host: 127.0.0.1}}}", "director", "192.168.24.1"),
+        ("Undercloud: {hosts: {director: {ansible_host: 10.0.0.1}}}", "director", "10.0.0.1"),
+        ("a: {hosts: {one: {ansible_host: 10.0.0.2}, two: {ansible_host: 192.168.24.1}}}", "two", "192.168.24.1"),
+        ("a: {hosts: {one: {ansible_host: 10.0.0.2}}}", "undercloud", "192.168.24.1"),
+    ],
+)
+def test_the_undercloud_is_found(text: str, name: str, address: str) -> None:
+    inventory = read_inventory(text, "192.168.24.1")
+    assert (inventory.undercloud, inventory.hosts[name]) == (name, address)
+
+
+def test_an_inventory_may_be_without_an_undercloud() -> None:
+    inventory = read_inventory("a: {hosts: {one: {ansible_host: 10.0.0.2}}}")
+    assert (inventory.undercloud, list(inventory.hosts)) == (None, ["one"])
+
+
+@pytest.mark.parametrize(
     ("text", "refusal"),
     [
         ("mysql: {children: {Controler: {}}}", "group mysql has the child 'Controler', which is no group"),

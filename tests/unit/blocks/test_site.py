@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from blocks.database import GaleraDatabase
 from blocks.remote.shell import Access
-from blocks.site import Host, Site
+from blocks.site import BACKUP_NODE, UNDERCLOUD, Host, Site, UnknownTarget
 from blocks.ssh import SSHAccess
 
 
@@ -45,6 +45,70 @@ def test_a_shell_gets_all_of_the_access(site: Site) -> None:
     shell = site.shell(site.host("one"))
     assert (shell.name, shell.address) == ("one", "10.0.0.1")
     assert shell._access == Access("heat-admin", Path("/id"), Path("/known"), 2222, "a@b:1", 10.0)
+
+
+@pytest.fixture
+def whole(site: Site) -> Site:
+    """A site with composed roles, an undercloud and a backup node."""
+    hosts = {
+        name: f"10.0.0.{number}" for number, name in enumerate(("one", "two", "three", "four", "director", "store"))
+    }
+    roles = {"mysql": ["two", "one"], "Controller": ["one", "three"], "Compute": ["four"], "Undercloud": ["director"]}
+    named = {"undercloud": "director", "backup_node": "store"}
+    return Site.model_validate({**dict(site), "hosts": hosts, "roles": roles, **named})
+
+
+def names(hosts: list[Host]) -> list[str]:
+    return [host.name for host in hosts]
+
+
+def test_hosts_of_several_roles_come_once_and_in_order(whole: Site) -> None:
+    assert names(whole.select(("mysql", "Controller"))) == ["two", "one", "three"]
+    assert names(whole.select(("Controller", "mysql"))) == ["one", "three", "two"]
+    assert names(whole.select((UNDERCLOUD, "Undercloud", BACKUP_NODE, "Compute"))) == ["director", "store", "four"]
+    assert whole.select(()) == []
+
+
+def test_named_hosts_are_hosts(whole: Site) -> None:
+    assert whole.named(UNDERCLOUD) == whole.host("director") == Host(name="director", address="10.0.0.4")
+    assert whole.shell(whole.named(BACKUP_NODE)).address == "10.0.0.5"
+
+
+def test_all_targets_that_a_site_lacks_are_told_at_once(site: Site) -> None:
+    with pytest.raises(UnknownTarget) as error:
+        site.select(("mysql", "mysq", UNDERCLOUD, BACKUP_NODE, "mysq"))
+    assert str(error.value) == (
+        "site lab has no role 'mysq'; its roles are Compute, mysql; "
+        "site lab names no undercloud: give its address as `undercloud_address` in the site file, and apply it; "
+        "site lab names no backup node: give its address as `host` of the section [store] in the site file, and apply it"
+    )
+
+
+def test_there_are_two_named_hosts(site: Site) -> None:
+    with pytest.raises(UnknownTarget, match="'director' is no named host; those are 'undercloud' and 'backup node'"):
+        site.named("director")
+
+
+def test_the_control_plane_is_what_every_runbook_may_reach(site: Site, whole: Site) -> None:
+    assert names(whole.control_plane()) == ["two", "one", "three", "director", "store"]
+    assert names(site.control_plane()) == ["two", "one"]
+
+
+def test_with_a_role_of_its_own_haproxy_holds_the_virtual_addresses(whole: Site) -> None:
+    roles = {"mysql": ["one"], "haproxy": ["three"], "Compute": ["four"]}
+    assert names(Site.model_validate({**dict(whole), "roles": roles}).control_plane())[:2] == ["one", "three"]
+
+
+@pytest.mark.parametrize("field", ["undercloud", "backup_node"])
+def test_refuses_a_named_host_that_is_none(site: Site, field: str) -> None:
+    with pytest.raises(ValidationError, match="name no host: seven"):
+        Site.model_validate({**dict(site), field: "seven"})
+
+
+def test_a_host_may_have_an_account_of_its_own(site: Site) -> None:
+    ssh = SSHAccess(user="heat-admin", users={"two": "stack"}, key=Path("/id"), known_hosts=Path("/known"))
+    mixed = Site.model_validate({**dict(site), "ssh": ssh})
+    assert [mixed.shell(host)._access.user for host in mixed.hosts_with("mysql")] == ["stack", "heat-admin"]
 
 
 def test_refuses_a_role_whose_host_has_no_address(site: Site) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from blocks.site_file import SiteFileError, read_site
+from blocks.site import BACKUP_NODE, UNDERCLOUD
+from blocks.site_file import SiteFileError, read_site, unpinned_roles
 from deployments.project import PROJECT
-from tests.site_files import write_site
+from tests.site_files import PUBLIC_KEY, write_site
 
 
 def refusal(file: Path) -> str:
@@ -105,12 +106,85 @@ def test_refuses_a_key_that_others_may_read(tmp_path: Path) -> None:
 
 def test_lists_the_hosts_without_a_pinned_key(tmp_path: Path) -> None:
     file = write_site(tmp_path)
-    lines = (tmp_path / "known_hosts").read_text().splitlines(keepends=True)
-    (tmp_path / "known_hosts").write_text("".join(lines[2:]))
+    drop_keys(tmp_path, "192.168.24.1", "192.168.24.11")
     message = refusal(file)
     assert message.startswith("[ssh] known_hosts: ")
-    assert "no key for undercloud (192.168.24.1), overcloud-controller-0 (192.168.24.11)" in message
-    assert "ssh-keyscan 192.168.24.1 192.168.24.11 >>" in message
+    assert "no key for overcloud-controller-0 (192.168.24.11), undercloud (192.168.24.1). Add" in message
+    assert "`ssh-keyscan 192.168.24.11 192.168.24.1 >>" in message
+
+
+def drop_keys(folder: Path, *addresses: str) -> None:
+    lines = (folder / "known_hosts").read_text().splitlines(keepends=True)
+    (folder / "known_hosts").write_text("".join(line for line in lines if line.split()[0] not in addresses))
+
+
+STORE = '[store]\nkind = "nfs"\nhost = "{}"\npath = "/backups"\n'
+
+
+def test_hosts_that_are_reached_on_demand_need_no_key_and_are_told(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    inventory = (tmp_path / "inventory.yaml").read_text()
+    (tmp_path / "inventory.yaml").write_text(f"tuned: {{children: {{Compute: {{}}, Networker: {{}}}}}}\n{inventory}")
+    assert unpinned_roles(read_site(file)) == ""
+    drop_keys(tmp_path, "192.168.24.51", "192.168.24.41")
+    assert unpinned_roles(read_site(file)) == (
+        f"site lab: 1 host of role Networker, 1 host of role Compute without a key in {tmp_path}/known_hosts; a runbook "
+        "that is told to work on them (set-telemetry-interval with such a `role`) will refuse"
+    )
+
+
+@pytest.mark.parametrize("address", ["192.168.24.21", "192.168.24.11", "192.168.24.1", "192.168.24.100"])
+def test_hosts_that_every_runbook_may_reach_need_a_key(tmp_path: Path, address: str) -> None:
+    file = write_site(tmp_path, more=STORE.format("192.168.24.100"))
+    drop_keys(tmp_path, address)
+    assert f"`ssh-keyscan {address} >> " in refusal(file)
+
+
+def test_lines_that_name_a_host_and_pin_nothing_are_told(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    drop_keys(tmp_path, "192.168.24.21")
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"@revoked 192.168.24.51 {PUBLIC_KEY}\n192.168.24.21 ssh-rsa\n{known_hosts.read_text()}")
+    message = refusal(file)
+    assert "no key for overcloud-database-0 (192.168.24.21) (line 2: it ends before the key). Add" in message
+    assert "line 1" not in message
+
+
+def test_the_backup_node_is_a_host(tmp_path: Path) -> None:
+    site = read_site(write_site(tmp_path, more=STORE.format("192.168.24.100")))
+    assert site.named(BACKUP_NODE) == site.host("backup-node")
+    assert site.host("backup-node").address == "192.168.24.100"
+
+
+@pytest.mark.parametrize("host", ["192.168.24.31", "overcloud-messaging-0"])
+def test_the_backup_node_may_be_a_host_of_the_inventory(tmp_path: Path, host: str) -> None:
+    site = read_site(write_site(tmp_path, more=STORE.format(host)))
+    assert site.named(BACKUP_NODE) == site.host("overcloud-messaging-0")
+
+
+def test_a_backup_node_that_is_another_host_s_name_is_refused(tmp_path: Path) -> None:
+    file = write_site(tmp_path, more=STORE.format("192.168.24.100"))
+    replace(tmp_path / "inventory.yaml", "overcloud-messaging-0", "backup-node")
+    assert "[store] host: the inventory has a host backup-node at 192.168.24.31, not at 192.168.24.100" in refusal(file)
+
+
+def test_a_backup_node_on_loopback_is_refused(tmp_path: Path) -> None:
+    assert refusal(write_site(tmp_path, more=STORE.format("localhost"))).startswith("[store] host: is the machine that")
+
+
+def test_the_undercloud_is_a_host_under_whatever_name(tmp_path: Path) -> None:
+    file = write_site(tmp_path)
+    assert read_site(file).named(UNDERCLOUD).address == "192.168.24.1"
+    replace(tmp_path / "inventory.yaml", "    undercloud: {}", "    director: {ansible_host: 192.168.24.1}")
+    assert read_site(file).named(UNDERCLOUD).name == "director"
+
+
+def test_an_account_of_a_host_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = write_site(tmp_path, more='users = { undercloud = "stack", director = "stack" }\n')
+    assert refusal(file) == "[ssh] users: no host is called director"
+    replace(file, ', director = "stack"', "")
+    site = read_site(file)
+    assert site.ssh.users == {"undercloud": "stack"}
 
 
 def test_refuses_a_child_that_is_no_group(tmp_path: Path) -> None:

@@ -75,6 +75,23 @@ def test_a_flow_that_is_none_ends_with_2(
     assert problem in said
 
 
+def test_hosts_of_other_roles_without_a_key_are_a_note_and_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = write_site(tmp_path)
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text("".join(line for line in known_hosts.open() if "192.168.24.51" not in line))
+    (tmp_path / "prefect.yaml").write_text(PREFECT_YAML)
+    (tmp_path / "say_hello.py").write_text(FLOW.format(name="say-hello"))
+    monkeypatch.setattr("deployments.apply._check_answers", lambda _: None)
+    monkeypatch.setattr("deployments.apply._apply", lambda *_: iter([Change("lock", "runbook-lab", "unchanged")]))
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert main(["apply", "--site", str(site), "--prefect-file", str(tmp_path / "prefect.yaml")]) == 0
+    said = capsys.readouterr()
+    assert said.out == "unchanged        lock runbook-lab\n"
+    assert said.err.startswith("note: site lab: 1 host of role Compute without a key in ")
+
+
 def test_a_dry_run_says_what_would_be() -> None:
     change = Change("block", "ssh-access/lab-ssh", "changed", ("user", "port"))
     assert change.line(dry_run=True) == "would be changed block ssh-access/lab-ssh (user, port)"

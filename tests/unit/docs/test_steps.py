@@ -12,8 +12,8 @@ import pytest
 
 from deployments.project import PROJECT
 from tasks.engine.departures import departures_of
-from tasks.runbooks.restore_galera.resume import ORDER
 from tests.unit.docs.markdown import DOCS, STEPS, table
+from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
 DOCUMENTED = {*map(str, range(1, 26))}

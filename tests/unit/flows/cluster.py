@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from blocks.remote.command import Command
-from blocks.remote.shell import LineSink, Result
+from blocks.remote.connection import LineSink
+from blocks.remote.shell import Result
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, directory
+from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, VERSIONS, directory
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS
 
@@ -118,6 +119,7 @@ class Controller(FakeShell):
 
     def _answer_questions(self) -> None:
         self.on("tail -c", ".log", say="")
+        self.on("systemctl --version", say=VERSIONS)
         self.on("mountpoint -q", say=lambda _: directory(saves=tuple(self.kept)))
         self.on("container ls", say=f"clustercheck\n{self.container}\n")
         self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")
@@ -211,7 +213,7 @@ class Controller(FakeShell):
         self.on("mysql --defaults", "--batch", say=self._sql)
         self.order("install -m 600 /home", do=lambda asked: self.files.add(asked.words[-1]))
         self.order("rm -f -- ", do=self._remove)
-        self.order("systemd-run --quiet", "openstack-runbooks-undo", do=lambda _: None)
+        self.order("systemd-run --quiet", "openstack-runbooks-cleanup", do=lambda _: None)
         self.order("systemd-run --quiet", "mysql_install_db", do=self._create)
         self.order("systemd-run --quiet", "restore-galera-load", do=self._load)
         self.order("systemd-run --quiet", "restore-galera-grant", do=self._grant)
@@ -236,12 +238,13 @@ class Controller(FakeShell):
         return 0
 
     def _discard(self, asked: Command) -> int:
-        if asked.words[-1] not in self.kept:
+        *_, kept, runbook = asked.words
+        if kept not in self.kept:
             return 1
         assert self.server is None, "data is discarded under a running server"
         self.data = None
         self.files.clear()
-        if "restore-galera-*" in " ".join(asked.words):
+        if runbook == "restore-galera":
             self.units.clear()
         return 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from flows.deploy_stack import procedure
 from tasks.engine.plan import Plan
 from tasks.heat.planning import StackPlan
@@ -26,11 +26,9 @@ def test_the_plan_says_what_would_be_lost(tmp_path: Path, monkeypatch: pytest.Mo
     changes = Changes({"replaced": ("server (OS::Nova::Server)",), "deleted": ("volume (OS::Cinder::Volume)",)})
     would = StackPlan("update", Stack("prod", "1", "CREATE_COMPLETE", tags=("theirs",)), changes)
     request = StackRequest("mine.yaml", [], {}, "prod")
-    job = StackDeployment(
-        CloudAccess(name="overcloud"), request, StackSource(read_template(Path("mine.yaml"))), would, None
-    )
+    job = StackDeployment(Cloud("overcloud"), request, StackSource(read_template(Path("mine.yaml"))), would, None)
     plan = Plan()
-    procedure(plan, job, 30, keep_failed=True, approved="")
+    procedure(plan, job, 30, keep_failed=True)
     assert_golden("deploy-stack-lossy", plan)
     assert would.destroys == (
         "stack prod: it was not made by a runbook (it lacks the tag openstack-runbooks), and gets another template or "

@@ -9,23 +9,24 @@ from typing import Any, get_args
 import pytest
 from prefect.exceptions import ParameterTypeError
 
+from blocks.remote.command import Command
+from blocks.remote.connection import Connection
 from blocks.remote.units import LongCommand
 from flows.restore_galera import procedure, restore_galera
 from tasks.database.mariadb import Version
-from tasks.engine.change import Call, Do, Spot, change_for
+from tasks.engine.change import ChangeFor, change_for
 from tasks.engine.plan import Plan
 from tasks.runbooks.restore_galera.job import Ending
-from tasks.runbooks.restore_galera.resume import ORDER
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.jobs import DUMP, GRANTS, PASSWORD, VIP, facts, job
+from tests.unit.flows.jobs import DUMP, GRANTS, ORDER, PASSWORD, VIP, facts, job
 
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 EVERY_ENDING = pytest.mark.parametrize("ending", ENDINGS)
 
 
-def plan(ending: Ending = "adopt", **changes: object) -> Plan:
+def plan(ending: Ending = "adopt", rebuild: bool = False, **changes: object) -> Plan:
     made = Plan()
-    procedure(made, job(ending, facts(**changes)))  # type: ignore[arg-type]
+    procedure(made, job(ending, facts(**changes), rebuild=rebuild))  # type: ignore[arg-type]
     return made
 
 
@@ -49,11 +50,11 @@ class Words(Plan):
         super().__init__()
         self.words: list[str] = []
 
-    def step(self, number: str, sentence: str, hosts: Sequence[Spot], do: Do, **more: Any) -> None:
-        super().step(number, sentence, hosts, do, **more)
-        for host in hosts:
+    def step(self, number: str, sentence: str, on: Sequence[Connection], do: ChangeFor, **more: Any) -> None:
+        super().step(number, sentence, on, do, **more)
+        for host in on:
             for command in change_for(do, host).commands:
-                assert not isinstance(command, Call)
+                assert isinstance(command, Command | LongCommand)
                 self.words += command.start.words if isinstance(command, LongCommand) else command.words
 
 
@@ -67,22 +68,37 @@ def test_no_secret_is_in_the_words_of_any_command(ending: Ending) -> None:
 
 @EVERY_ENDING
 def test_every_documented_step_is_taken_answered_or_left_out_with_a_reason(ending: Ending) -> None:
-    steps = {step.number: step for step in plan(ending).steps}
+    planned = [step for step in plan(ending).steps if not step.only_if]
+    steps = {step.number: step for step in planned}
     for number in range(1, 26):
         step = steps[str(number)]
         taken = any(step.lines.values())
         assert taken or re.match(r"(left out|answered): ?\S", step.note), number
     left_out = {number for number, step in steps.items() if step.note.startswith("left out")}
     assert left_out == ({"21", "23"} if ending == "adopt" else set())
+    assert len(planned) == len({(step.number, step.sentence) for step in planned})
 
 
-@EVERY_ENDING
-def test_the_steps_are_taken_in_the_order_by_which_a_rerun_finds_its_place(ending: Ending) -> None:
-    numbers = [step.number for step in plan(ending).steps if step.number in ORDER]
-    assert len(numbers) == len(set(numbers))
-    places = [ORDER.index(number) for number in numbers if not (ending == "adopt" and number in {"21", "23"})]
+def test_what_is_taken_only_where_something_goes_wrong_says_so_in_the_plan() -> None:
+    fallback = {step.number: step.only_if for step in plan("adopt").steps if step.only_if}
+    assert "did not find the running cluster by itself" in fallback["25b"]
+    assert {number for number, why in fallback.items() if "did not adopt" in why} == {
+        "25c",
+        "21",
+        "23",
+        "24",
+        "24a",
+        "25",
+    }
+    assert not any(step.only_if for step in plan("restart").steps)
+
+
+def test_the_order_by_which_a_rerun_finds_its_place_is_that_of_the_procedure() -> None:
+    assert ORDER.index("20a") < ORDER.index("25") < ORDER.index("25a") < ORDER.index("25b") < ORDER.index("25c")
+    assert ORDER.index("25c") < ORDER.index("25d") < ORDER.index("V1") < ORDER.index("22") < ORDER.index("V3")
+    assert [number for number in plan("restart").numbers if number in ORDER] == list(plan("restart").numbers)
+    places = [ORDER.index(number) for number in plan("restart").numbers]
     assert places == sorted(places)
-    assert set(ORDER) - set(numbers) == ({"25a", "25b", "25c"} if ending == "restart" else {"25b", "25c"})
 
 
 @EVERY_ENDING
@@ -129,7 +145,7 @@ def test_roles_that_the_grants_do_not_create_are_told() -> None:
     told: list[str] = []
 
     class Told(Plan):
-        def find(self, finding: str) -> None:
+        def report_finding(self, finding: str) -> None:
             told.append(finding)
 
     procedure(Told(), job(found=facts(roles=("reader",))))

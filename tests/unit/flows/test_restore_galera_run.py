@@ -12,15 +12,16 @@ import pytest
 from blocks.remote.shell import Shell
 from flows.restore_galera import procedure
 from tasks.engine.journal import Journal
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
-from tasks.runbooks.restore_galera.job import Ending, Job
-from tasks.runbooks.restore_galera.preflight import preflight
+from tasks.runbooks.restore_galera.job import Ending, Request
+from tasks.runbooks.restore_galera.preflight import look
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, Cluster, Killed, make_cluster
 from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, NODES, PASSWORD, VIP
 from tests.unit.tasks.control_plane import give_file
-from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
+from tests.unit.tasks.looking import order_of
+from tests.unit.tasks.samples import KEPT, SITE, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 LATER = datetime(2026, 11, 22, tzinfo=UTC)
@@ -36,27 +37,23 @@ def give_files(first: FakeShell, dump: str = DUMP_TEXT) -> None:
     """What the first controller has, and preflight asks for."""
     first.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
     first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", "instance_attributes", say="")
-    first.on("podman cp", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+    for asked in ("podman exec", ".Mounts"):  # while the container runs, and while it does not
+        first.on(asked, "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
     give_file(first, DUMP, dump)
     give_file(first, GRANTS, GRANTS_TEXT + "GRANT ALL ON *.* TO 'root'@'localhost';\n")
 
 
-def restore(
-    cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT, started: datetime | None = None
-) -> Runbook:
+def restore(cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT, started: datetime | None = None) -> Run:
     """One run of the flow: preflight, then the procedure."""
     give_files(cluster.nodes[0], dump)
     shells: dict[str, Shell] = {node.name: node for node in cluster.nodes}
     new = journal(started=started) if started else journal()
-    book = Runbook("restore-galera", SITE, [SITE.host(name) for name in HOSTS], False, new, shells)
-    facts, resume = preflight(book, DUMP, GRANTS, adopting=ending == "adopt")
-    book.go_on(resume.journal, resume.settled, resume.supersedes)
-    procedure(
-        book,
-        Job(book.hosts, SITE.database, facts, DUMP, GRANTS, ending, BOUNDS, resume.clients_in, "15b" in resume.settled),
-    )
-    book.finish()
-    return book
+    run = Run("restore-galera", SITE, shells, False, new)
+    job = look(run, Request(DUMP, GRANTS, ending, BOUNDS), order_of)
+    run.begin(job.resume.take_up, "22222222")
+    procedure(run, job)
+    run.finish()
+    return run
 
 
 def kill(cluster: Cluster, at: int, *, after: bool, ending: Ending = "adopt", dump: str = DUMP_TEXT) -> bool:
@@ -79,13 +76,13 @@ def is_restored(cluster: Cluster) -> None:
 
 @EVERY_ENDING
 def test_the_dump_is_on_every_controller_and_the_old_data_is_kept(cluster: Cluster, ending: Ending) -> None:
-    book = restore(cluster, ending)
+    run = restore(cluster, ending)
     is_restored(cluster)
     assert all(node.units == {} for node in cluster.nodes)
     closed = Journal.model_validate_json(cluster.nodes[0].journals["closed.json"])
     assert closed.finished
     assert closed.in_force == {}
-    told = {record.number for record in book.journal.records}
+    told = {record.number for record in run.journal.records}
     assert {str(number) for number in range(1, 26)} <= told
 
 
@@ -208,28 +205,28 @@ def test_pacemaker_is_made_to_look_again_only_where_it_does_not_find_the_cluster
     cluster: Cluster, by_itself: bool
 ) -> None:
     cluster.by_itself = by_itself
-    book = restore(cluster)
+    run = restore(cluster)
     is_restored(cluster)
-    done = {record.number for record in book.journal.records if record.outcome == "done"}
+    done = {record.number for record in run.journal.records if record.outcome == "done"}
     assert cluster.refreshed is ("25b" in done) is not by_itself
     assert "21" not in done
 
 
 def test_pacemaker_that_looked_while_the_containers_were_stopped_does_not_start_them_anew(cluster: Cluster) -> None:
     cluster.looks = True
-    book = restore(cluster)
+    run = restore(cluster)
     is_restored(cluster)
     assert cluster.second_outages == 0
-    assert [record.outcome for record in book.journal.records if record.number == "24a"] == ["done"] * 3
+    assert [record.outcome for record in run.journal.records if record.number == "24a"] == ["done"] * 3
 
 
 def test_where_pacemaker_does_not_adopt_the_cluster_it_is_restarted_as_documented(cluster: Cluster) -> None:
     cluster.adopts = False
-    book = restore(cluster)
+    run = restore(cluster)
     is_restored(cluster)
-    assert any("did not adopt" in finding for finding in book.journal.findings)
-    assert "left out" in {record.outcome for record in book.journal.records if record.number == "21"}
-    assert "done" in {record.outcome for record in book.journal.records if record.number == "21"}
+    assert any("did not adopt" in finding for finding in run.journal.findings)
+    assert "left out" in {record.outcome for record in run.journal.records if record.number == "21"}
+    assert "done" in {record.outcome for record in run.journal.records if record.number == "21"}
 
 
 def test_a_restart_in_place_of_an_adoption_is_not_taken_for_the_first_steps(cluster: Cluster) -> None:

@@ -2,11 +2,13 @@
 
 import io
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from blocks.remote import secrets
+from blocks.remote.errors import RunbookError
 from blocks.remote.secrets import MASK, MaskingFilter, install_mask, mask, register
 
 
@@ -129,3 +131,18 @@ def test_the_signature_of_an_address_is_masked_though_nobody_registered_it(addre
 @pytest.mark.parametrize("text", ["SignatureMethod=HmacSHA256", "SignatureVersion=2", "DesignSignature=x", "Signature"])
 def test_what_only_speaks_of_signatures_stays(text: str) -> None:
     assert mask(text) == text
+
+
+@pytest.mark.parametrize(("error", "shown"), [(RunbookError("the dump is empty"), False), (KeyError("a defect"), True)])
+def test_the_traceback_of_an_error_that_is_raised_on_purpose_is_left_to_the_debug_level(
+    error: Exception, shown: bool
+) -> None:
+    for level in (logging.ERROR, logging.DEBUG):
+        try:
+            raise error
+        except type(error):
+            record = logging.LogRecord("x", level, __file__, 1, "failed: %r", (error,), sys.exc_info())
+        MaskingFilter().filter(record)
+        text = logging.Formatter().format(record)
+        assert ("Traceback" in text) is (shown or level == logging.DEBUG)
+        assert str(error) in text

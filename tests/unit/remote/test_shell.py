@@ -25,10 +25,13 @@ from blocks.remote.errors import (
     Stopped,
     Unreachable,
 )
+from blocks.remote.known_hosts import HostKeyRefused
 from blocks.remote.shell import Access, Shell
 
 ADDRESS = "192.0.2.7"
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
+PINNED = paramiko.Ed25519Key(data=base64.b64decode(KEY.split()[1]))
+OTHER = paramiko.Ed25519Key(data=base64.b64decode(KEY.split()[1])[:-1] + b"x")
 
 
 @pytest.fixture
@@ -61,26 +64,30 @@ def connection_of(monkeypatch: pytest.MonkeyPatch, access: Access) -> fabric.Con
     return tried[0]
 
 
-def policy_of(client: paramiko.SSHClient) -> object:
-    return client._policy  # type: ignore[attr-defined]
+def asked_for_keys(connection: fabric.Connection, key: paramiko.PKey) -> None:
+    """Let a connection's host show a key; raises what it is refused with."""
+    client = connection.client
+    assert len(client.get_host_keys()) == len(client._system_host_keys) == 0, "paramiko would not ask the policy"
+    client._policy.missing_host_key(client, connection.host, key)
 
 
 def test_an_unknown_host_key_is_refused(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
-    assert isinstance(policy_of(connection_of(monkeypatch, access).client), paramiko.RejectPolicy)
-
-
-def test_the_keys_of_the_sites_file_are_trusted_and_no_others(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
-    client = connection_of(monkeypatch, access).client
-    assert sorted(client._system_host_keys.keys()) == [ADDRESS, "[jump.example.com]:2222"]
-    assert len(client.get_host_keys()) == 0
+    connection = connection_of(monkeypatch, access)
+    asked_for_keys(connection, PINNED)
+    with pytest.raises(HostKeyRefused, match=f"the host key of {ADDRESS} is not the pinned one"):
+        asked_for_keys(connection, OTHER)
+    access.known_hosts.write_text("")
+    with pytest.raises(HostKeyRefused, match=f"{ADDRESS} has no host key in"):
+        asked_for_keys(connection, PINNED)
 
 
 def test_the_jump_host_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
     through = Access(access.user, access.key, access.known_hosts, jump_host="stack@jump.example.com:2222")
     gateway = connection_of(monkeypatch, through).gateway
     assert (gateway.user, gateway.host, gateway.port) == ("stack", "jump.example.com", 2222)
-    assert isinstance(policy_of(gateway.client), paramiko.RejectPolicy)
-    assert gateway.client._system_host_keys.lookup("[jump.example.com]:2222") is not None
+    asked_for_keys(gateway, PINNED)
+    with pytest.raises(HostKeyRefused, match=r"the host key of jump\.example\.com is not the pinned one"):
+        asked_for_keys(gateway, OTHER)
 
 
 def test_only_the_sites_key_is_offered(monkeypatch: pytest.MonkeyPatch, access: Access) -> None:
@@ -111,12 +118,7 @@ def test_the_operators_own_ssh_configuration_is_not_read(
 @pytest.mark.parametrize(
     ("error", "raised", "said"),
     [
-        (
-            paramiko.BadHostKeyException(ADDRESS, *(paramiko.Ed25519Key(data=base64.b64decode(KEY.split()[1])),) * 2),
-            HostKeyRejected,
-            "not the pinned one",
-        ),
-        (paramiko.SSHException(f"Server '{ADDRESS}' not found in known_hosts"), HostKeyRejected, "has no host key in"),
+        (HostKeyRefused("the host key is not the pinned one", "verify it"), HostKeyRejected, "not the pinned one"),
         (paramiko.AuthenticationException("no"), LoginRejected, "heat-admin"),
         (TimeoutError("timed out"), Unreachable, "within 10 s"),
         (ConnectionRefusedError(111, "refused"), Unreachable, "refused"),
@@ -165,9 +167,9 @@ class Faked:
         self.meanwhile: Callable[[], None] = lambda: None
         self.refuses_input = False
         self.is_connected = False
-        self.client = SimpleNamespace(
-            set_missing_host_key_policy=lambda policy: None, load_system_host_keys=lambda path: None
-        )
+        self.client = SimpleNamespace(set_missing_host_key_policy=lambda policy: None)
+        self.host, self.port = ADDRESS, 22
+        self.connect_kwargs: dict[str, object] = {}
         self.sock = socket.socket()
         self.transport = SimpleNamespace(set_keepalive=lambda seconds: None, close=lambda: None, sock=self.sock)
 

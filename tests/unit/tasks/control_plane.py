@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from blocks.remote.shell import Shell
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
@@ -20,6 +20,10 @@ DUMP_TEXT = (
     "CREATE TABLE `user` (`id` int);\n-- Dump completed on 2026-11-21 12:00:00\n"
 )
 GRANTS_TEXT = "GRANT USAGE ON *.* TO 'nova'@'%' IDENTIFIED BY PASSWORD '*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B';\n"
+VERSIONS = (
+    "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239 (239-31.el8_2.2)\n"
+    "crm_mon --version: Pacemaker 2.0.3-5.el8_2.1\npcs --version: 0.10.4\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"
+)
 
 
 def directory(used: int = GIB, free: int = 100 * GIB, mount: bool = False, saves: tuple[str, ...] = ()) -> str:
@@ -61,11 +65,11 @@ def controller(number: int) -> FakeShell:
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
         shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", "instance_attributes", say="")
         shell.on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib())
-        shell.on("podman cp", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+        shell.on("podman exec", "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)
         give_file(shell, GRANTS, GRANTS_TEXT)
-    return shell
+    return shell.on("systemctl --version", say=VERSIONS)
 
 
 def interrupted(shells: list[FakeShell], journal_line: str) -> None:
@@ -76,9 +80,8 @@ def interrupted(shells: list[FakeShell], journal_line: str) -> None:
         shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -C", say=0)
 
 
-def control_plane(controllers: int = 3) -> tuple[Runbook, list[FakeShell]]:
+def control_plane(controllers: int = 3) -> tuple[Run, list[FakeShell]]:
     """A run on healthy controllers, and their shells."""
     fakes = [controller(number) for number in range(controllers)]
     shells: dict[str, Shell] = {shell.name: shell for shell in fakes}
-    hosts = [SITE.host(name) for name in shells]
-    return Runbook("restore-galera", SITE, hosts, False, journal(), shells), fakes
+    return Run("restore-galera", SITE, shells, False, journal()), fakes

@@ -8,8 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from blocks.remote.errors import Refused
-from tasks.engine.run import Runbook
-from tasks.runbooks.restore_galera.preflight import Facts, preflight
+from flows.restore_galera import procedure
+from tasks.engine.plan import plan_of
+from tasks.engine.run import Run
+from tasks.runbooks.restore_galera import preflight
+from tasks.runbooks.restore_galera.job import Bounds, Facts, Job, Request
 from tasks.runbooks.restore_galera.resume import Resume
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import DUMP, GRANTS
@@ -19,20 +22,29 @@ Break = Callable[[Shells], object]
 
 # What only a command that changes something has in it.
 CHANGING = re.compile(
-    r"iptables -w -[ID]|(^|[ ;])(pcs|mv|rm|mkdir|chown|chmod|chcon|install|truncate|tee) "
+    r"iptables -w -[ID]|(^|[ ;])(pcs(?! --version)|mv|rm|mkdir|chown|chmod|chcon|install|truncate|tee) "
     r"|container (stop|start|restart)|mysqld_safe|mysqladmin|mysql_install_db|systemd-run"
     r"|systemctl (stop|start|restart|reset-failed)|> ?[\"/]"
 )
 
 
-def look(book: Runbook) -> tuple[Facts, Resume]:
-    return preflight(book, DUMP, GRANTS, adopting=True)
+REQUEST = Request(DUMP, GRANTS, "adopt", Bounds(start_s=300, load_s=14400, join_s=1800, adopt_s=60, promote_s=600))
 
 
-def refusal(book: Runbook, shells: Shells) -> tuple[str, ...]:
+def order_of(job: Job) -> tuple[str, ...]:
+    """The numbers of the steps, in the order in which the flow takes them."""
+    return plan_of(procedure, job).numbers
+
+
+def look(run: Run) -> tuple[Facts, Resume]:
+    job = preflight.look(run, REQUEST, order_of)
+    return job.facts, job.resume
+
+
+def refusal(run: Run, shells: Shells) -> tuple[str, ...]:
     """The reasons that preflight has, having seen that it changed nothing."""
     with pytest.raises(Refused) as refused:
-        look(book)
+        look(run)
     changed_nothing(shells)
     return refused.value.reasons
 

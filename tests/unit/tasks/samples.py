@@ -8,8 +8,9 @@ from pathlib import Path
 from blocks.database import GaleraDatabase
 from blocks.site import Site
 from blocks.ssh import SSHAccess
+from tasks.engine.cleanup import Cleanup
 from tasks.engine.departures import Departure, Document
-from tasks.engine.journal import Journal, Undo
+from tasks.engine.journal import Journal
 
 HOSTS = ("controller-0", "controller-1", "controller-2")
 KEPT = "/var/lib/mysql-save-20261121T123456Z"
@@ -22,11 +23,10 @@ SITE = Site(
     database=GaleraDatabase(),
 )
 
-UNDO = Undo(
+CLEANUP = Cleanup(
     key="dump copies",
-    host="controller-0",
     sentence="Remove the copies of the dump",
-    words=("rm", "-f", "--", "/var/lib/mysql/d.sql"),
+    words={"controller-0": ("rm", "-f", "--", "/var/lib/mysql/d.sql")},
 )
 
 DOCUMENT = Document(

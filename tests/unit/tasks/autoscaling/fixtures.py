@@ -8,7 +8,7 @@ import tasks.autoscaling.watching.cpu_measures
 import tasks.autoscaling.watching.observer
 import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
-from tasks.engine.change import Watch
+from blocks.remote.connection import Watch
 from tasks.telemetry.thresholds import ArchivePolicy
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.autoscaling.farm import Farm

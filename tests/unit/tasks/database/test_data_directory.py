@@ -100,7 +100,7 @@ def lines(change: Change) -> list[str]:
 
 
 def test_the_new_directory_has_the_documented_owner_and_mode() -> None:
-    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=False, rebuild=False)) == [
+    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=False, rebuild=False, runbook="x")) == [
         "sudo mkdir -p /var/lib/mysql",
         "sudo chown 42434:42434 /var/lib/mysql",
         "sudo chmod 0755 /var/lib/mysql",
@@ -108,7 +108,7 @@ def test_the_new_directory_has_the_documented_owner_and_mode() -> None:
 
 
 def test_it_gets_the_documented_label_where_files_have_labels() -> None:
-    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False))[3:] == [
+    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))[3:] == [
         "sudo chcon system_u:object_r:container_file_t:s0 /var/lib/mysql"
     ]
 
@@ -128,7 +128,12 @@ def test_it_gets_the_documented_label_where_files_have_labels() -> None:
 )
 def test_it_is_made_only_where_it_is_not_as_it_should_be(seen: str, labelled: bool, outcome: str) -> None:
     shell = FakeShell(otherwise="").on("stat", say=seen)
-    assert apply_change(shell, make_anew(DIRECTORY, KEPT, 42434, labelled, rebuild=False), silent) == outcome
+    assert (
+        apply_change(
+            shell, make_anew(DIRECTORY, KEPT, 42434, labelled, rebuild=False, runbook="restore-galera"), silent
+        )
+        == outcome
+    )
     assert bool(shell.lines("chown")) is (outcome == "done")
 
 
@@ -152,21 +157,30 @@ def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(systemd: 
     kept = data.with_name("mysql-save-1")
     kept.mkdir()
     (kept / "ibdata1").write_text("the original")
-    apply_change(systemd, discard(make_anew(str(data), str(kept), 42434, labelled=False, rebuild=True)), silent)
+    apply_change(
+        systemd,
+        discard(make_anew(str(data), str(kept), 42434, labelled=False, rebuild=True, runbook="x")),
+        silent,
+    )
     assert not data.exists()
     assert (kept / "ibdata1").read_text() == "the original"
-    assert "stop openstack-runbooks-restore-galera-*.service" in (data.parent / "asked").read_text()
+    assert "stop openstack-runbooks-x-*.service" in (data.parent / "asked").read_text()
 
 
 def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: Path) -> None:
     with pytest.raises(CommandFailed):
         apply_change(
-            systemd, discard(make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True)), silent
+            systemd,
+            discard(
+                make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True, runbook="restore-galera")
+            ),
+            silent,
         )
     assert (data / "ibdata1").read_text() == "the old data"
 
 
 def test_nothing_is_discarded_unless_it_is_asked_for() -> None:
     assert not any(
-        "rm" in one.split() for one in lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False))
+        "rm" in one.split()
+        for one in lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
     )

@@ -83,7 +83,9 @@ class Container:
     def begin(self) -> subprocess.Popen[bytes]:
         here = LocalShell()
         parts = read_parts(here, dumps.read_file(here, str(self.dump)))
-        (long,) = importing.load(Server("c", str(self.folder), "options"), str(self.dump), parts, 60).commands
+        (long,) = importing.load(
+            Server("c", str(self.folder), "options", "restore-galera"), str(self.dump), parts, 60
+        ).commands
         assert isinstance(long, LongCommand)
         return self._begin(long.words[long.words.index("bash") :], self.folder / "log")
 

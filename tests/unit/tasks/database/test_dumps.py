@@ -23,7 +23,7 @@ from tasks.database.mariadb import Server, Version
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 V10_3, V10_11 = Version(10, 3), Version(10, 11)
 
 

@@ -8,6 +8,7 @@ from tasks.database.galera import (
     check_address,
     check_cluster,
     check_member,
+    cluster_uuids,
     disagreements,
     parse_cluster_address,
     parse_member,
@@ -18,7 +19,7 @@ from tasks.database.mariadb import Server
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, silent
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 UUID, OTHER = "6a3f2c9e-0000-11ef-8000-000000000001", "6a3f2c9e-0000-11ef-8000-000000000002"
 NODES = "gcomm://controller-0.internalapi,controller-1.internalapi,controller-2.internalapi"
 
@@ -175,3 +176,19 @@ def test_an_address_at_which_no_mariadb_greets_is_not_reached(clock: FakeClock, 
     shell = FakeShell().on("/dev/tcp", say=[refusal, "  10\n"])
     apply_change(shell, check_address("172.16.2.99", 3306), silent)
     assert len(shell.ran) == 2
+
+
+@pytest.mark.parametrize(("before", "whole"), [("one", True), ("another", False), (None, True)])
+def test_a_node_that_is_in_another_cluster_than_was_formed_is_not_whole(
+    clock: FakeClock, before: str | None, whole: bool
+) -> None:
+    shell = FakeShell().on("mysql", say=status(uuid="one"))
+    formed = cluster_uuids({shell.name: SERVER})
+    assert formed.read(shell) == "one"
+    formed.load({shell.name: before} if before else {})
+    change = check_member(SERVER, 3, formed)
+    if whole:
+        apply_change(shell, change, silent)
+    else:
+        with pytest.raises(WaitExpired, match="in cluster one, and another was formed"):
+            apply_change(shell, change, silent)

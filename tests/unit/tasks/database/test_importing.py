@@ -12,7 +12,7 @@ from tasks.database.mariadb import Server
 from tasks.engine.change import Change
 from tests.unit.fakes import FakeShell, LocalShell
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 HASH = "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
 # A client that keeps what it gets, and fails as it is told, once it has read a certain text.
 CLIENT = """\
@@ -34,7 +34,7 @@ def run_inside(folder: Path, change: Change, at: str = "never", says: str = "", 
 
 
 def here(folder: Path) -> Server:
-    return Server("c", str(folder), "/root/.my.cnf")
+    return Server("c", str(folder), "/root/.my.cnf", "restore-galera")
 
 
 def grants_in(folder: Path, roles: tuple[str, ...] = ()) -> Change:
@@ -86,8 +86,8 @@ def test_a_grant_on_what_the_dump_does_not_hold_is_told_and_passed_over(tmp_path
 def test_what_was_passed_over_is_told_to_the_operator() -> None:
     change = load_grants(SERVER, "/x/g.sql", (), 60)
     log = "loading\nERROR 1305 (42000) at line 7: FUNCTION nova.f does not exist\n"
-    assert change.tells is not None
-    (told,) = change.tells(FakeShell().on("tail", say=log))
+    assert change.findings_after is not None
+    (told,) = change.findings_after(FakeShell().on("tail", say=log))
     assert "FUNCTION nova.f does not exist" in told
 
 

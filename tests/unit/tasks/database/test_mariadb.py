@@ -15,7 +15,7 @@ from tasks.engine.change import Change
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 PASSWORD = "pa'ss\\wörd\"; DROP TABLE x; --"
 
 

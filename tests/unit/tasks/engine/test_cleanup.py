@@ -1,38 +1,113 @@
-"""What must be undone is undone by somebody: by the run, or by the host's own timer."""
+"""What must be cleaned up is cleaned up by somebody: by the run, by its hooks, or by each host's own timer."""
+
+from __future__ import annotations
+
+import threading
 
 import pytest
 
-from blocks.remote.errors import CommandFailed
-from tasks.engine.cleanup import GUARD_S, guard_unit, perform_undo, set_guard
-from tests.unit.fakes import FakeShell
-from tests.unit.tasks.samples import UNDO
+from blocks.remote.command import Command
+from blocks.remote.errors import CommandFailed, ConnectionLost, RunbookError
+from tasks.engine.cleanup import Cleanup, arm, armed, clean_up
+from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.tasks.samples import CLEANUP, HOSTS
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+EVERYWHERE = Cleanup(
+    key="paused", sentence="Unpause", words={name: ("podman", "unpause", f"on-{name}") for name in HOSTS}
+)
+
+
+@pytest.fixture
+def shells() -> dict[str, FakeShell]:
+    return {name: FakeShell(name, otherwise="") for name in HOSTS}
 
 
 def test_the_hosts_own_timer_runs_the_same_words() -> None:
-    words = set_guard(UNDO).words
-    assert words[-len(UNDO.words) :] == UNDO.words
-    assert f"--on-active={GUARD_S}" in " ".join(words)
-    assert guard_unit(UNDO) in " ".join(words)
+    words = arm(CLEANUP, "controller-0", 300).words
+    assert words[-len(CLEANUP.words["controller-0"]) :] == CLEANUP.words["controller-0"]
+    assert "--on-active=300" in " ".join(words)
+    assert CLEANUP.unit("controller-0") in " ".join(words)
 
 
-def test_setting_it_again_sets_it_back_to_its_full_time() -> None:
-    script = " ".join(set_guard(UNDO).words)
-    assert script.index(f"systemctl stop {guard_unit(UNDO)}.timer") < script.index("systemd-run")
+def test_arming_again_sets_the_timer_back_to_its_full_time_and_proves_that_it_waits() -> None:
+    script, unit = " ".join(arm(CLEANUP, "controller-0", 300).words), CLEANUP.unit("controller-0")
+    places = [script.index(f"systemctl stop {unit}.timer"), script.index("systemd-run"), script.index("is-active")]
+    assert places == sorted(places)
 
 
-def test_another_undo_has_another_timer() -> None:
-    assert guard_unit(UNDO) != guard_unit(UNDO.model_copy(update={"words": ("true",)}))
+def test_other_words_have_another_timer() -> None:
+    other = CLEANUP.model_copy(update={"words": {"controller-0": ("true",)}})
+    assert CLEANUP.unit("controller-0") != other.unit("controller-0")
 
 
-def test_the_timer_is_taken_away_after_the_undoing() -> None:
-    shell = FakeShell(otherwise="")
-    perform_undo(shell, UNDO)
-    assert shell.ran[0].words == UNDO.words
-    assert "systemctl stop" in shell.ran[1].shown
+def test_where_one_host_cannot_be_armed_nothing_begins(shells: dict[str, FakeShell]) -> None:
+    shells["controller-1"].on("systemd-run", say=1)
+    with pytest.raises(CommandFailed), armed(EVERYWHERE, shells, 300):
+        raise AssertionError("it began")
 
 
-def test_the_timer_stays_where_the_undoing_fails() -> None:
-    shell = FakeShell(otherwise="").on("rm", say=1)
-    with pytest.raises(CommandFailed):
-        perform_undo(shell, UNDO)
-    assert shell.lines("systemctl") == []
+def test_each_timer_is_renewed_by_itself(shells: dict[str, FakeShell]) -> None:
+    renewed, hung = threading.Event(), threading.Event()
+    armings: dict[str, int] = dict.fromkeys(HOSTS, 0)
+
+    def count(host: str) -> object:
+        def arming(_: Command) -> str | Exception:
+            armings[host] += 1
+            if armings[host] > 1 and host == "controller-1":
+                hung.wait(10)  # this host answers no more
+                return ConnectionLost(host, "gone")
+            if armings[host] > 2:
+                renewed.set()
+            return ""
+
+        return arming
+
+    for host, shell in shells.items():
+        shell.on("systemd-run", say=count(host))  # type: ignore[arg-type]
+    with armed(EVERYWHERE, shells, 1):
+        assert renewed.wait(10), "a host that hangs keeps the others from being renewed"
+        hung.set()
+
+
+def record(due: list[list[Cleanup]]) -> object:
+    return lambda left: due.append(list(left))
+
+
+def test_the_last_announced_is_cleaned_up_first_and_each_is_put_on_record(shells: dict[str, FakeShell]) -> None:
+    due: list[list[Cleanup]] = []
+    assert clean_up([CLEANUP, EVERYWHERE], shells, due.append) == []
+    assert due == [[CLEANUP], []]
+    first = [one.words for one in shells["controller-0"].ran]
+    assert first.index(EVERYWHERE.words["controller-0"]) < first.index(CLEANUP.words["controller-0"])
+
+
+def test_the_timer_is_disarmed_after_the_cleanup(shells: dict[str, FakeShell]) -> None:
+    clean_up([CLEANUP], shells, lambda _: None)
+    assert shells["controller-0"].ran[0].words == CLEANUP.words["controller-0"]
+    assert "systemctl stop" in shells["controller-0"].ran[1].shown
+
+
+def test_a_host_that_fails_hinders_no_other_and_stays_due_with_its_timer(shells: dict[str, FakeShell]) -> None:
+    due: list[list[Cleanup]] = []
+    shells["controller-1"].on("unpause", say=125)
+    (error,) = clean_up([EVERYWHERE], shells, due.append)
+    assert "controller-1: exit code 125" in error
+    assert due == [[EVERYWHERE.on(["controller-1"])]]
+    assert all(shells[name].lines("podman unpause") for name in HOSTS)
+    assert shells["controller-1"].lines("systemctl") == []
+
+
+def test_a_connection_that_is_lost_is_tried_again(shells: dict[str, FakeShell], clock: FakeClock) -> None:
+    shells["controller-2"].on("unpause", say=[ConnectionLost("controller-2", "gone"), ""])
+    assert clean_up([EVERYWHERE], shells, lambda _: None) == []
+
+
+def test_a_journal_that_cannot_be_kept_hinders_no_cleanup(shells: dict[str, FakeShell]) -> None:
+    def cannot(_: object) -> None:
+        raise RunbookError("the disk is full")
+
+    errors = clean_up([CLEANUP, EVERYWHERE], shells, cannot)
+    assert errors == ["the journal can't be kept: the disk is full"] * 2
+    assert shells["controller-0"].lines("rm -f")

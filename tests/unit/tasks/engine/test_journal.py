@@ -9,7 +9,7 @@ import tasks.engine.journal
 from blocks.remote.errors import CommandFailed, RunbookError
 from tasks.engine.journal import HostJournals, LocalJournals, Record
 from tests.unit.fakes import FakeShell, LocalShell
-from tests.unit.tasks.samples import KEPT, UNDO, journal
+from tests.unit.tasks.samples import CLEANUP, KEPT, journal
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ FULL = journal(
     settled=["1", "2"],
     begun="15a",
     in_force={"clients": "clients are blocked\nfrom 172.16.2.99"},
-    undos=[UNDO],
+    cleanups=[CLEANUP],
     records=[Record(number="1", sentence="Ask", host="controller-0", outcome="answered", note='"x"', findings=("a",))],
     findings=["it's odd"],
 )

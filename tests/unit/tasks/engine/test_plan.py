@@ -5,11 +5,14 @@ import pytest
 from blocks.remote import secrets
 from blocks.remote.command import command, question
 from blocks.remote.units import LongCommand
-from tasks.engine.change import Change, Force, Wait
+from tasks.engine.change import Change, Wait
 from tasks.engine.plan import Plan
-from tests.unit.tasks.samples import HOSTS, SITE, UNDO
+from tasks.engine.results import Results
+from tasks.engine.steps import Fence
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.samples import CLEANUP, HOSTS
 
-CONTROLLERS = [SITE.host(name) for name in HOSTS]
+CONTROLLERS = [FakeShell(name) for name in HOSTS]
 FIRST = CONTROLLERS[0]
 
 
@@ -58,13 +61,13 @@ def test_what_is_waited_for_is_part_of_the_plan() -> None:
 
 def test_what_a_step_puts_in_force_is_told() -> None:
     plan = Plan()
-    plan.step("2", "Block", [FIRST], Change(()), begins=Force("clients", "clients are blocked"))
+    plan.step("2", "Block", [FIRST], Change(()), raises=Fence("clients", "clients are blocked"))
     assert text(plan)[1] == "     (clients are blocked)"
 
 
 def test_an_answer_and_what_is_left_out_are_steps_too() -> None:
     plan = Plan()
-    plan.answer("1", "Retrieve the address", FIRST, question("hiera", "mysql_vip"), "172.16.2.99")
+    plan.record_answer("1", "Retrieve the address", FIRST, question("hiera", "mysql_vip"), "172.16.2.99")
     plan.skip("21", "Stop it", "Pacemaker adopts the running cluster")
     assert text(plan) == [
         "1. Retrieve the address [controller-0]",
@@ -75,9 +78,9 @@ def test_an_answer_and_what_is_left_out_are_steps_too() -> None:
     ]
 
 
-def test_an_undo_stands_where_it_is_undone() -> None:
+def test_a_cleanup_stands_where_it_is_taken() -> None:
     plan = Plan()
-    with plan.undone(UNDO):
+    with plan.cleanup(CLEANUP):
         plan.skip("14", "Copy", "x")
     assert text(plan)[2:] == [
         "–. Remove the copies of the dump [controller-0]",
@@ -97,7 +100,7 @@ def test_planning_runs_nothing_and_looks_at_nothing() -> None:
         raise AssertionError("the plan looked at a host")
 
     plan = Plan()
-    change = Change((command("x"),), already=lambda _: bool(look(None)), until=Wait("it", "so", look, 1))
+    change: Change = Change((command("x"),), already=lambda _: bool(look(None)), until=Wait("it", "so", look, 1))
     plan.step("1", "Do", CONTROLLERS, change)
     assert len(plan.steps) == 1
 
@@ -108,8 +111,33 @@ def test_no_secret_is_in_the_plan(where: str) -> None:
     if where == "command":
         plan.step("1", "Do", [FIRST], Change((command("x", f"-p{secret}"),)))
     elif where == "answer":
-        plan.answer("3", "Ask", FIRST, question("hiera"), secret)
+        plan.record_answer("3", "Ask", FIRST, question("hiera"), secret)
     else:
         plan.step("12", "Reset", [FIRST], Change((command("mysql", stdin=secret, stdin_is="SQL: set it"),)))
         assert "SQL: set it" in plan.text()
     assert secret not in plan.text()
+
+
+def test_what_is_taken_instead_says_when() -> None:
+    plan = Plan()
+    plan.fall_back(
+        lambda: plan.step("25a", "Wait", [FIRST], Change((command("wait"),))),
+        lambda: plan.step("25b", "Ask", [FIRST], Change((command("ask"),))),
+        "it did not come by itself",
+    )
+    plan.skip("26", "Go home", "it is late")
+    assert text(plan)[:4] == [
+        "25a. Wait [controller-0]",
+        "     sudo wait",
+        "25b. Ask [controller-0]",
+        "     (only where it did not come by itself)",
+    ]
+    assert plan.steps[-1].only_if == ""
+    assert plan.numbers == ("25a", "25b", "26")
+
+
+def test_a_value_that_a_step_will_return_is_shown_by_its_name() -> None:
+    plan, size = Plan(), Results("size of the archive", int, lambda _: 42)
+    plan.step("1", "Make it", [FIRST], Change((command("make"),)), results=size)
+    plan.step("2", "Note it", [FIRST], lambda host: Change((command("note", size.shown(host.name)),)))
+    assert text(plan)[-1] == "     sudo note '<size of the archive of controller-0>'"

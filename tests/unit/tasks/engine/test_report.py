@@ -8,8 +8,8 @@ from blocks.remote import secrets
 from tasks.engine.departures import Departure, departures_of
 from tasks.engine.journal import Journal, Record
 from tasks.engine.report import render
-from tasks.runbooks.restore_galera.resume import ORDER
-from tests.unit.tasks.samples import DOCUMENT, KEPT, UNDO, journal
+from tests.unit.flows.jobs import ORDER
+from tests.unit.tasks.samples import CLEANUP, DOCUMENT, KEPT, journal
 
 CLIENTS = "clients are blocked from 172.16.2.99:3306"
 OUTCOMES = ["completed", "failed", "cancelled", "crashed", "refused", "dry run"]
@@ -56,9 +56,9 @@ def test_a_run_that_ended_half_way_says_what_is_in_force_and_what_to_do_next(out
     assert "step 15" in text.split("## What to do next")[1]
 
 
-def test_an_undo_that_is_still_due_is_told() -> None:
-    text = render(journal(begun="15", undos=[UNDO]), DOCUMENT, "crashed")
-    assert "- not undone yet on controller-0: Remove the copies of the dump" in text
+def test_a_cleanup_that_is_still_due_is_told() -> None:
+    text = render(journal(begun="15", cleanups=[CLEANUP]), DOCUMENT, "crashed")
+    assert "- still due on controller-0: Remove the copies of the dump" in text
 
 
 @pytest.mark.parametrize("outcome", ["refused", "dry run"])
@@ -123,3 +123,31 @@ def test_every_departure_names_a_step_that_is_taken_or_that_comes_after_the_last
     for departure in departures_of("restore-galera").departures:
         numbers = re.findall(r"\d+[a-z]?(?:\.\d+)?|V\d", departure.step)
         assert all(number in ORDER for number in numbers), departure.step
+
+
+def test_hosts_of_one_step_share_a_row_with_the_slowest_hosts_seconds() -> None:
+    hosts = ["controller-0", "controller-1", "controller-2"]
+    records = [
+        Record(number="6", sentence="Move it", host=host, outcome="done", seconds=seconds)
+        for host, seconds in zip(hosts, (0.5, 2.25, 0.25), strict=True)
+    ]
+    other = Record(number="7", sentence="Make it", host="controller-0", outcome="already", seconds=0.1)
+    rows = [
+        line
+        for line in render(journal(records=[*records, other]), DOCUMENT, "completed").splitlines()
+        if "controller-" in line
+    ]
+    assert rows == [
+        "| 6 | Move it | controller-0, controller-1, controller-2 | done | 2.2 |",
+        "| 7 | Make it | controller-0 | already | 0.1 |",
+    ]
+
+
+def test_hosts_that_ended_differently_have_rows_of_their_own() -> None:
+    records = [
+        Record(number="6", sentence="Move it", host=host, outcome=outcome)
+        for host, outcome in (("controller-0", "done"), ("controller-1", "already"))
+    ]
+    text = render(Journal.model_validate(journal(records=records).model_dump()), DOCUMENT, "completed")
+    assert "| 6 | Move it | controller-0 | done | 0.0 |" in text
+    assert "| 6 | Move it | controller-1 | already | 0.0 |" in text

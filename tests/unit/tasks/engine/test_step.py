@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Failed
-from prefect.tasks import Task
 
 from blocks.remote.cloud import Cloud
+from blocks.remote.cloud_errors import CloudUnreachable
 from blocks.remote.command import command
+from blocks.remote.connection import Connection, Performed, Watch
 from blocks.remote.errors import (
     Busy,
     CommandFailed,
@@ -23,9 +24,8 @@ from blocks.remote.errors import (
     WaitExpired,
 )
 from blocks.remote.units import LongCommand
-from tasks.engine.change import Call, Change, Wait, Watch
-from tasks.engine.journal import Outcome
-from tasks.engine.step import StepFailed, apply_change, may_retry, step_task
+from tasks.engine.change import Call, Change, Wait
+from tasks.engine.step import StepFailed, apply_change, step_task
 from tests.unit.fakes import FakeClock, FakeShell, silent
 
 ONE, TWO = command("one"), command("two")
@@ -131,14 +131,25 @@ def test_a_long_command_that_has_ended_unread_is_read_before_anything_is_believe
     ids=lambda value: type(value).__name__,
 )
 def test_only_a_lost_connection_or_an_ended_command_is_tried_again(error: Exception, again: bool) -> None:
+    assert is_tried_again(FakeShell(), error) is again
+
+
+def is_tried_again(connection: Connection, error: Exception) -> bool:
     state: State[object] = Failed(data=error)
-    task: Task[[], None] = Task(lambda: None)
-    run = TaskRun.model_construct(task_key="x", dynamic_key="x")
-    assert may_retry(task, run, state) is again
+    task = step_task("5", "Stop it", connection, Change(()))
+    assert task.retry_condition_fn is not None
+    answer = task.retry_condition_fn(task, TaskRun.model_construct(task_key="x", dynamic_key="x"), state)
+    return bool(answer)
+
+
+def test_what_may_be_tried_again_the_connection_says() -> None:
+    assert is_tried_again(Cloud("overcloud"), CloudUnreachable("overcloud", "503"))
+    assert not is_tried_again(Cloud("overcloud"), ConnectionLost("h", "gone"))
+    assert not is_tried_again(FakeShell(), CloudUnreachable("overcloud", "503"))
 
 
 def test_a_task_says_what_it_did_where(no_engine: None, clock: FakeClock) -> None:
-    change = Change((ONE,), tells=lambda _: ["something odd"])
+    change = Change((ONE,), findings_after=lambda _: ["something odd"])
     record = step_task("5", "Stop it", FakeShell("controller-2", otherwise=""), change)()
     assert (record.number, record.sentence, record.host, record.outcome) == ("5", "Stop it", "controller-2", "done")
     assert record.findings == ("something odd",)
@@ -148,7 +159,6 @@ def test_the_result_of_a_task_is_neither_cached_nor_kept() -> None:
     task = step_task("5", "Stop it", FakeShell(), Change(()))
     assert task.persist_result is False
     assert task.retries == 3
-    assert task.retry_condition_fn is may_retry
 
 
 def test_a_failure_names_the_step_the_sentence_and_the_host() -> None:
@@ -168,7 +178,7 @@ def test_a_call_is_made_to_the_cloud_with_who_watches() -> None:
     cloud, said, percents = Cloud("overcloud"), list[str](), list[float]()
     watch = Watch(said.append, percents.append)
 
-    def do(place: Cloud, watching: Watch) -> Outcome:
+    def do(place: Cloud, watching: Watch) -> Performed:
         watching.line(f"made on {place.name}")
         watching.progress(50)
         return "attached"
@@ -179,7 +189,7 @@ def test_a_call_is_made_to_the_cloud_with_who_watches() -> None:
 
 
 def test_a_call_that_need_not_be_made_is_not_made() -> None:
-    def do(_: Cloud, __: Watch) -> Outcome:
+    def do(_: Cloud, __: Watch) -> Performed:
         raise AssertionError("it was made")
 
     change = Change[Cloud]((Call("x", do),), already=lambda cloud: cloud.name == "overcloud")

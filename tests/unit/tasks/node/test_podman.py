@@ -1,13 +1,18 @@
 """One container is meant, and stopping or starting it waits for its end or its answer."""
 
+from __future__ import annotations
+
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from blocks.remote.command import command
-from blocks.remote.errors import HostError, WaitExpired
+from blocks.remote.errors import CommandFailed, HostError, WaitExpired
+from blocks.remote.waiting import wait_until
 from tasks.engine.step import apply_change
-from tasks.node.podman import find_one, names, restart, restart_service, start, status, stop
+from tasks.node.podman import find_one, inside_detached, names, read_file, restart, restart_service, start, status, stop
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 NAME = "galera-bundle-podman-1"
@@ -96,3 +101,107 @@ def test_a_container_with_a_unit_is_started_again_through_it(tmp_path: Path, has
         line for line in said.read_text().splitlines() if "start" in line.split("clustercheck")[0].split(" ", 1)[1]
     ]
     assert [line.split()[0] for line in started] == [by]
+
+
+class Container:
+    """A podman with one container, in a folder of its own: what it answers, and what it was asked.
+
+    Args:
+        folder: The test's.
+        state: The container's.
+        mounts: Destination and source, as its inspection has them.
+    """
+
+    def __init__(self, folder: Path, state: str, *mounts: tuple[str, Path]) -> None:
+        self.shell, self.asked = LocalShell(folder), folder / "asked"
+        self.layers = folder / "layers"
+        told = "".join(f"{inside} {outside}\\n" for inside, outside in mounts)
+        (folder / "podman").write_text(
+            f"""#!/bin/bash
+echo "$*" >> {self.asked}
+case $* in
+  *State.Status*) echo {state} ;;
+  *Mounts*) printf '{told}\\n' ;;
+  exec*) echo "as the container has it" ;;
+  mount*) echo {self.layers} ;;
+esac
+"""
+        )
+        (folder / "podman").chmod(0o755)
+
+    def words(self) -> list[str]:
+        """The first word of each thing that podman was asked."""
+        return [line.split()[0] for line in self.asked.read_text().splitlines()]
+
+
+OPTIONS = "/etc/my.cnf.d/galera.cnf"
+KOLLA = "/var/lib/kolla/config_files/src"
+
+
+def put(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def test_a_running_container_is_asked_for_its_own_file(tmp_path: Path) -> None:
+    container = Container(tmp_path, "running")
+    assert read_file(container.shell, NAME, OPTIONS) == "as the container has it\n"
+    assert container.words() == ["inspect", "exec"]
+
+
+@pytest.mark.parametrize("state", ["exited", "created", "paused"])
+def test_what_kolla_copies_into_a_container_counts_while_it_does_not_run(tmp_path: Path, state: str) -> None:
+    """The copy of its last start lies in its layers still, and is replaced at the next."""
+    source = tmp_path / "puppet-generated" / "mysql"
+    container = Container(tmp_path, state, ("/var/lib/mysql", tmp_path), (KOLLA, source))
+    put(source / OPTIONS[1:], "new\n")
+    put(container.layers / OPTIONS[1:], "of the last start\n")
+    assert read_file(container.shell, NAME, OPTIONS) == "new\n"
+    assert container.words() == ["inspect", "inspect"]
+
+
+def test_what_is_mounted_lies_over_what_is_copied_and_the_nearest_mount_counts(tmp_path: Path) -> None:
+    etc, near, kolla = tmp_path / "etc", tmp_path / "a name of two words", tmp_path / "kolla"
+    container = Container(
+        tmp_path, "exited", ("/etc/my.cnf.d", near), ("/etc", etc), ("/etc/my.cnf", etc), (KOLLA, kolla)
+    )
+    put(near / "galera.cnf", "near\n")
+    put(etc / "my.cnf.d/galera.cnf", "far\n")
+    put(kolla / OPTIONS[1:], "copied\n")
+    assert read_file(container.shell, NAME, OPTIONS) == "near\n"
+
+
+def test_a_file_that_is_mounted_by_itself_is_found(tmp_path: Path) -> None:
+    put(tmp_path / "somewhere.cnf", "itself\n")
+    container = Container(tmp_path, "exited", (OPTIONS, tmp_path / "somewhere.cnf"))
+    assert read_file(container.shell, NAME, OPTIONS) == "itself\n"
+
+
+@pytest.mark.parametrize("mounts", [[], [KOLLA]])
+def test_else_it_is_read_from_the_layers_which_are_given_back(tmp_path: Path, mounts: list[str]) -> None:
+    container = Container(tmp_path, "exited", *((inside, tmp_path / "empty") for inside in mounts))
+    put(container.layers / OPTIONS[1:], "of the image\n")
+    assert read_file(container.shell, NAME, OPTIONS) == "of the image\n"
+    assert container.words()[-2:] == ["mount", "umount"]
+
+
+def test_a_file_that_is_nowhere_is_told_and_the_layers_are_given_back(tmp_path: Path) -> None:
+    container = Container(tmp_path, "exited")
+    with pytest.raises(CommandFailed, match=r"galera\.cnf"):
+        read_file(container.shell, NAME, OPTIONS)
+    assert container.words()[-1] == "umount"
+
+
+def test_what_is_started_in_a_container_goes_on_without_the_command_that_started_it(tmp_path: Path) -> None:
+    """Its output would hold a `podman exec` of any version back, and its session would end with the one that asks."""
+    podman, mark = tmp_path / "podman", tmp_path / "mark"
+    podman.write_text('#!/bin/bash\nshift 2\nexec "$@"\n')
+    podman.chmod(0o755)
+    text = f'echo $$ "$1" > {mark}.new; mv {mark}.new {mark}; exec sleep 60'
+    LocalShell(tmp_path).run(command(*inside_detached(NAME, "bash", "-c", text, "server", "--pid-file=a b")))
+    wait_until("here", "server", "started", lambda: "started" if mark.exists() else "", 10)
+    number, word = mark.read_text().split(maxsplit=1)
+    assert word == "--pid-file=a b\n"
+    assert os.getsid(int(number)) == int(number)
+    assert {str(Path(f"/proc/{number}/fd/{end}").readlink()) for end in (0, 1, 2)} == {"/dev/null"}
+    subprocess.run(["kill", number], check=True)

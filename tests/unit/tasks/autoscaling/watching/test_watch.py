@@ -13,12 +13,12 @@ import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
+from blocks.remote.connection import Watch
 from blocks.remote.shell import Result
 from tasks.autoscaling.group.group import Group, Member, Server
 from tasks.autoscaling.judging.findings import Finding, Kind
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.watching.watch import GroupWatch
-from tasks.engine.change import Watch
 from tasks.heat.stack import Resource, Stack
 from tasks.telemetry.alarms import Alarm
 from tests.unit.fakes import FakeClock

@@ -10,10 +10,10 @@ from typing import NoReturn, cast
 import pytest
 from prefect.logging import disable_run_logger
 
-from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudError, CloudUnreachable, Conflict, Forbidden, NotFound, ServiceFailed
 from blocks.remote.command import Command
+from blocks.remote.connection import Watch
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Result
 from tasks.autoscaling.group.group import Member, Server
@@ -22,7 +22,6 @@ from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import AlarmTransition, Thresholds
 from tasks.autoscaling.watching.timed_cache import TimedCache
 from tasks.autoscaling.watching.watch import GroupWatch
-from tasks.engine.change import Watch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource
 from tasks.runbooks.check_autoscaling.check import ScalingCheck
@@ -75,7 +74,7 @@ def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monk
     monkeypatch.setattr(GroupWatch, "_pause_s", lambda *_: 1 / 0)
     (call,) = check.grow().commands
     with pytest.raises(ZeroDivisionError):
-        call.do(Cloud("overcloud"), watch)  # type: ignore[union-attr]
+        call.perform(Cloud("overcloud"), watch)
     assert farm.ran["m0"][-1] == "end"
 
 
@@ -155,7 +154,7 @@ def test_a_cloud_that_stays_away_ends_the_step_for_good_and_the_load(
     )
     (call,) = check.grow().commands
     with pytest.raises(ServiceFailed, match=r"has failed for 6[0-9] s: x: 503") as failed:
-        call.do(Cloud("overcloud"), watch)  # type: ignore[union-attr]
+        call.perform(Cloud("overcloud"), watch)
     assert farm.ran["m0"][-1] == "end"
     assert not isinstance(failed.value, CloudUnreachable)  # which would be tried again, and begin with the load anew
 
@@ -220,7 +219,7 @@ def test_telemetry_is_asked_anew_before_it_is_called_silent(
 def checking(farm: Farm) -> ScalingCheck:
     """A check of it whose first step was taken."""
     job = ScalingCheckPlan(
-        CloudAccess(name="x"), "check-autoscaling", False, None, "x", Thresholds(50, 10), Intervals(10, 5, 5, 60), "1"
+        Cloud("x"), "check-autoscaling", False, None, "x", Thresholds(50, 10), Intervals(10, 5, 5, 60), "1"
     )
     check = ScalingCheck(job, cast("MemberShells", FarmMembers(farm)))
     check._watch = watching(farm)

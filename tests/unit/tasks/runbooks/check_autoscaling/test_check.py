@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cloud import CloudAccess
+from blocks.remote.cloud import Cloud
 from tasks.autoscaling.group.member_shells import MemberShells, member_access
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Thresholds
@@ -18,7 +18,7 @@ from tests.unit.cloud_api import overcloud
 from tests.unit.tasks.autoscaling.timelines import good
 
 JOB = ScalingCheckPlan(
-    CloudAccess(name="overcloud"),
+    Cloud("overcloud"),
     "check-autoscaling",
     False,
     None,

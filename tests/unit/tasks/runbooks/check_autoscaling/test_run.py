@@ -14,15 +14,17 @@ from prefect.logging import disable_run_logger
 from blocks.cloud import CloudAccess
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudUnreachable
+from blocks.remote.connection import Connection, Watch
 from blocks.remote.errors import Refused, RunbookError, WaitExpired
 from tasks.autoscaling.group.group import Group, Member, Server
 from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import Thresholds
-from tasks.engine.change import Do, Spot, Steps, Watch
-from tasks.engine.run import Runbook
+from tasks.engine.change import ChangeFor
+from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
+from tasks.engine.steps import Steps
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
@@ -30,7 +32,7 @@ from tasks.heat.steps import remove
 from tasks.runbooks.check_autoscaling import check_plan
 from tasks.runbooks.check_autoscaling.check import ScalingCheck, observer_of
 from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
-from tasks.runbooks.check_autoscaling.run import CheckRequest, around, why_no_key
+from tasks.runbooks.check_autoscaling.run import Checking, CheckRequest, around, why_no_key
 from tasks.runbooks.deploy_stack import deployment as stack_deployment
 from tests.unit.cloud_api import SERVICES, install, overcloud
 from tests.unit.fakes import FakeClock, silent
@@ -39,10 +41,10 @@ from tests.unit.tasks.autoscaling.timelines import good
 from tests.unit.tasks.heat_api import FakeHeat
 from tests.unit.tasks.samples import SITE, journal
 
-ACCESS = CloudAccess(name="overcloud")
+ACCESS, CLOUD = CloudAccess(name="overcloud"), Cloud("overcloud")
 INTERVALS = Intervals(10, 5, 5, 60)
 REQUEST = stack_deployment.StackRequest("cpu-group", [], {}, "x")
-ASKED = CheckRequest("check-autoscaling", "lab", REQUEST, INTERVALS, "debian", None, True, False)
+ASKED = CheckRequest("lab", REQUEST, INTERVALS, "debian", None, True)
 
 
 @dataclass
@@ -57,24 +59,24 @@ class Walked:
     numbers: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    def step(self, number: str, sentence: str, hosts: Sequence[Spot], do: Do, **_: Any) -> None:
+    def step(self, number: str, sentence: str, hosts: Sequence[Connection], do: ChangeFor, **_: Any) -> None:
         self.numbers.append(number)
         if number in self.fails:
             raise StepFailed(number, sentence, "overcloud", WaitExpired("overcloud", f"{number} never came"))
 
-    def find(self, finding: str) -> None:
+    def report_finding(self, finding: str) -> None:
         self.told.append(finding)
 
 
 def job(made: bool = True, left: bool = False) -> ScalingCheckPlan:
     source = cast("StackSource", None)
-    mine = stack_deployment.StackDeployment(ACCESS, REQUEST, source, StackPlan("create", None), None) if made else None
-    return ScalingCheckPlan(ACCESS, "check-autoscaling", left, mine, "x", Thresholds(50, 10), INTERVALS, "42")
+    mine = stack_deployment.StackDeployment(CLOUD, REQUEST, source, StackPlan("create", None), None) if made else None
+    return ScalingCheckPlan(CLOUD, "check-autoscaling", left, mine, "x", Thresholds(50, 10), INTERVALS, "42")
 
 
 def walk(steps: Walked, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest = ASKED) -> None:
-    with around(cast("Steps", steps), job, check, asked, "1.2 6", "Build"):
-        steps.step("1.2.1a", "See", [ACCESS], check.read())
+    with around(cast("Steps", steps), Checking(job, check, asked), "1.2 6", "Build"):
+        steps.step("1.2.1a", "See", [job.cloud], check.read())
 
 
 def check(farm: Farm, seen: bool = True) -> ScalingCheck:
@@ -151,7 +153,7 @@ def test_only_a_stack_of_ones_own_is_removed(
 ) -> None:
     heat = FakeHeat(install(monkeypatch, tmp_path), "CREATE_COMPLETE", tags=tags, after={"DELETE": ["DELETE_COMPLETE"]})
     (call,) = remove("example", 60, "run-42").commands
-    assert call.do(overcloud(), Watch(print, lambda _: None)) == did  # type: ignore[union-attr]
+    assert call.perform(overcloud(), Watch(print, lambda _: None)) == did
     assert heat.begun == begun
 
 
@@ -207,7 +209,7 @@ def test_the_members_themselves_say_how_many_vcpus_they_have(
         assert observe() == 2
 
 
-def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str, Any]], **services: str) -> Runbook:
+def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str, Any]], **services: str) -> Run:
     """A run whose preflight was refused; its reasons and findings."""
     api = install(monkeypatch, tmp_path)
     api.services = services or api.services
@@ -215,18 +217,18 @@ def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str
     api.on("GET", "orchestration", "/stacks", say={"stacks": tagged})
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": []})
     site = SITE.model_copy(update={"cloud": ACCESS})
-    book = Runbook("check-autoscaling", site, [], True, journal(runbook="check-autoscaling"), {}, overcloud())
+    run = Run("check-autoscaling", site, {}, True, journal(runbook="check-autoscaling"), overcloud())
     with pytest.raises(Refused):
-        check_plan._look(book, REQUEST, INTERVALS)
-    return book
+        check_plan.look(run, REQUEST, INTERVALS)
+    return run
 
 
 def test_a_cloud_without_gnocchi_is_refused_before_anything_is_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     services = {name: url for name, url in SERVICES.items() if name != "metric"}
-    book = looked(monkeypatch, tmp_path, [], **services)
-    assert book.reasons == [
+    run = looked(monkeypatch, tmp_path, [], **services)
+    assert run.reasons == [
         "overcloud has no metric, by whose API this check sees CPU (Gnocchi): watch the group by hand as the document does"
     ]
 
@@ -236,9 +238,9 @@ def test_the_stack_of_a_run_that_is_at_work_is_refused_with_whatever_else_is_wro
 ) -> None:
     monkeypatch.setattr(check_plan, "at_work", lambda run: f"flow run {run}")
     tags = ["openstack-runbooks", "check-autoscaling", "run-7"]
-    book = looked(monkeypatch, tmp_path, [{"stack_name": "x", "tags": tags}])
-    assert book.reasons[0].startswith("stack x is that of flow run 7: wait for its end")
-    assert len(book.reasons) > 1
+    run = looked(monkeypatch, tmp_path, [{"stack_name": "x", "tags": tags}])
+    assert run.reasons[0].startswith("stack x is that of flow run 7: wait for its end")
+    assert len(run.reasons) > 1
 
 
 def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
@@ -250,10 +252,10 @@ def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(check_plan, "find_tagged", lambda *_: there)
     monkeypatch.setattr(check_plan, "at_work", lambda run: run if run == "alive" else "")
     site = SITE.model_copy(update={"cloud": ACCESS})
-    book = Runbook("check-autoscaling", site, [], True, journal(runbook="check-autoscaling"), {}, overcloud())
+    run = Run("check-autoscaling", site, {}, True, journal(runbook="check-autoscaling"), overcloud())
     with disable_run_logger():
-        check_plan._look(book, REQUEST, INTERVALS)
-    (finding,) = book.journal.findings
+        check_plan.look(run, REQUEST, INTERVALS)
+    (finding,) = run.journal.findings
     assert "`openstack stack delete dead`" in finding
 
 
@@ -274,7 +276,7 @@ def test_an_unreachable_cloud_is_no_reason_to_judge_it(farm: Farm, monkeypatch: 
     monkeypatch.setattr(checked, "_start", lambda *_: raises(CloudUnreachable("x", "503")))
     (call,) = checked.read().commands
     with pytest.raises(CloudUnreachable):
-        call.do(Cloud("x"), silent)  # type: ignore[union-attr]
+        call.perform(Cloud("x"), silent)
     assert closed == ["the first visitor"]
 
 

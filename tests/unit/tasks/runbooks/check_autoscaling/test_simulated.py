@@ -12,9 +12,9 @@ import tasks.autoscaling.watching.observer
 import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 import tasks.autoscaling.watching.web_watch
+from blocks.remote.connection import Watch
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import Verdict, judge
-from tasks.engine.change import Watch
 from tasks.telemetry.thresholds import ArchivePolicy, Timing
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.autoscaling.simulation import Simulation

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cloud import CloudAccess
 from blocks.remote.errors import Refused
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tasks.heat.templates import Era, Example, StackFiles, choose_example, read_template, required_types
 from tasks.openstack.resource_types import MISSING, ResourceType
 from tasks.runbooks.deploy_stack.deployment import (
@@ -80,9 +79,9 @@ def test_the_documents_percentages_count_where_none_are_given() -> None:
 
 
 def refuse(request: StackRequest) -> list[str]:
-    book = Runbook("deploy-stack", SITE, [], False, journal(runbook="deploy-stack"), {})
+    run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
     with pytest.raises(Refused) as refused:
-        plan_deployment(book, CloudAccess(name="overcloud"), overcloud(), request)
+        plan_deployment(run, overcloud(), request)
     return list(refused.value.reasons)
 
 

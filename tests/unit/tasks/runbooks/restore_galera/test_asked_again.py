@@ -12,7 +12,7 @@ from tasks.database import galera
 from tasks.database.galera import Member, parse_member
 from tasks.database.mariadb import Server
 
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf")
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 
 
 def row(name: str, value: str) -> str:

@@ -10,7 +10,6 @@ from blocks.remote import secrets
 from blocks.remote.command import question
 from blocks.remote.errors import CommandTimedOut, HostKeyRejected, LoginRejected, Unreachable
 from tasks.database.dump_parts import Part, Parts
-from tasks.engine.run import Runbook
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import (
     DUMP,
@@ -20,6 +19,7 @@ from tests.unit.tasks.control_plane import (
     GRANTS_TEXT,
     NODES,
     PASSWORD,
+    VERSIONS,
     VIP,
     control_plane,
     directory,
@@ -27,7 +27,7 @@ from tests.unit.tasks.control_plane import (
 )
 from tests.unit.tasks.crm import Replica, pacemaker_2_1
 from tests.unit.tasks.looking import Break, answer, changed_nothing, look, refusal
-from tests.unit.tasks.samples import KEPT, SITE, journal
+from tests.unit.tasks.samples import KEPT
 
 pytestmark = pytest.mark.usefixtures("no_engine")
 SAVE = "/var/lib/mysql-save"
@@ -48,8 +48,8 @@ def test_a_changing_command_would_be_seen(line: str) -> None:
 
 
 def test_a_healthy_control_plane_is_taken_as_it_is() -> None:
-    book, shells = control_plane()
-    facts, resume = look(book)
+    run, shells = control_plane()
+    facts, resume = look(run)
     changed_nothing(shells)
     assert (facts.vip, facts.password, facts.cluster_address) == (VIP, PASSWORD, NODES)
     assert str(facts.version) == "10.3"
@@ -57,9 +57,9 @@ def test_a_healthy_control_plane_is_taken_as_it_is() -> None:
     assert {name: server.container for name, server in facts.servers.items()} == {
         f"controller-{number}": f"galera-bundle-podman-{number}" for number in range(3)
     }
-    assert facts.kept == KEPT
+    assert resume.kept == KEPT
     assert facts.labelled == {"controller-0", "controller-1", "controller-2"}
-    assert (resume.settled, resume.rebuild, facts.rebuild) == ((), False, False)
+    assert (resume.settled, resume.rebuild) == ((), False)
 
 
 def two_databases() -> str:
@@ -74,29 +74,29 @@ def two_databases() -> str:
 
 
 def test_the_databases_of_the_dump_are_told_apart() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     text = two_databases()
     give_file(shells[0], DUMP, text)
     asked = subprocess.run(
         ["grep", "-ab", "-A", "3", "^-- Current Database: "], input=text, capture_output=True, text=True, check=True
     )
     shells[0].on("grep -ab", DUMP, say=asked.stdout)
-    facts, _ = look(book)
+    facts, _ = look(run)
     nova, heat = text.index("-- Current Database: `nova`"), text.index("-- Current Database: `heat`")
     assert facts.parts == Parts(nova, (Part(nova, heat - nova), Part(heat, len(text) - heat)))
     changed_nothing(shells)
 
 
 def test_a_dump_that_can_not_be_read_whole_is_refused() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     shells[0].on("grep -ab", DUMP, say=2)
-    assert any(f"dump {DUMP} cannot be read to its end" in reason for reason in refusal(book, shells))
+    assert any(f"dump {DUMP} cannot be read to its end" in reason for reason in refusal(run, shells))
 
 
 def test_a_dump_for_which_there_is_no_room_is_not_read() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     give_file(shells[0], DUMP, two_databases(), size=9 * 1024**4)
-    assert any("free beside the data directory" in reason for reason in refusal(book, shells))
+    assert any("free beside the data directory" in reason for reason in refusal(run, shells))
     assert not any("grep -ab" in word for command in shells[0].ran for word in command.words)
 
 
@@ -106,8 +106,8 @@ def test_a_single_controller_is_a_control_plane_too() -> None:
 
 
 def test_the_password_is_a_secret_from_the_moment_it_is_known() -> None:
-    book, _ = control_plane()
-    facts, _ = look(book)
+    run, _ = control_plane()
+    facts, _ = look(run)
     assert secrets.mask(f"it is {PASSWORD}, or {PASSWORD.encode().hex()}") == f"it is {secrets.MASK}, or {secrets.MASK}"
     assert PASSWORD not in repr(facts)
 
@@ -160,10 +160,10 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         f"controller-2: {SAVE} keeps data of an earlier restore that left no journal",
     ),
     "pacemaker has no such resource": (
-        answer(0, "crm_mon", say=pacemaker_2_1([Replica()] * 3, name="mysql-bundle")),
+        answer(0, "crm_mon --as-xml", say=pacemaker_2_1([Replica()] * 3, name="mysql-bundle")),
         "Pacemaker has no bundle 'galera-bundle'; its bundles are haproxy-bundle, mysql-bundle",
     ),
-    "pacemaker is down": (answer(0, "crm_mon", say=102), "Pacemaker does not answer"),
+    "pacemaker is down": (answer(0, "crm_mon --as-xml", say=102), "Pacemaker does not answer"),
     "a database container is missing": (
         answer(1, "container ls", say="clustercheck\n"),
         "controller-1: no container has 'galera-bundle' in the name",
@@ -180,8 +180,19 @@ REFUSALS: dict[str, tuple[Break, str]] = {
         answer(1, "mountpoint", say=directory(mount=True)),
         "controller-1: /var/lib/mysql is a mount point",
     ),
+    "podman is older than what it is asked for": (
+        answer(2, "systemctl --version", say=VERSIONS.replace("version 1.6.4", "version 1.4.2")),
+        "controller-2: podman 1.4.2 is older than 1.6.4",
+    ),
+    "the servers are older than any that was tried": (
+        answer(1, "systemctl --version", say=VERSIONS.replace("10.3.28", "10.1.48")),
+        "controller-1: MariaDB 10.1.48 is older than 10.3",
+    ),
     "the server says no version": (answer(0, "--version", say="Ver 8.0.30\n"), "does not say its version"),
-    "the cluster address is missing": (answer(0, "podman cp", say="[mysqld]\n"), "names no cluster address"),
+    "the cluster address is missing": (
+        answer(0, "podman exec", "cat", "galera.cnf", say="[mysqld]\n"),
+        "names no cluster address",
+    ),
     "a journal can't be read": (answer(0, "*.json", say="{\n"), "controller-0: a journal in"),
     "the grants hold something else": (broken_file(GRANTS, f"ERROR 1045\n{GRANTS_TEXT}"), "line 1 is no statement"),
 }
@@ -189,26 +200,30 @@ REFUSALS: dict[str, tuple[Break, str]] = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refuses_when(case: str) -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     spoil, said = REFUSALS[case]
     spoil(shells)
-    assert said in "\n".join(refusal(book, shells))
+    assert said in "\n".join(refusal(run, shells))
 
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_one_thing_that_is_wrong_is_one_reason(case: str) -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     REFUSALS[case][0](shells)
-    assert len(refusal(book, shells)) == 1
+    assert len(refusal(run, shells)) == 1
 
 
-def test_a_site_without_a_host_for_the_database_is_refused() -> None:
-    book = Runbook("restore-galera", SITE, [], False, journal(), {})
-    assert refusal(book, []) == ("site lab has no host with role mysql",)
+def test_a_version_that_nobody_has_tried_is_told_and_no_reason() -> None:
+    run, shells = control_plane()
+    shells[1].on("systemctl --version", say=VERSIONS.replace("systemd 239", "systemd 299"))
+    look(run)
+    look(run)  # as after the approval
+    (fact,) = run.facts
+    assert fact.startswith("controller-1: version of systemd: 299 (newer than 257")
 
 
 def test_all_reasons_are_told_together() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     cases = (
         "a host key has changed",
         "the dump is cut short",
@@ -221,32 +236,32 @@ def test_all_reasons_are_told_together() -> None:
     )
     for case in cases:
         REFUSALS[case][0](shells)
-    told = refusal(book, shells)
+    told = refusal(run, shells)
     assert len(told) == len(cases)
     for case in cases:
         assert any(REFUSALS[case][1] in reason for reason in told), case
 
 
 def test_a_reason_that_the_run_has_already_is_told_with_the_others() -> None:
-    book, shells = control_plane()
-    book.reasons.append("another runbook is at work")
+    run, shells = control_plane()
+    run.reasons.append("another runbook is at work")
     REFUSALS["the dump is empty"][0](shells)
-    told = refusal(book, shells)
+    told = refusal(run, shells)
     assert told[0] == "another runbook is at work"
     assert len(told) == 2
 
 
 def test_a_lock_that_is_taken_refuses_alone() -> None:
-    book, shells = control_plane()
-    book.reasons.append("another runbook is at work")
-    assert refusal(book, shells) == ("another runbook is at work",)
+    run, shells = control_plane()
+    run.reasons.append("another runbook is at work")
+    assert refusal(run, shells) == ("another runbook is at work",)
 
 
 def test_all_controllers_that_are_down_are_told() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     for shell in shells:
         shell.on("", say=Unreachable(shell.name, "no SSH session"))
-    assert [reason.split(":")[0] for reason in refusal(book, shells)] == [
+    assert [reason.split(":")[0] for reason in refusal(run, shells)] == [
         "controller-0",
         "controller-1",
         "controller-2",
@@ -263,37 +278,37 @@ def test_all_controllers_that_are_down_are_told() -> None:
     ids=["no container", "no clustercheck", "mount point"],
 )
 def test_all_reasons_are_told_where_the_first_controller_is_wrong(spoil: Break) -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     spoil(shells)
     REFUSALS["the dump is empty"][0](shells)
     REFUSALS["the password is nil"][0](shells)
-    told = "\n".join(refusal(book, shells))
+    told = "\n".join(refusal(run, shells))
     assert "controller-0: " in told
     assert f"dump {DUMP} is empty" in told
     assert "hiera answers nil" in told
 
 
 def test_everything_that_is_wrong_with_a_host_is_told() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     REFUSALS["a database container is missing"][0](shells)
     REFUSALS["the data directory is a mount point"][0](shells)
-    assert len(refusal(book, shells)) == 2
+    assert len(refusal(run, shells)) == 2
 
 
 @pytest.mark.parametrize(("free", "enough"), [(5 * GIB // 10, False), (GIB, False), (3 * GIB, True), (100 * GIB, True)])
 def test_a_second_database_must_fit_beside_the_first(free: int, enough: bool) -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     give_file(shells[0], DUMP, DUMP_TEXT, size=GIB // 2)
     shells[1].on("mountpoint", say=directory(free=free))
     if enough:
-        look(book)
+        look(run)
     else:
-        assert len(refusal(book, shells)) == 1
+        assert len(refusal(run, shells)) == 1
 
 
 def test_the_first_controller_needs_room_for_the_copy_of_the_dump_as_well() -> None:
-    book, shells = control_plane()
+    run, shells = control_plane()
     give_file(shells[0], DUMP, DUMP_TEXT, size=GIB)
     for shell in shells:
         shell.on("mountpoint", say=directory(free=13 * GIB // 4))
-    assert [reason.split(":")[0] for reason in refusal(book, shells)] == ["controller-0"]
+    assert [reason.split(":")[0] for reason in refusal(run, shells)] == ["controller-0"]

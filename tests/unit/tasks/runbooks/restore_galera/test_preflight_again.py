@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blocks.remote.errors import Refused
-from tasks.engine.run import Runbook
+from tasks.engine.run import Run
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import (
     DUMP,
@@ -36,71 +36,71 @@ def earlier(begun: str, finished: bool = False) -> str:
     return journal(begun=begun, subject=subject, kept=kept, finished=finished).model_dump_json() + "\n"
 
 
-def with_journal(text: str) -> Runbook:
-    book, shells = control_plane()
+def with_journal(text: str) -> Run:
+    run, shells = control_plane()
     interrupted(shells, text)
-    return book
+    return run
 
 
 def test_an_unfinished_run_of_the_same_job_is_gone_on_with() -> None:
-    facts, resume = look(with_journal(earlier("17")))
+    _, resume = look(with_journal(earlier("17")))
     assert "16" in resume.settled
-    assert (facts.kept, facts.rebuild) == (KEPT, False)
+    assert (resume.kept, resume.rebuild) == (KEPT, False)
 
 
 def test_an_unfinished_run_of_another_dump_is_built_again() -> None:
-    facts, resume = look(with_journal(earlier("17").replace(" bytes of", "0 bytes of")))
-    assert (facts.rebuild, resume.settled, facts.kept) == (True, (), KEPT)
+    _, resume = look(with_journal(earlier("17").replace(" bytes of", "0 bytes of")))
+    assert (resume.rebuild, resume.settled, resume.kept) == (True, (), KEPT)
 
 
 @pytest.mark.parametrize(("load", "found"), [("loaded", True), ("not-found", False)])
 def test_an_import_under_way_is_found_by_its_unit(load: str, found: bool) -> None:
-    book = with_journal(earlier("15"))
-    first = book.first
+    run = with_journal(earlier("15"))
+    first = run.first
     assert isinstance(first, FakeShell)
     first.on("systemctl show", "restore-galera-load", say=f"LoadState={load}\nActiveState=active\nSubState=running\n")
-    _, resume = look(book)
+    _, resume = look(run)
     assert resume.rebuild is not found
     assert ("14" in resume.settled) is found
 
 
 def test_what_a_finished_run_has_kept_is_no_reason_to_refuse() -> None:
-    facts, resume = look(with_journal(earlier("V4", finished=True)))
+    _, resume = look(with_journal(earlier("V4", finished=True)))
     assert resume.settled == ()
     assert resume.journal.attempts == 1
-    assert facts.kept == KEPT
+    assert resume.kept == KEPT
 
 
 def test_data_that_is_discarded_gives_its_room_back() -> None:
-    book = with_journal(earlier("17").replace(" bytes of", "0 bytes of"))
-    for shell in book.shells.values():
+    run = with_journal(earlier("17").replace(" bytes of", "0 bytes of"))
+    for shell in run.shells.values():
         assert isinstance(shell, FakeShell)
         shell.on("mountpoint", say=directory(used=10 * GIB, free=GIB // 10, saves=(KEPT,)))
-    look(book)
+    look(run)
 
 
-def finished_by_hand(begun: str) -> tuple[Runbook, Shells]:
+def finished_by_hand(begun: str) -> tuple[Run, Shells]:
     """A cluster that is promoted, managed and open to clients, and a journal that knows nothing of it."""
-    book, shells = control_plane()
+    run, shells = control_plane()
     interrupted(shells, earlier(begun))
     shells[0].on("cibadmin", "//bundle", say=in_cib())
     for shell in shells:
         shell.on("iptables -w -C", say=1)
-    return book, shells
+    return run, shells
 
 
 @pytest.mark.parametrize("begun", ["15", "20", "25d", "V1"])
 def test_what_somebody_has_finished_by_hand_is_not_discarded(begun: str) -> None:
-    book, shells = finished_by_hand(begun)
-    (told,) = refusal(book, shells)
+    run, shells = finished_by_hand(begun)
+    (told,) = refusal(run, shells)
     assert f"did not get beyond step {begun}" in told
     assert "somebody has finished it by hand" in told
     assert "on controller-0, move /var/lib/openstack-runbooks/restore-galera/current.json away" in told
 
 
 def test_each_controller_is_asked_for_the_rule_of_step_2() -> None:
-    book, shells = finished_by_hand("15")
-    refusal(book, shells)
+    run, shells = finished_by_hand("15")
+    refusal(run, shells)
     assert [len(shell.lines("iptables -w -C INPUT", f"-d {VIP}")) for shell in shells] == [1, 1, 1]
 
 
@@ -114,37 +114,37 @@ UNFINISHED: dict[str, Break] = {
 
 @pytest.mark.parametrize("case", UNFINISHED)
 def test_nobody_has_finished_it_where(case: str) -> None:
-    book, shells = finished_by_hand("15")
+    run, shells = finished_by_hand("15")
     UNFINISHED[case](shells)
-    _, resume = look(book)
+    _, resume = look(run)
     assert resume.rebuild
     changed_nothing(shells)
 
 
 @pytest.mark.parametrize("begun", ["", "1", "22", "V3", "V4"])
 def test_a_cluster_is_whole_before_the_block_and_once_clients_are_in_again(begun: str) -> None:
-    book, _ = finished_by_hand(begun)
-    _, resume = look(book)
+    run, _ = finished_by_hand(begun)
+    _, resume = look(run)
     assert resume.clients_in is (begun in {"22", "V3", "V4"})
 
 
 def test_the_rule_is_not_looked_for_where_there_is_no_earlier_attempt() -> None:
-    book, shells = control_plane()
-    look(book)
+    run, shells = control_plane()
+    look(run)
     assert all(shell.lines("iptables") == [] for shell in shells)
-    assert (book.journal.in_force, book.journal.kept) == ({}, {})
+    assert (run.journal.in_force, run.journal.kept) == ({}, {})
 
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_what_an_earlier_attempt_left_is_on_the_record_of_this_one(refused: bool) -> None:
     left = journal(begun="17", kept={"old data": KEPT}, in_force={"clients": "clients are blocked"})
-    book = with_journal(left.model_dump_json() + "\n")
+    run = with_journal(left.model_dump_json() + "\n")
     if refused:
-        book.reasons.append("another runbook is at work")
+        run.reasons.append("another runbook is at work")
         with pytest.raises(Refused):
-            look(book)
+            look(run)
     else:
-        look(book)
-    assert book.journal.in_force == {"clients": "clients are blocked"}
-    assert book.journal.kept == {"old data": KEPT}
-    assert book.journal.begun == ""
+        look(run)
+    assert run.journal.in_force == {"clients": "clients are blocked"}
+    assert run.journal.kept == {"old data": KEPT}
+    assert run.journal.begun == ""

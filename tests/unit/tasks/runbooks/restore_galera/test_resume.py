@@ -9,7 +9,8 @@ from itertools import product
 import pytest
 
 from blocks.remote.errors import RunbookError
-from tasks.runbooks.restore_galera.resume import ORDER, Observed, Resume, how_to_go_on, unknown_saves
+from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, how_to_go_on, unknown_saves
+from tests.unit.flows.jobs import ORDER
 from tests.unit.tasks.samples import HOSTS, KEPT, journal
 
 DUMP, OTHER_DUMP = {"dump": "/root/d.sql 10 bytes of 100"}, {"dump": "/root/d.sql 11 bytes of 200"}
@@ -43,7 +44,9 @@ def go_on(
     adopting: bool = True,
 ) -> Resume:
     earlier = journal(begun=begun, subject=DUMP, kept={"old data": KEPT})
-    return how_to_go_on(journal(subject=dump, run_id="2"), earlier, observed, NEXT, import_found, adopting)
+    return how_to_go_on(
+        Order(ORDER), journal(subject=dump, run_id="2"), earlier, observed, NEXT, import_found, adopting
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def test_the_order_has_every_documented_step_once_and_22_after_25() -> None:
 
 
 def test_a_first_attempt_takes_every_step_and_notes_where_the_old_data_will_be() -> None:
-    resume = how_to_go_on(journal(), None, seen(kept=False), KEPT, import_found=False, adopting=True)
+    resume = how_to_go_on(Order(ORDER), journal(), None, seen(kept=False), KEPT, import_found=False, adopting=True)
     assert (resume.settled, resume.rebuild, resume.kept, resume.why) == ((), False, KEPT, "")
     assert resume.journal.kept == {"old data": KEPT}
 
@@ -226,7 +229,7 @@ def test_clients_are_not_in_before_they_are_let_in(begun: str) -> None:
 def test_a_journal_that_cannot_be_understood_is_refused(begun: str, kept: str) -> None:
     earlier = journal(begun=begun, subject=DUMP, kept={"old data": kept} if kept else {})
     with pytest.raises(RunbookError, match="2026-11-21 12:34 UTC") as refused:
-        how_to_go_on(journal(subject=DUMP), earlier, seen(), KEPT, import_found=True, adopting=True)
+        how_to_go_on(Order(ORDER), journal(subject=DUMP), earlier, seen(), KEPT, import_found=True, adopting=True)
     assert "original" in refused.value.hint
 
 

@@ -1,0 +1,192 @@
+"""Every command that the runbooks' code makes on the fake hosts of the tests, and where in the code each is made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prefect.logging import disable_run_logger
+
+import blocks.remote.command
+import tasks.engine.hooks
+from blocks.remote.command import Command
+from blocks.remote.errors import RunbookError
+from blocks.remote.shell import Shell
+from blocks.remote.units import LongCommand, read_log
+from blocks.site import Site
+from deployments.project import PROJECT
+from flows import set_telemetry_interval
+from flows.restore_galera import procedure
+from tasks.database import importing
+from tasks.database.dump_parts import Part, Parts
+from tasks.database.mariadb import Server
+from tasks.engine.cleanup import arm
+from tasks.engine.hooks import Hooks
+from tasks.engine.locks import lock_host
+from tasks.engine.plan import Plan
+from tasks.engine.run import Run
+from tasks.node import podman
+from tasks.runbooks.set_telemetry_interval.polling_change import look
+from tasks.telemetry import agents
+from tests.unit.fakes import FakeClock, FakeShell, without_engine
+from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
+from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
+from tests.unit.flows.jobs import job
+from tests.unit.tasks.samples import CLEANUP, SITE, journal
+
+FOLDERS = ("blocks", "tasks", "flows")
+# They run in the members of a group that scales: the operator's own images, of which nothing is known.
+IN_GUESTS = ("tasks/autoscaling/group/cpu_load.py",)
+
+
+@dataclass
+class Made:
+    """What was made.
+
+    Attributes:
+        commands: Each command once.
+        places: File and line of the code that made each.
+    """
+
+    commands: dict[Command, None] = field(default_factory=dict)
+    places: set[tuple[str, int]] = field(default_factory=set)
+
+
+@contextmanager
+def _recording(patch: pytest.MonkeyPatch) -> Iterator[Made]:
+    made = Made()
+    make, make_long = Command.__init__, LongCommand.__init__
+
+    def note(command: Command, *words: Any, **options: Any) -> None:
+        make(command, *words, **options)
+        place = _place()
+        if place is not None:
+            made.commands[command] = None
+            made.places.add(place)
+
+    def note_long(long: LongCommand, *words: Any, **options: Any) -> None:
+        make_long(long, *words, **options)
+        place = _place()
+        if place is not None:
+            made.places.add(place)
+            made.commands[long.start] = None
+            if long.how_far is not None:
+                made.commands[long.how_far] = None
+
+    patch.setattr(Command, "__init__", note)
+    patch.setattr(LongCommand, "__init__", note_long)
+    yield made
+
+
+def _place() -> tuple[str, int] | None:
+    """File and line of the innermost code that is the project's own; None where a test made it."""
+    frame = sys._getframe(2)
+    passed_over = {blocks.remote.command.__file__, "<string>"}
+    while frame.f_code.co_filename in passed_over or frame.f_code.co_filename.endswith("dataclasses.py"):
+        assert frame.f_back is not None
+        frame = frame.f_back
+    file = Path(frame.f_code.co_filename)
+    if not file.is_relative_to(PROJECT):
+        return None
+    name = str(file.relative_to(PROJECT))
+    return (name, frame.f_lineno) if name.split("/")[0] in FOLDERS else None
+
+
+@cache
+def made_commands() -> Made:
+    """Let every runbook do all it can do to a host."""
+    with pytest.MonkeyPatch.context() as patch, disable_run_logger():
+        FakeClock(patch)
+        without_engine(patch)
+        with _recording(patch) as made:
+            _restores()
+            _telemetry()
+            _hooks(patch)
+            _single()
+    _constants(made)
+    return made
+
+
+def _constants(made: Made) -> None:
+    """Commands that are made when their module is loaded."""
+    for name in [name for name in sys.modules if name.split(".")[0] in FOLDERS]:
+        values = vars(sys.modules[name]).values()
+        made.commands.update({value: None for value in values if isinstance(value, Command)})
+
+
+def _restores() -> None:
+    """restore-galera whole, with each ending, with a cluster that is not adopted, killed and built again."""
+    for ending in ("adopt", "restart"):
+        procedure(Plan(), job(ending))
+        galera_runs.restore(make_cluster(), ending)
+    stubborn = make_cluster()
+    stubborn.adopts = False
+    galera_runs.restore(stubborn)
+    cluster = make_cluster()
+    galera_runs.kill(cluster, 30, after=True)
+    galera_runs.restore(cluster, dump=DUMP_TEXT + "-- Dump completed on another day\n")
+    asleep = make_cluster()
+    asleep.by_itself = False
+    asleep.looks = True
+    galera_runs.restore(asleep)
+
+
+def _telemetry() -> None:
+    """set-telemetry-interval on hosts with containers and on hosts with units, and back."""
+    units = (
+        "ceilometer-agent-compute.service loaded failed failed -\nceilometer-polling.service loaded active running -\n"
+    )
+    for unit, put_back in ((False, False), (True, False), (False, True)):
+        kept = {telemetry_runs.STAMP: telemetry_runs.text(600)} if put_back else None
+        shell = telemetry_runs.host(
+            "controller-0", kept=kept, agents="" if unit else "ceilometer_agent_compute Up 3 days\n"
+        )
+        if unit:
+            shell.on("list-units", say=units)
+            shell.on(telemetry_runs.READ, say=f"/etc/ceilometer/polling.yaml\n{telemetry_runs.text(300)}")
+        shells = {"controller-0": cast("Shell", shell)}
+        run = Run("set-telemetry-interval", SITE, shells, False, journal())
+        change = look(run, 60, put_back)
+        set_telemetry_interval.procedure(Plan(), change)
+        with suppress(RunbookError):
+            set_telemetry_interval.procedure(run, change)
+    for agent in (agents.Agent("a", contained, True, runs) for contained in (True, False) for runs in (True, False)):
+        agents.restart(agent)
+
+
+def _hooks(patch: pytest.MonkeyPatch) -> None:
+    """A run that was cancelled half way."""
+    shells = {name: FakeShell(name, otherwise="") for name in SITE.hosts}
+    halfway = journal(begun="15", cleanups=[CLEANUP])
+    shells["controller-0"].on("*.json", say=halfway.model_dump_json() + "\n")
+    patch.setattr(tasks.engine.hooks, "load_site", lambda _: SITE)
+    patch.setattr(Site, "shell", lambda _, host: shells[host.name])
+    patch.setattr(tasks.engine.hooks, "publish", lambda *_: None)
+    run = SimpleNamespace(id=halfway.run_id, parameters={"site": "lab"})
+    flow = SimpleNamespace(name="restore-galera")
+    Hooks(lambda site, _: [site.database.role]).cancelled(
+        cast("Any", flow), cast("Any", run), cast("Any", SimpleNamespace(message="cancelled"))
+    )
+
+
+def _single() -> None:
+    """What only a rare state brings about."""
+    shell = FakeShell(otherwise="")
+    lock_host(shell, "somebody")
+    arm(CLEANUP, "controller-0", 600)
+    stopped = FakeShell(otherwise="").on("State.Status", say="exited\n")
+    podman.read_file(stopped, "galera-bundle-podman-0", "/etc/my.cnf.d/galera.cnf")
+    server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
+    parts = Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900))
+    for change in (importing.load(server, "/d.sql", parts, 60), importing.load(server, "/d.sql", None, 60)):
+        (long,) = change.commands
+        read_log(shell, cast("LongCommand", long))
+    importing.load_grants(server, "/g.sql", ("reader",), 60)

@@ -1,0 +1,311 @@
+"""A runbook is taken one way: look, plan, approval, look again, perform, report; what went wrong is the run's last word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import tasks.engine.approval
+import tasks.engine.runbook
+import tasks.engine.site
+from blocks.remote.command import command
+from blocks.remote.errors import Busy, Refused, RunbookError
+from blocks.remote.shell import Shell
+from blocks.site import Site
+from tasks.engine.change import Change
+from tasks.engine.journal import Journal
+from tasks.engine.run import Run, TakeUp
+from tasks.engine.runbook import Work, carry_out, runbook
+from tasks.engine.site import load_site
+from tasks.engine.steps import Fence, Steps
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
+
+pytestmark = pytest.mark.usefixtures("no_engine", "clock")
+
+BLOCKED = Fence("clients", "clients are blocked")
+RUN_ID = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture
+def shells() -> list[FakeShell]:
+    return [FakeShell(name, otherwise="") for name in HOSTS]
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[tuple[str, str, list[str]]]:
+    """Runs are opened on the fake hosts; outcome, error and facts of each report are in the list."""
+    reports: list[tuple[str, str, list[str]]] = []
+    by_name = {shell.name: shell for shell in shells}
+
+    def publish(entry: Journal, outcome: str, error: str = "", facts: Any = (), plan: str = "") -> None:
+        reports.append((outcome, error, list(facts)))
+
+    @contextmanager
+    def locked(*_: object) -> Iterator[None]:
+        yield None
+
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", RUN_ID)
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", "restore-galera on lab")
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
+    monkeypatch.setattr(tasks.engine.runbook, "publish", publish)
+    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
+    monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: SITE)
+    monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
+    return reports
+
+
+def mysql(site: Site, _: object) -> list[str]:
+    return [site.database.role]
+
+
+def work(**changes: Any) -> Work[list[Shell]]:
+    """One step on every host, which says what it does with the database `old`."""
+    known: dict[str, Any] = {"look": lambda run: run.hosts, "procedure": procedure} | changes
+    return Work(**known)
+
+
+def procedure(steps: Steps, hosts: list[Shell]) -> None:
+    steps.step("2", "Block", hosts, Change((command("one"),)), raises=BLOCKED)
+
+
+def take(some: Work[Any], **parameters: object) -> None:
+    carry_out("restore-galera", mysql, some, {"site": "lab", "dry_run": False} | parameters)
+
+
+Published = list[tuple[str, str, list[str]]]
+
+
+def test_a_run_that_completes_is_reported_with_what_it_did(published: Published, shells: list[FakeShell]) -> None:
+    take(work(summary=lambda _: "the database is replaced"))
+    assert published == [("completed", "", ["the database is replaced"])]
+    assert [len(shell.lines("one")) for shell in shells] == [1, 1, 1]
+    assert all(shell.closed for shell in shells)
+
+
+def test_a_run_that_fails_says_what_stands_and_where_the_old_data_is(
+    published: Published, shells: list[FakeShell]
+) -> None:
+    shells[0].on("one", say=1)
+    with pytest.raises(RunbookError) as failed:
+        take(work(take_up=lambda _: TakeUp(journal(kept={"old data": KEPT}))))
+    ((outcome, error, _),) = published
+    assert outcome == "failed"
+    for said in (error, str(failed.value)):
+        assert "step 2 (Block) failed on controller-0" in said
+        assert "STILL IN FORCE: clients are blocked" in said
+        assert f"KEPT: old data: {KEPT}" in said
+    assert all(shell.closed for shell in shells)
+
+
+def refuse(run: Run) -> list[Shell]:
+    run.reasons.append("the dump is empty")
+    return run.hosts
+
+
+def test_a_refusal_is_reported_as_one_and_nothing_was_changed(published: Published, shells: list[FakeShell]) -> None:
+    with pytest.raises(Refused):
+        take(work(look=refuse))
+    ((outcome, error, _),) = published
+    assert outcome == "refused"
+    assert "the dump is empty" in error
+    assert all(shell.ran == [] for shell in shells)
+
+
+def test_a_dry_run_takes_no_lock_and_changes_nothing(
+    published: Published, shells: list[FakeShell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise AssertionError("a dry run took a lock")
+
+    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
+    take(work(destroys=lambda _: "everything"), dry_run=True)
+    assert published == [("dry run", "", [])]
+    assert all(shell.ran == [] for shell in shells)
+
+
+def test_a_lock_that_is_taken_is_told_with_the_other_reasons_and_each_once(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def locked(*_: object) -> Iterator[None]:
+        raise Busy("another runbook is at work")
+        yield
+
+    def look(run: Run) -> list[Shell]:
+        run.reasons += ["the dump is empty", "another runbook is at work"]
+        return run.hosts
+
+    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
+    with pytest.raises(Refused) as refused:
+        take(work(look=look))
+    assert refused.value.reasons == ("another runbook is at work", "the dump is empty")
+
+
+def test_an_unknown_site_is_told_with_what_makes_it_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: str) -> Site:
+        raise ValueError("Unable to find block document")
+
+    monkeypatch.setattr(Site, "load", load)
+    with pytest.raises(RunbookError, match="the Prefect server knows no site 'nowhere'") as unknown:
+        load_site("nowhere")
+    assert "deployments apply" in unknown.value.hint
+
+
+def test_an_unknown_role_is_told_where_each_runbook_has_it(published: Published) -> None:
+    with pytest.raises(
+        RunbookError, match="site lab has no role 'Computes'; its roles are mysql, undercloud"
+    ) as unknown:
+        carry_out("set-telemetry-interval", lambda *_: ["Computes"], work(), {"site": "lab", "dry_run": True})
+    assert "as the parameter `role`" in unknown.value.hint
+
+
+def test_a_role_without_a_host_is_told(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = SITE.model_copy(update={"roles": {**SITE.roles, "Compute": []}})
+    monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: empty)
+    with pytest.raises(RunbookError, match="site lab has no host with role Compute"):
+        carry_out("set-telemetry-interval", lambda *_: ["Compute"], work(), {"site": "lab", "dry_run": True})
+
+
+def test_hosts_of_several_roles_are_worked_on_once_each(published: Published, shells: list[FakeShell]) -> None:
+    seen: list[list[str]] = []
+
+    def look(run: Run) -> list[Shell]:
+        seen.append([host.name for host in run.hosts])
+        return run.hosts[:1]
+
+    carry_out("x", lambda *_: ["mysql", "mysql"], work(look=look), {"site": "lab", "dry_run": False})
+    assert seen == [list(HOSTS)]
+
+
+# -- approval
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Who is asked; `meanwhile` happens before the answer, `asked` keeps the questions and `keys` what they were asked under."""
+    someone = SimpleNamespace(site="lab", by="ada", meanwhile=[], asked=[], keys=[])
+
+    def pause(wait_for_input: Any, key: str, **_: object) -> SimpleNamespace:
+        someone.asked.append(wait_for_input)
+        someone.keys.append(key)
+        for happens in someone.meanwhile[:1]:
+            someone.meanwhile.remove(happens)
+            happens()
+        return someone
+
+    monkeypatch.setattr(tasks.engine.approval, "pause_flow_run", pause)
+    monkeypatch.setattr(tasks.engine.approval.Approval, "with_initial_data", lambda description: description)
+    return someone
+
+
+def destroying(state: list[str]) -> Work[list[Shell]]:
+    return work(destroys=lambda _: f"the database {state[-1]} is replaced")
+
+
+def test_who_approved_and_what_is_in_the_report(published: Published, person: SimpleNamespace) -> None:
+    take(destroying(["old"]))
+    ((_, _, facts),) = published
+    assert facts == ["approved by ada: the database old is replaced"]
+    assert len(person.asked) == 1
+
+
+def test_what_has_changed_since_it_was_shown_is_told_and_asked_again(
+    published: Published, person: SimpleNamespace
+) -> None:
+    state = ["old"]
+    person.meanwhile = [lambda: state.append("that clients write to")]
+    take(destroying(state))
+    assert len(person.asked) == 2
+    assert "-the database old is replaced" in person.asked[1]
+    assert "+the database that clients write to is replaced" in person.asked[1]
+    ((_, _, facts),) = published
+    assert facts == ["approved by ada: the database that clients write to is replaced"]
+
+
+def test_what_preflight_would_refuse_by_now_is_refused_after_the_approval(
+    published: Published, person: SimpleNamespace, shells: list[FakeShell]
+) -> None:
+    opened: list[bool] = []
+
+    def look(run: Run) -> list[Shell]:
+        run.reasons += ["somebody has opened the cluster"] if opened else []
+        return run.hosts
+
+    person.meanwhile = [lambda: opened.append(True)]
+    with pytest.raises(Refused, match="somebody has opened the cluster"):
+        take(work(look=look, destroys=lambda _: "all"))
+    assert all(shell.lines("one") == [] for shell in shells)
+
+
+def test_each_question_has_a_key_of_its_own_so_that_no_retry_takes_an_old_answer(
+    published: Published, person: SimpleNamespace
+) -> None:
+    take(destroying(["old"]))
+    take(destroying(["old"]))
+    assert len(set(person.keys)) == 2
+
+
+def test_an_approval_by_parameter_holds_for_the_first_attempt_alone(
+    published: Published, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(destroying(["old"]), approved_by="grace")
+    assert person.asked == []
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "2")
+    take(destroying(["old"]), approved_by="grace")
+    assert len(person.asked) == 1
+
+
+def test_where_nothing_is_destroyed_nobody_is_asked(published: Published, person: SimpleNamespace) -> None:
+    take(work())
+    assert person.asked == []
+
+
+# -- the flow
+
+
+def flow_of(some: Callable[[], Work[Any]]) -> Any:
+    @runbook("restore-galera", hosts=mysql, timeout_s=60)
+    def example(site: str, dry_run: bool = False, approved_by: str | None = None) -> Work[Any]:
+        """An example."""
+        return some()
+
+    return example
+
+
+def test_a_refusal_is_the_message_of_the_runs_state_and_no_traceback(
+    published: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        state = flow_of(lambda: work(look=refuse)).fn("lab")
+    assert state.is_failed()
+    assert state.message == "restore-galera refuses to begin; nothing was changed:\n  - the dump is empty"
+    assert "Traceback" not in caplog.text
+
+
+def test_a_defect_is_not_taken_for_a_failure_of_the_runbook(published: Published) -> None:
+    def defect(_: Run) -> list[Shell]:
+        raise KeyError("a defect")
+
+    with pytest.raises(KeyError):
+        flow_of(lambda: work(look=defect)).fn("lab")
+    assert published[0][0] == "failed"
+
+
+def test_a_run_is_called_by_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        tasks.engine.runbook,
+        "flow_run",
+        SimpleNamespace(flow_name="restore-galera", parameters={"site": "lab", "dry_run": True}),
+    )
+    assert flow_of(work).flow_run_name() == "restore-galera on lab (dry run)"
+
+
+def test_the_flow_has_the_parameters_of_its_function() -> None:
+    assert set(flow_of(work).parameters.properties) == {"site", "dry_run", "approved_by"}
+    assert flow_of(work).description == "An example."
