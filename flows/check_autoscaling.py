@@ -10,11 +10,11 @@ from typing import Any
 
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.job import Intervals
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals
 from tasks.runbooks.check_autoscaling.run import (
-    Asked,
     Checking,
+    CheckRequest,
     Delay,
     Interval,
     Percent,
@@ -24,7 +24,7 @@ from tasks.runbooks.check_autoscaling.run import (
     around,
     check_work,
 )
-from tasks.runbooks.deploy_stack.job import Request
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-autoscaling"
 
@@ -44,7 +44,7 @@ def check_autoscaling(
     settle_s: Settling = 300,
     cleanup: bool = True,
     dry_run: bool = False,
-) -> Work[Checking[Check]]:
+) -> Work[Checking[ScalingCheck]]:
     """Bring a group from its minimum to its maximum by load in every member, and back, and say whether it went as it should.
 
     Args:
@@ -62,13 +62,13 @@ def check_autoscaling(
         cleanup: Remove the stack afterwards, if this runbook made it.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request("cpu-group", [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest("cpu-group", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = Asked(site, request, intervals, member_user, member_key, cleanup)
-    return check_work(asked, Check, procedure)
+    asked = CheckRequest(site, request, intervals, member_user, member_key, cleanup)
+    return check_work(asked, ScalingCheck, procedure)
 
 
-def procedure(steps: Steps, checking: Checking[Check]) -> None:
+def procedure(steps: Steps, checking: Checking[ScalingCheck]) -> None:
     """All steps.
 
     Args:

@@ -10,10 +10,10 @@ from typing import Any
 
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.runbooks.check_autoscaling.job import Intervals
+from tasks.runbooks.check_autoscaling.check_plan import Intervals
 from tasks.runbooks.check_autoscaling.run import (
-    Asked,
     Checking,
+    CheckRequest,
     Delay,
     Interval,
     Percent,
@@ -23,8 +23,8 @@ from tasks.runbooks.check_autoscaling.run import (
     around,
     check_work,
 )
-from tasks.runbooks.check_web_autoscaling.check import WebCheck
-from tasks.runbooks.deploy_stack.job import Request
+from tasks.runbooks.check_web_autoscaling.check import WebScalingCheck
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 NAME = "check-web-autoscaling"
 
@@ -44,7 +44,7 @@ def check_web_autoscaling(
     settle_s: Settling = 300,
     cleanup: bool = True,
     dry_run: bool = False,
-) -> Work[Checking[WebCheck]]:
+) -> Work[Checking[WebScalingCheck]]:
     """Bring a web farm from its minimum to its maximum, by its webhook and by load, and back; no request may be lost.
 
     Args:
@@ -62,13 +62,13 @@ def check_web_autoscaling(
         cleanup: Remove the stack afterwards, if this runbook made it.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest("web-farm", [], stack_parameters or {}, stack_name, high_percent, low_percent)
     intervals = Intervals(polling_interval_s, evaluation_interval_s, processing_s, settle_s)
-    asked = Asked(site, request, intervals, member_user, member_key, cleanup)
-    return check_work(asked, WebCheck, procedure)
+    asked = CheckRequest(site, request, intervals, member_user, member_key, cleanup)
+    return check_work(asked, WebScalingCheck, procedure)
 
 
-def procedure(steps: Steps, checking: Checking[WebCheck]) -> None:
+def procedure(steps: Steps, checking: Checking[WebScalingCheck]) -> None:
     """All steps.
 
     Args:

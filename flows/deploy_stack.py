@@ -12,8 +12,8 @@ from pydantic import Field
 
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.heat.calls import deploy, show_outputs
-from tasks.runbooks.deploy_stack.job import Job, Request, look
+from tasks.heat.steps import deploy, show_outputs
+from tasks.runbooks.deploy_stack.deployment import StackDeployment, StackRequest, look
 
 NAME = "deploy-stack"
 
@@ -31,7 +31,7 @@ def deploy_stack(
     on_failure: Literal["keep", "remove"] = "keep",
     approved_by: str | None = None,
     dry_run: bool = False,
-) -> Work[Job]:
+) -> Work[StackDeployment]:
     """Create a stack, or update it, or find that there is nothing to do.
 
     Args:
@@ -48,7 +48,7 @@ def deploy_stack(
             changed. Empty: where it comes to that, the run pauses and asks for the site's name.
         dry_run: Check everything and show the plan; change nothing.
     """
-    request = Request(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
+    request = StackRequest(template, environments or [], stack_parameters or {}, stack_name, high_percent, low_percent)
     return Work(
         look=lambda run: look(run, request),
         procedure=lambda steps, job: procedure(steps, job, timeout_min, keep_failed=on_failure == "keep"),
@@ -57,7 +57,7 @@ def deploy_stack(
     )
 
 
-def procedure(steps: Steps, job: Job, timeout_min: int, keep_failed: bool) -> None:
+def procedure(steps: Steps, job: StackDeployment, timeout_min: int, keep_failed: bool) -> None:
     """All steps.
 
     Args:

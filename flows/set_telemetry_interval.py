@@ -15,8 +15,8 @@ from tasks.engine.change import Change
 from tasks.engine.run import TakeUp
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.runbooks.set_telemetry_interval.job import Job, look
-from tasks.telemetry import interval as telemetry
+from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, look
+from tasks.telemetry import polling
 
 NAME = "set-telemetry-interval"
 # On TripleO the agent that polls instances runs beside them.
@@ -26,11 +26,11 @@ _ROLE = "Compute"
 @runbook(NAME, hosts=lambda _, parameters: [str(parameters.get("role", _ROLE))], timeout_s=3600)
 def set_telemetry_interval(
     site: Annotated[str, Field(min_length=1)],
-    interval_s: Annotated[int, Field(ge=telemetry.SHORTEST_S, le=telemetry.LONGEST_S)] = 60,
+    interval_s: Annotated[int, Field(ge=polling.SHORTEST_S, le=polling.LONGEST_S)] = 60,
     role: Annotated[str, Field(min_length=1)] = _ROLE,
     put_back: bool = False,
     dry_run: bool = False,
-) -> Work[Job]:
+) -> Work[PollingChange]:
     """Set how often Ceilometer polls CPU on the hosts of a role, and restart the agents that read it.
 
     Args:
@@ -48,7 +48,7 @@ def set_telemetry_interval(
     )
 
 
-def procedure(steps: Steps, job: Job) -> None:
+def procedure(steps: Steps, job: PollingChange) -> None:
     """The two steps.
 
     Args:

@@ -22,7 +22,7 @@ from requests import Response
 from yaml import YAMLError
 
 from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown, CloudUnreachable, explain
-from blocks.remote.cloud_session import Calls, CloudSession, Traffic
+from blocks.remote.cloud_session import CallCount, CloudSession, Throttle
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.secrets import mask, register
 
@@ -44,76 +44,76 @@ class Cloud:
     def __init__(self, name: str, region: str | None = None) -> None:
         self.name = name
         self.region = region
-        self._traffic = Traffic(name)
-        self._opening = threading.RLock()
+        self._throttle = Throttle(name)
+        self._connection_lock = threading.RLock()
         self._connection: Connection | None = None
         self._clients: dict[str, Adapter] = {}
 
     @property
-    def calls(self) -> Calls:
+    def calls(self) -> CallCount:
         """How many API calls were made."""
-        return self._traffic.calls
+        return self._throttle.calls
 
     @property
     def project(self) -> str:
         """The id of the project that the credentials belong to."""
-        with self.asking("log in") as sdk:
+        with self.request("log in") as sdk:
             return str(sdk.current_project_id)
 
     @contextmanager
-    def asking(self, what: str) -> Iterator[Connection]:
+    def request(self, action: str) -> Iterator[Connection]:
         """Give the SDK's connection, and turn whatever it raises into this project's errors.
 
         Args:
-            what: What is being done, as a phrase for the error (`list the servers`).
+            action: What is being done, as a phrase for the error (`list the servers`).
 
         Raises:
             CloudError: One of `blocks.remote.cloud_errors`, by what went wrong.
             Stopped: `close` was called before or meanwhile.
         """
         try:
-            yield self._open()
+            yield self._connect()
         except RunbookError:
             raise
         except Exception as error:
-            if self._traffic.closed:
-                raise Stopped(self.name, f"the run was stopped (it was about to {what})") from None
-            ours = explain(self.name, what, error)
-            if ours is None:
+            if self._throttle.closed:
+                raise Stopped(self.name, f"the run was stopped (it was about to {action})") from None
+            explained = explain(self.name, action, error)
+            if explained is None:
                 raise
             # Not from it: the libraries' chain of errors tells no more, and its texts are not masked.
-            raise ours from None
+            raise explained from None
 
-    def ask(self, what: str, service: str, path: str, **query: str | int | float) -> Any:
+    def get(self, action: str, service: str, path: str, **query: str | int | float) -> Any:
         """GET something and return its JSON.
 
         Args:
-            what: What is being asked, as a phrase for the error.
+            action: What is being read, as a phrase for the error.
             service: Type of the service in the catalog (`metric`).
             path: Beneath the service's endpoint.
             query: Parameters after the question mark.
 
         Raises:
-            CloudError, Stopped: As `asking`.
+            CloudError, Stopped: As `request`.
         """
-        return self._send(what, service, "GET", path, params=query)
+        return self._send_json(action, service, "GET", path, params=query)
 
-    def tell(self, what: str, service: str, method: str, path: str, body: object, **query: str | int) -> Any:
+    def send(self, action: str, service: str, method: str, path: str, body: object, **query: str | int) -> Any:
         """POST, PUT or DELETE something and return the answer's JSON (None where it has none).
 
         Raises:
-            CloudError, Stopped: As `asking`; after `CloudUnreachable` whether it took effect is unknown.
+            CloudError, Stopped: As `request`; after `CloudUnreachable` whether it took effect is unknown.
         """
-        return self._send(what, service, method, path, json=body, params=query)
+        return self._send_json(action, service, method, path, json=body, params=query)
 
-    def post_unsigned(self, what: str, url: str) -> Response:
+    def post_without_token(self, action: str, url: str) -> Response:
         """POST to an address without logging in, as a webhook is called; any answer is returned, whatever its status.
 
         Raises:
             CloudUnreachable, CertificateRejected: No answer.
-            Stopped: As `asking`.
+            Stopped: As `request`.
         """
-        with self.asking(what) as sdk:
+        with self.request(action) as sdk:
             # Without keystoneauth's own log: the address is a secret.
             return sdk.session.request(url, "POST", authenticated=False, raise_exc=False, log=False)
 
@@ -121,17 +121,17 @@ class Cloud:
         """Say whether the catalog has an endpoint for this type of service, in this region.
 
         Raises:
-            CloudError, Stopped: As `asking`.
+            CloudError, Stopped: As `request`.
         """
-        with self.asking("read the service catalog") as sdk:
+        with self.request("read the service catalog") as sdk:
             return sdk.config.get_endpoint(service) is not None or bool(sdk.config.get_endpoint_from_catalog(service))
 
     def close(self) -> None:
         """End every call that is under way, from whichever thread; no new one goes out."""
-        self._traffic.stop()
+        self._throttle.close()
 
-    def _send(self, what: str, service: str, method: str, path: str, **options: Any) -> Any:
-        with self.asking(what):
+    def _send_json(self, action: str, service: str, method: str, path: str, **options: Any) -> Any:
+        with self.request(action):
             response = self._client(service).request(path, method, raise_exc=True, **options)
             # Heat says "202 Accepted" to an update in plain text.
             plain = response.status_code == HTTPStatus.ACCEPTED and "json" not in response.headers.get(
@@ -140,19 +140,19 @@ class Cloud:
             return None if plain or not response.content else response.json()
 
     def _client(self, service: str) -> Adapter:
-        with self._opening:
-            sdk = self._open()
+        with self._connection_lock:
+            sdk = self._connect()
             if service not in self._clients:
                 own = service in _PROXIES
                 self._clients[service] = getattr(sdk, service.replace("-", "_")) if own else _adapter(sdk, service)
             return self._clients[service]
 
-    def _open(self) -> Connection:
-        with self._opening:
-            if self._traffic.closed:
+    def _connect(self) -> Connection:
+        with self._connection_lock:
+            if self._throttle.closed:
                 raise Stopped(self.name, "the run was stopped")
             if self._connection is None:
-                region = _region(self.name, self.region, self._traffic)
+                region = _region(self.name, self.region, self._throttle)
                 self._connection = Connection(config=region)
                 self._connection.cache_enabled = False  # clouds.yaml may turn it on; a runbook must see what is
             return self._connection
@@ -170,7 +170,7 @@ def _adapter(sdk: Connection, service: str) -> Adapter:
     )
 
 
-def _region(name: str, region: str | None, traffic: Traffic) -> CloudRegion:
+def _region(name: str, region: str | None, throttle: Throttle) -> CloudRegion:
     """Find the cloud in clouds.yaml.
 
     Raises:
@@ -179,7 +179,7 @@ def _region(name: str, region: str | None, traffic: Traffic) -> CloudRegion:
     """
 
     def session(**options: Any) -> CloudSession:
-        return CloudSession(traffic, **options)
+        return CloudSession(throttle, **options)
 
     try:
         config = OpenStackConfig(session_constructor=session, app_name="openstack-runbooks")  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from blocks.remote.secrets import mask
 
 _QUOTA = re.compile(r"quota|maximum stacks|LimitExceeded|limit exceeded", re.IGNORECASE)
 # Where the services put their sentence: Heat and Keystone, WSME (Aodh), Pecan (Gnocchi), Octavia.
-_SENTENCES = ("message", "faultstring", "description", "cause", "detail", "explanation", "title")
+_MESSAGE_KEYS = ("message", "faultstring", "description", "cause", "detail", "explanation", "title")
 
 
 class CloudError(HostError):
@@ -26,12 +26,12 @@ class CloudError(HostError):
 
     Args:
         status: HTTP status of the answer, if there was one.
-        said: The service's own words.
+        detail: The service's own words.
     """
 
-    def __init__(self, cloud: str, message: str, hint: str = "", status: int | None = None, said: str = "") -> None:
+    def __init__(self, cloud: str, message: str, hint: str = "", status: int | None = None, detail: str = "") -> None:
         super().__init__(cloud, message, hint)
-        self.status, self.said = status, said
+        self.status, self.detail = status, detail
 
 
 class CloudUnknown(CloudError):
@@ -90,12 +90,12 @@ _BY_STATUS: Mapping[int, tuple[type[CloudError], str]] = {
 }
 
 
-def explain(cloud: str, what: str, error: Exception) -> CloudError | None:
+def explain(cloud: str, action: str, error: Exception) -> CloudError | None:
     """Turn an error of keystoneauth, openstacksdk or requests into ours.
 
     Args:
         cloud: The cloud's name.
-        what: What was being done, as a phrase (`list the servers`).
+        action: What was being done, as a phrase (`list the servers`).
         error: What was raised.
 
     Returns:
@@ -103,68 +103,74 @@ def explain(cloud: str, what: str, error: Exception) -> CloudError | None:
     """
     response = getattr(error, "response", None)
     if isinstance(response, requests.Response):
-        return _explain_answer(cloud, what, response)
-    said = mask(_first_line(error))
+        return _explain_response(cloud, action, response)
+    detail = mask(_first_line(error))
     match error:
         case keystone.SSLError():
             hint = "set `cacert` of this cloud in clouds.yaml to the CA that signed it"
-            return CertificateRejected(cloud, f"could not {what}: {said}", hint)
+            return CertificateRejected(cloud, f"could not {action}: {detail}", hint)
         case keystone.EndpointNotFound() | sdk.ServiceDisabledException():
             hint = "check `region_name` and `interface` in clouds.yaml, and `openstack catalog list`"
-            return ServiceMissing(cloud, f"could not {what}: {said}", hint)
+            return ServiceMissing(cloud, f"could not {action}: {detail}", hint)
         case keystone.ConnectionError() | keystone.DiscoveryFailure() | sdk.EndpointNotFound():
             hint = "see whether the service is up and this machine may reach it, then start the runbook again"
-            return CloudUnreachable(cloud, f"could not {what}: {said}", hint)
+            return CloudUnreachable(cloud, f"could not {action}: {detail}", hint)
         case keystone.AuthorizationFailure() | keystone.MissingAuthMethods():
-            return CloudLoginRefused(cloud, f"could not {what}: {said}", _BY_STATUS[401][1])
+            return CloudLoginRefused(cloud, f"could not {action}: {detail}", _BY_STATUS[401][1])
         case sdk.ConfigException() | keystone.AuthPluginException():
-            return CloudMisconfigured(cloud, f"could not {what}: {said}", "correct this cloud's entry in clouds.yaml")
+            return CloudMisconfigured(
+                cloud, f"could not {action}: {detail}", "correct this cloud's entry in clouds.yaml"
+            )
         case OSError() if "TLS CA certificate bundle" in str(error):  # of requests, which keystoneauth lets through
             hint = "correct `cacert` of this cloud in clouds.yaml: that file is not there, or can't be read"
-            return CloudMisconfigured(cloud, f"could not {what}: {said}", hint)
+            return CloudMisconfigured(cloud, f"could not {action}: {detail}", hint)
         case requests.exceptions.JSONDecodeError() | sdk.InvalidResponse():
-            return ServiceFailed(cloud, f"could not {what}: the answer is no JSON ({said})", "see the service's log")
+            return ServiceFailed(
+                cloud, f"could not {action}: the answer is no JSON ({detail})", "see the service's log"
+            )
         case keystone.ClientException() | sdk.SDKException():
-            return CloudError(cloud, f"could not {what}: {type(error).__name__}: {said}")
+            return CloudError(cloud, f"could not {action}: {type(error).__name__}: {detail}")
     return None
 
 
-def _explain_answer(cloud: str, what: str, response: requests.Response) -> CloudError:
-    status, said = response.status_code, mask(sentence(response))
-    asked = f"{response.request.method} {(response.url or '').split('?')[0]}"
-    message = f"could not {what}: {said or response.reason} ({status} to {mask(asked)})"
-    if status in {400, 403, 409, 413} and _QUOTA.search(f"{said} {response.text[:2000]}"):
+def _explain_response(cloud: str, action: str, response: requests.Response) -> CloudError:
+    status, detail = response.status_code, mask(error_message(response))
+    request = f"{response.request.method} {(response.url or '').split('?')[0]}"
+    message = f"could not {action}: {detail or response.reason} ({status} to {mask(request)})"
+    if status in {400, 403, 409, 413} and _QUOTA.search(f"{detail} {response.text[:2000]}"):
         hint = "raise the project's quota, or remove what it no longer needs"
-        return QuotaExceeded(cloud, message, hint, status, said)
+        return QuotaExceeded(cloud, message, hint, status, detail)
     kind, hint = _BY_STATUS.get(status, (RequestRejected, ""))
     if status >= 500:
         # What a balancer says whose service is down: as good as no answer.
         kind = CloudUnreachable if status in {502, 503, 504} else ServiceFailed
         hint = "see the service's log"
-    return kind(cloud, message, hint, status, said)
+    return kind(cloud, message, hint, status, detail)
 
 
-def sentence(response: requests.Response) -> str:
+def error_message(response: requests.Response) -> str:
     """Return what a service says of an error, in one line and without its traceback; empty where it says nothing."""
     try:
         body = response.json()
     except ValueError:
         body_only = re.sub(r"(?s)<(head|title|style)\b.*?</\1>|<[^>]+>", " ", response.text)
         return " ".join(html.unescape(body_only).split())[:500]
-    return next((" ".join(found.split())[:2000] for found in _sentences(body) if found.strip()), "")
+    return next((" ".join(found.split())[:2000] for found in _messages_in(body) if found.strip()), "")
 
 
-def _sentences(body: object) -> Iterator[str]:
+def _messages_in(body: object) -> Iterator[str]:
     """The sentences in an error's body, the most telling first."""
     if isinstance(body, dict):
-        inner = [body[key] for key in (*_SENTENCES, *(key for key in body if key not in _SENTENCES)) if key in body]
+        inner = [
+            body[key] for key in (*_MESSAGE_KEYS, *(key for key in body if key not in _MESSAGE_KEYS)) if key in body
+        ]
         # An object within says more than the title around it: Heat's {"error": {"message": …}, "title": "Bad Request"}.
         for value in sorted(inner, key=lambda value: not isinstance(value, dict)):
-            yield from _sentences(value) if isinstance(value, dict | list) else ()
-        yield from (body[key] for key in _SENTENCES if isinstance(body.get(key), str))
+            yield from _messages_in(value) if isinstance(value, dict | list) else ()
+        yield from (body[key] for key in _MESSAGE_KEYS if isinstance(body.get(key), str))
     elif isinstance(body, list):
         for value in body:
-            yield from _sentences(value)
+            yield from _messages_in(value)
 
 
 def _first_line(error: Exception) -> str:

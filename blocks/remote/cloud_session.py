@@ -29,7 +29,7 @@ _GET_RETRIES = 2
 
 
 @dataclass(frozen=True)
-class Calls:
+class CallCount:
     """How many calls went to a cloud.
 
     Attributes:
@@ -48,7 +48,7 @@ class Calls:
         return self.total * 60 / max(self.seconds, 60.0)
 
 
-class Traffic:
+class Throttle:
     """Counts and paces the calls to one cloud, and knows the connections that are open.
 
     Args:
@@ -69,20 +69,20 @@ class Traffic:
 
     @property
     def closed(self) -> bool:
-        """Whether `stop` was called."""
+        """Whether `close` was called."""
         return self._closed.is_set()
 
     @property
-    def calls(self) -> Calls:
+    def calls(self) -> CallCount:
         """The count so far."""
         with self._lock:
-            return Calls(self._total, monotonic() - self._since, self._busiest)
+            return CallCount(self._total, monotonic() - self._since, self._busiest)
 
     def admit(self) -> None:
         """Count a call, and hold it back while there have been too many.
 
         Raises:
-            Stopped: `stop` was called.
+            Stopped: `close` was called.
         """
         with self._lock:
             now = monotonic()
@@ -99,11 +99,11 @@ class Traffic:
             self._last_minute.popleft()
         self._busiest = max(self._busiest, len(self._last_minute))
 
-    def opened(self, connection: socket.socket) -> None:
-        """Remember a connection, so that `stop` ends what waits on it."""
+    def track(self, connection: socket.socket) -> None:
+        """Remember a connection, so that `close` ends what waits on it."""
         self._sockets.add(connection)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Let no call out any more, and end those under way."""
         self._closed.set()
         for connection in list(self._sockets):
@@ -112,23 +112,23 @@ class Traffic:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
-class Transport(TCPKeepAliveAdapter):
+class ThrottledAdapter(TCPKeepAliveAdapter):
     """The way of every HTTP request, whichever part of the SDK sends it.
 
     Args:
-        traffic: Where it is counted.
+        throttle: Where it is counted and paced.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make connection pools whose connections `Traffic.stop` can end."""
+        """Make connection pools whose connections `Throttle.close` can end."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _known_to(self._traffic, HTTPConnectionPool, HTTPConnection),
-            "https": _known_to(self._traffic, HTTPSConnectionPool, HTTPSConnection),
+            "http": _tracked_pool(self._throttle, HTTPConnectionPool, HTTPConnection),
+            "https": _tracked_pool(self._throttle, HTTPSConnectionPool, HTTPSConnection),
         }
 
     def send(
@@ -141,15 +141,15 @@ class Transport(TCPKeepAliveAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send it, when its turn has come."""
-        self._traffic.admit()
+        self._throttle.admit()
         limit = timeout if isinstance(timeout, int | float) else _READ_S
         return super().send(request, stream, (min(_CONNECT_S, limit), limit), verify, cert, proxies)  # type: ignore[arg-type]
 
 
-def _known_to(traffic: Traffic, pool: type[Any], connection: type[Any]) -> type[Any]:
+def _tracked_pool(throttle: Throttle, pool: type[Any], connection: type[Any]) -> type[Any]:
     def connect(self: Any) -> None:
         connection.connect(self)
-        traffic.opened(self.sock)
+        throttle.track(self.sock)
 
     return type(
         pool.__name__, (pool,), {"ConnectionCls": type(connection.__name__, (connection,), {"connect": connect})}
@@ -160,15 +160,15 @@ class CloudSession(Session):
     """A keystoneauth session that repeats nothing but a GET whose connection failed, and keeps its tokens secret.
 
     Args:
-        traffic: Where its calls are counted.
+        throttle: Where its calls are counted and paced.
         timeout: Seconds that a service may stay silent; None takes 60.
         options: As keystoneauth's session.
     """
 
-    def __init__(self, traffic: Traffic, timeout: float | None = None, **options: Any) -> None:
+    def __init__(self, throttle: Throttle, timeout: float | None = None, **options: Any) -> None:
         super().__init__(timeout=timeout or _READ_S, **options)
         for scheme in ("http://", "https://"):
-            self.mount(scheme, Transport(traffic))
+            self.mount(scheme, ThrottledAdapter(throttle))
 
     def request(self, url: str, method: str, **options: Any) -> requests.Response:  # type: ignore[override]
         """Send a request; a change goes out once, since nobody knows what became of the first."""

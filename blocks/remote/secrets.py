@@ -7,16 +7,13 @@ is registered here the moment it is read, and every text on its way out passes t
 from __future__ import annotations
 
 import logging
-import re
 import threading
 
+from blocks.remote.credentials import without_credentials
 from blocks.remote.errors import RunbookError
 
 MASK = "********"
 _known: set[str] = set()
-# What signs an address: whoever has it may call Heat's alarm_url or Swift's temporary URL without logging in, so it is
-# hidden even where nobody has registered it (a service's own error message).
-_SIGNATURE = re.compile(r"((?<![A-Za-z])(?:X-Amz-)?Signature=|temp_url_sig=)[A-Za-z0-9%+/=_.~-]+")
 _lock = threading.Lock()
 
 
@@ -35,13 +32,14 @@ def register(value: str) -> str:
 def mask(text: str) -> str:
     """Return the text with every registered secret replaced, the longest first (one may contain another).
 
-    Signatures in addresses are replaced too, registered or not.
+    What lets somebody act is replaced too where nobody has registered it (`blocks.remote.credentials`): a service's own error
+    message may hold the token or the signed address of which it complains.
     """
     with _lock:
         known = sorted(_known, key=len, reverse=True)
     for value in known:
         text = text.replace(value, MASK)
-    return _SIGNATURE.sub(rf"\1{MASK}", text)
+    return without_credentials(text, MASK)
 
 
 class MaskingFilter(logging.Filter):

@@ -17,14 +17,14 @@ ALARM, OK, NO_DATA = "alarm", "ok", "insufficient data"
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberState:
     """One server of the group at one moment.
 
     Attributes:
         id: Nova's.
         status: Nova's: BUILD, ACTIVE, ERROR, DELETED…
         cpu_percent: Of all its vCPUs, from its newest measure; None where there is none yet.
-        loads: How many loads run in it; None where it was not asked.
+        load_processes: How many loads run in it; None where it was not asked.
         unreachable: Why SSH did not reach it; empty where it did, or was not tried.
         serves: Whether it has served the page at least once (AS 1.3.1); None where there is no page.
     """
@@ -32,7 +32,7 @@ class Member:
     id: str
     status: str
     cpu_percent: float | None = None
-    loads: int | None = None
+    load_processes: int | None = None
     unreachable: str = ""
     serves: bool | None = None
 
@@ -46,18 +46,18 @@ class Observation:
         members: Its servers, gone ones left out.
         alarms: "high" and "low" → Aodh's state.
         measured_at: The beginning of the newest granularity that Gnocchi has of any member; None where it has none.
-        measured_before: The same of that member's measure before it: both may have come since the last look.
+        previous_measure_at: The same of that member's measure before it: both may have come since the last look.
         backlog: Measures that wait for metricd; None where it was not asked.
-        steady: Whether Heat has nothing under way: no member is being made or removed, and each has its server.
+        heat_idle: Whether Heat has nothing under way: no member is being made or removed, and each has its server.
     """
 
     at: datetime
-    members: tuple[Member, ...]
+    members: tuple[MemberState, ...]
     alarms: Mapping[str, str] = field(default_factory=dict)
     measured_at: datetime | None = None
-    measured_before: datetime | None = None
+    previous_measure_at: datetime | None = None
     backlog: int | None = None
-    steady: bool = False
+    heat_idle: bool = False
 
     @property
     def size(self) -> int:
@@ -67,7 +67,9 @@ class Observation:
     @property
     def ready(self) -> frozenset[str]:
         """The servers that count: active, and where there is a page, having served it."""
-        return frozenset(one.id for one in self.members if one.status == "ACTIVE" and one.serves is not False)
+        return frozenset(
+            member.id for member in self.members if member.status == "ACTIVE" and member.serves is not False
+        )
 
     @property
     def cpu_percent(self) -> float | None:
@@ -77,24 +79,24 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Event:
+class PolicySignal:
     """A scaling policy acted: its SIGNAL_COMPLETE among Heat's events, which a signal that is dropped does not leave.
 
     Attributes:
         at: When, which is once the step is complete, not when the signal came.
         direction: Which policy.
         reason: Heat's words: "alarm state changed from ok to alarm (…)", "No signal details provided".
-        ours: Whether the runbook itself posted to the webhook.
+        by_check: Whether the runbook itself posted to the webhook.
     """
 
     at: datetime
     direction: Direction
     reason: str = ""
-    ours: bool = False
+    by_check: bool = False
 
 
 @dataclass(frozen=True)
-class Turn:
+class AlarmTransition:
     """An alarm changed its state, by Aodh's own history: one that was up between two looks was seen by nobody else.
 
     Attributes:
@@ -109,7 +111,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Failed:
+class ServerFailure:
     """Heat could not make a server, which it takes away and tries again, without a word but this event's.
 
     Attributes:
@@ -124,7 +126,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Call:
+class WebhookCall:
     """The runbook posted to a webhook.
 
     Attributes:
@@ -139,7 +141,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Levels:
+class Thresholds:
     """The two thresholds.
 
     Attributes:
@@ -159,38 +161,38 @@ class Timeline:
         min_size: The group's.
         max_size: The group's.
         timing: Its intervals, with the high alarm's granularity and periods.
-        percent: Its thresholds in percent of all vCPUs of a member.
-        wanted: Its thresholds as the alarms should have them, in their own unit (`tasks.telemetry.thresholds`).
-        found: Its thresholds as Aodh (Ceilometer) says that the alarms have them.
+        thresholds_percent: Its thresholds in percent of all vCPUs of a member.
+        expected_thresholds: Its thresholds as the alarms should have them, in their own unit (`tasks.telemetry.thresholds`).
+        alarm_thresholds: Its thresholds as Aodh (Ceilometer) says that the alarms have them.
         granularities_s: Those of the archive policy of the members' metric; None where it has none; empty on OSP 8.
-        loads: How many loads each member should carry.
+        processes_per_member: How many loads each member should carry.
         load_on: When the first load was started.
         load_off: When the loads were ended.
         settle_s: Seconds that one step may take besides: a member until it is active, reached and loaded; or until it is gone.
         observations: In their order.
-        events: In their order.
-        calls: In their order.
-        failed: In their order.
-        turns: In their order; read where a policy acted on an alarm.
+        signals: In their order.
+        webhook_calls: In their order.
+        server_failures: In their order.
+        alarm_transitions: In their order; read where a policy acted on an alarm.
         low_timing: As `timing`, with the low alarm's granularity and periods; None where they are the same.
     """
 
     min_size: int
     max_size: int
     timing: Timing
-    percent: Levels
-    wanted: Levels
-    found: Levels
+    thresholds_percent: Thresholds
+    expected_thresholds: Thresholds
+    alarm_thresholds: Thresholds
     granularities_s: tuple[int, ...] | None
-    loads: int
+    processes_per_member: int
     settle_s: float
     observations: tuple[Observation, ...]
     load_on: datetime | None = None
     load_off: datetime | None = None
-    events: tuple[Event, ...] = ()
-    calls: tuple[Call, ...] = ()
-    failed: tuple[Failed, ...] = ()
-    turns: tuple[Turn, ...] = ()
+    signals: tuple[PolicySignal, ...] = ()
+    webhook_calls: tuple[WebhookCall, ...] = ()
+    server_failures: tuple[ServerFailure, ...] = ()
+    alarm_transitions: tuple[AlarmTransition, ...] = ()
     low_timing: Timing | None = None
 
     def timing_of(self, direction: Direction) -> Timing:
@@ -205,15 +207,19 @@ class Timeline:
             begin, end = self.load_off, None
         if begin is None:
             return ()
-        return tuple(one for one in self.observations if begin <= one.at and (end is None or one.at < end))
+        return tuple(
+            observation
+            for observation in self.observations
+            if begin <= observation.at and (end is None or observation.at < end)
+        )
 
-    def passing(self, direction: Direction) -> float:
-        """The part of an interval after which its mean is across the threshold (`Timing.alarm`)."""
-        return self.percent.high / 100 if direction == "up" else 1 - self.percent.low / 100
+    def crossing(self, direction: Direction) -> float:
+        """The part of an interval after which its mean is across the threshold (`Timing.until_alarm`)."""
+        return self.thresholds_percent.high / 100 if direction == "up" else 1 - self.thresholds_percent.low / 100
 
 
 @dataclass(frozen=True)
-class Transition:
+class SizeChange:
     """The number of ready members changed between two observations.
 
     Attributes:
@@ -239,35 +245,35 @@ class Transition:
         return f"{self.before} → {self.after} after {self.after_s:.0f} s (at most {self.latest_s:.0f} s{late})"
 
 
-def transitions(timeline: Timeline, direction: Direction) -> list[Transition]:
+def size_changes(timeline: Timeline, direction: Direction) -> list[SizeChange]:
     """The changes of ready members in one phase, each with its time against what the intervals allow."""
     seen = timeline.phase(direction)
     begun = timeline.load_on if direction == "up" else timeline.load_off
     if begun is None:
         return []
-    before = _last_before(timeline, begun)
-    found: list[Transition] = []
-    for one in seen:
-        if before is not None and len(one.ready) != len(before.ready):
+    before = _observation_before(timeline, begun)
+    found: list[SizeChange] = []
+    for observation in seen:
+        if before is not None and len(observation.ready) != len(before.ready):
             found.append(
-                Transition(
-                    at=one.at,
+                SizeChange(
+                    at=observation.at,
                     before=len(before.ready),
-                    after=len(one.ready),
-                    after_s=(one.at - (found[-1].at if found else begun)).total_seconds(),
-                    latest_s=_step(timeline, direction, first=not found).latest_s,
-                    joined=one.ready - before.ready,
-                    left=before.ready - one.ready,
+                    after=len(observation.ready),
+                    after_s=(observation.at - (found[-1].at if found else begun)).total_seconds(),
+                    latest_s=_step_bound(timeline, direction, first=not found).latest_s,
+                    joined=observation.ready - before.ready,
+                    left=before.ready - observation.ready,
                 )
             )
-        before = one
+        before = observation
     return found
 
 
-def _step(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
+def _step_bound(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
     """When one step may come, after the change of load or after the step before it."""
-    passing, timing = timeline.passing(direction), timeline.timing_of(direction)
-    alarm, following = timing.alarm(passing), timing.next(passing)
+    passing, timing = timeline.crossing(direction), timeline.timing_of(direction)
+    alarm, following = timing.until_alarm(passing), timing.until_next_step(passing)
     bound = following
     if first:
         # Load may end while the cooldown of the last member to join still runs.
@@ -275,53 +281,57 @@ def _step(timeline: Timeline, direction: Direction, *, first: bool) -> Bound:
     return bound + Bound(0, timeline.settle_s)
 
 
-def soonest_next(timeline: Timeline, direction: Direction) -> datetime:
+def earliest_next_change(timeline: Timeline, direction: Direction) -> datetime:
     """Before when the next step of a phase that has begun can't come, if everything takes its time."""
     begun = timeline.load_on if direction == "up" else timeline.load_off
     assert begun is not None, "the phase has begun"
-    changes = transitions(timeline, direction)
-    step = _step(timeline, direction, first=not changes)
+    changes = size_changes(timeline, direction)
+    step = _step_bound(timeline, direction, first=not changes)
     return (changes[-1].at if changes else begun) + timedelta(seconds=step.soonest_s)
 
 
-def allowed(timeline: Timeline) -> Bound:
+def allowed_duration(timeline: Timeline) -> Bound:
     """What polling, evaluation and cooldown allow for the whole way, from minimum to maximum and back."""
     total = Bound(0, 0)
     for direction in DIRECTIONS:
         for number in range(timeline.max_size - timeline.min_size):
-            total += _step(timeline, direction, first=number == 0)
+            total += _step_bound(timeline, direction, first=number == 0)
     return total
 
 
-def _last_before(timeline: Timeline, begun: datetime) -> Observation | None:
+def _observation_before(timeline: Timeline, begun: datetime) -> Observation | None:
     """The state that a phase begins with: the last one seen before it, or the first in it."""
-    earlier = [one for one in timeline.observations if one.at < begun]
+    earlier = [observation for observation in timeline.observations if observation.at < begun]
     if earlier:
         return earlier[-1]
     return timeline.observations[0] if timeline.observations else None
 
 
-def taken_back(timeline: Timeline) -> Transition | None:
+def premature_scale_down(timeline: Timeline) -> SizeChange | None:
     """The last step down under load before the high alarm had come up, where the check itself had added a member.
 
     Until its load is measured a group is idle to its alarms. The low one, up since before, takes back what a webhook has added
     as soon as the cooldown has ended, where that is shorter than telemetry takes: what anybody sees who calls it by hand.
     """
-    if not any(call.direction == "up" for call in timeline.calls):
+    if not any(call.direction == "up" for call in timeline.webhook_calls):
         return None
-    up = next((one.at for one in timeline.phase("up") if one.alarms.get("high") == ALARM), None)
-    down = [one for one in transitions(timeline, "up") if one.after < one.before and (up is None or one.at < up)]
+    up = next((observation.at for observation in timeline.phase("up") if observation.alarms.get("high") == ALARM), None)
+    down = [
+        change
+        for change in size_changes(timeline, "up")
+        if change.after < change.before and (up is None or change.at < up)
+    ]
     return down[-1] if down else None
 
 
-def path(timeline: Timeline, direction: Direction) -> list[int]:
-    """The numbers of ready members that one phase went through, the one it began with first; under load from `taken_back` on."""
-    changes = transitions(timeline, direction)
-    back = taken_back(timeline) if direction == "up" else None
+def size_path(timeline: Timeline, direction: Direction) -> list[int]:
+    """The numbers of ready members that a phase went through, from its first; under load from `premature_scale_down` on."""
+    changes = size_changes(timeline, direction)
+    back = premature_scale_down(timeline) if direction == "up" else None
     if back is not None:
         return [back.after, *(change.after for change in changes if change.at > back.at)]
     if changes:
         return [changes[0].before, *(change.after for change in changes)]
     begun = timeline.load_on if direction == "up" else timeline.load_off
-    first = _last_before(timeline, begun) if begun else None
+    first = _observation_before(timeline, begun) if begun else None
     return [len(first.ready)] if first else []

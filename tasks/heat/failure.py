@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import CloudError
 from blocks.remote.secrets import mask
-from tasks.heat.stack import Resource, Stack, path_of, read_resources
+from tasks.heat.stack import Resource, Stack, read_resources, resource_path
 
 # What Heat writes on resources that it gave up because another one failed: never the cause.
-_VICTIMS = ("aborted", "cancel", "user triggered")
+_CONSEQUENCES = ("aborted", "cancel", "user triggered")
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,27 @@ def find_failure(stack: Stack, resources: Sequence[Resource]) -> Failure:
         stack: The stack, for its own reason where no resource has one.
         resources: All of its resources, nested ones included.
     """
-    failed = [one for one in resources if one.failed]
-    with_deeper = {one.stack for one in failed}
-    leaves = [one for one in failed if one.nested not in with_deeper or not one.nested]
-    causes = [one for one in leaves if not any(word in one.reason.lower() for word in _VICTIMS)] or leaves
+    failed = [resource for resource in resources if resource.failed]
+    with_deeper = {resource.stack for resource in failed}
+    leaves = [resource for resource in failed if resource.nested not in with_deeper or not resource.nested]
+    causes = [
+        resource for resource in leaves if not any(word in resource.reason.lower() for word in _CONSEQUENCES)
+    ] or leaves
     if not causes:
-        return _unfinished(stack, resources)
-    one = causes[0]
-    return Failure(path_of(one, resources), one.type, mask(one.reason), one.physical_id, len(causes) - 1)
+        return _timed_out(stack, resources)
+    cause = causes[0]
+    return Failure(resource_path(cause, resources), cause.type, mask(cause.reason), cause.physical_id, len(causes) - 1)
 
 
-def _unfinished(stack: Stack, resources: Sequence[Resource]) -> Failure:
+def _timed_out(stack: Stack, resources: Sequence[Resource]) -> Failure:
     """Where nothing failed but time ran out: what it was waiting for."""
-    waiting = [one for one in resources if one.status.endswith("_IN_PROGRESS")]
-    above = {one.stack for one in waiting}
-    names = [path_of(one, resources) for one in waiting if one.nested not in above or not one.nested]
+    waiting = [resource for resource in resources if resource.status.endswith("_IN_PROGRESS")]
+    above = {resource.stack for resource in waiting}
+    names = [
+        resource_path(resource, resources)
+        for resource in waiting
+        if resource.nested not in above or not resource.nested
+    ]
     late = f" (unfinished: {', '.join(names)})" if names else ""
     return Failure(stack.name, "", mask(stack.reason or "Heat gives no reason") + late)
 
@@ -83,6 +89,6 @@ def read_failure(cloud: Cloud, stack: Stack) -> Failure:
     """Ask the cloud why a stack failed.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     return find_failure(stack, read_resources(cloud, stack))

@@ -40,20 +40,20 @@ class StackPlan:
         """What somebody would miss, in a sentence that a person must approve; empty where nobody would."""
         if self.action != "update" or self.stack is None:
             return ""
-        said = list(self.changes.lost)
+        losses = list(self.changes.lost)
         if TAG not in self.stack.tags:
-            said.insert(
+            losses.insert(
                 0, f"it was not made by a runbook (it lacks the tag {TAG}), and gets another template or parameters"
             )
-        return f"stack {self.stack.name}: {'; '.join(said)}" if said else ""
+        return f"stack {self.stack.name}: {'; '.join(losses)}" if losses else ""
 
 
-def plan_anew(cloud: Cloud, source: StackSource) -> StackPlan:
+def plan_recreation(cloud: Cloud, source: StackSource) -> StackPlan:
     """Say what making a stack would do once the one of its name is gone.
 
     Raises:
         RequestRejected: Heat will not have the template.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     # Under a name that nobody has: that of a stack which is there Heat refuses.
     return StackPlan("create", None, preview_create(cloud, f"preview-{uuid4().hex}", source))
@@ -65,7 +65,7 @@ def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
     Raises:
         Conflict: The stack is half deleted, or suspended.
         RequestRejected: Heat will not have the template.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, name)
     if stack is None:
@@ -75,22 +75,22 @@ def plan_stack(cloud: Cloud, name: str, source: StackSource) -> StackPlan:
     if stack.status == "DELETE_FAILED":
         hint = f"delete it (`openstack stack delete {name}`), then start the runbook again"
         raise Conflict(cloud.name, f"stack {name} is half deleted: {stack.reason}", hint)
-    refuse_suspended(cloud, stack)
-    if stack.complete and _holds(cloud, stack, source):
+    raise_if_suspended(cloud, stack)
+    if stack.complete and _is_current(cloud, stack, source):
         return StackPlan("nothing", stack)
     return StackPlan("update", stack, preview_update(cloud, stack, source))
 
 
-def _holds(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
+def _is_current(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
     """Compare with what Heat holds; its preview would call every nested stack updated, changed or not.
 
     The Heat of OSP 8 does not tell all: there an update is asked for, in which it finds nothing to do.
     """
-    template, environment, files = read_held(cloud, stack)
-    return environment is not None and files is not None and source.same_as(template, environment, files)
+    template, environment, files = read_current_source(cloud, stack)
+    return environment is not None and files is not None and source.matches(template, environment, files)
 
 
-def read_held(
+def read_current_source(
     cloud: Cloud, stack: Stack
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, str] | None]:
     """Read what Heat holds of a stack: template, environment, files.
@@ -100,11 +100,11 @@ def read_held(
 
     Raises:
         NotFound: There is no such stack.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
 
     def read(part: str) -> Any:
-        return cloud.ask(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
+        return cloud.get(f"read the {part} of stack {stack.name}", "orchestration", f"{stack.path}/{part}")
 
     template = read("template")
     try:
@@ -113,7 +113,7 @@ def read_held(
         return template, None, None
 
 
-def refuse_suspended(cloud: Cloud, stack: Stack) -> None:
+def raise_if_suspended(cloud: Cloud, stack: Stack) -> None:
     """Raise where a stack is suspended: `complete` it is, and yet none of its servers runs.
 
     Raises:

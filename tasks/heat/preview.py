@@ -11,9 +11,9 @@ from blocks.remote.cloud import Cloud
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
 
-_KINDS = ("added", "updated", "replaced", "deleted")
+_CHANGE_KINDS = ("added", "updated", "replaced", "deleted")
 # They hold nothing, and Heat calls them replaced where a number of theirs is another. Deleted they are missed.
-_REMADE = re.compile(r"\(OS::(Heat::ScalingPolicy|(Aodh|Ceilometer)::\w*Alarm)\)$")
+_STATELESS = re.compile(r"\(OS::(Heat::ScalingPolicy|(Aodh|Ceilometer)::\w*Alarm)\)$")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Changes:
     @property
     def lines(self) -> list[str]:
         """One line a kind, the destructive ones last; none where nothing changes."""
-        return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _KINDS if self.by_kind.get(kind)]
+        return [f"{kind}: {', '.join(self.by_kind[kind])}" for kind in _CHANGE_KINDS if self.by_kind.get(kind)]
 
     @property
     def lost(self) -> list[str]:
         """What is replaced or deleted and may hold something, one text a kind."""
-        replaced = [one for one in self.by_kind.get("replaced", ()) if not _REMADE.search(one)]
+        replaced = [resource for resource in self.by_kind.get("replaced", ()) if not _STATELESS.search(resource)]
         found = {"replaced": replaced, "deleted": self.by_kind.get("deleted", ())}
         # In one order, whichever of Heat's engines answers: what was approved must be found again.
         return [f"{kind} {', '.join(sorted(names))}" for kind, names in found.items() if names]
@@ -49,9 +49,9 @@ def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    answer = cloud.tell("validate the template", "orchestration", "POST", "/validate", source.body)
+    answer = cloud.send("validate the template", "orchestration", "POST", "/validate", source.body)
     given = {**(source.environment.get("parameter_defaults") or {}), **(source.environment.get("parameters") or {})}
     wanted = answer.get("Parameters") or {}
     return sorted(name for name, said in wanted.items() if "Default" not in said and name not in given)
@@ -62,11 +62,11 @@ def preview_create(cloud: Cloud, name: str, source: StackSource) -> Changes:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     body = source.body | {"stack_name": name}
-    answer = cloud.tell(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
-    return Changes({"added": tuple(_named(one) for one in _flat(answer["stack"]["resources"]))})
+    answer = cloud.send(f"preview stack {name}", "orchestration", "POST", "/stacks/preview", body)
+    return Changes({"added": tuple(_describe(resource) for resource in _flatten(answer["stack"]["resources"]))})
 
 
 def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
@@ -76,32 +76,32 @@ def preview_update(cloud: Cloud, stack: Stack, source: StackSource) -> Changes:
 
     Raises:
         RequestRejected: Heat will not have it, and says why.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"preview the update of stack {stack.name}"
     # Without show_nested, which a Heat of Zed answers with a bare 400.
-    answer = cloud.tell(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
-    return Changes({kind: tuple(_named(one) for one in answer.get(kind) or ()) for kind in _KINDS})
+    answer = cloud.send(what, "orchestration", "PUT", f"{stack.path}/preview", source.body)["resource_changes"]
+    return Changes({kind: tuple(_describe(resource) for resource in answer.get(kind) or ()) for kind in _CHANGE_KINDS})
 
 
 def offered_types(cloud: Cloud) -> frozenset[str]:
     """List the resource types that Heat offers here; hidden ones are not among them, though Heat takes them.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    listed = cloud.ask("list the resource types", "orchestration", "/resource_types")["resource_types"]
-    return frozenset(one if isinstance(one, str) else one["resource_type"] for one in listed)
+    listed = cloud.get("list the resource types", "orchestration", "/resource_types")["resource_types"]
+    return frozenset(type_ if isinstance(type_, str) else type_["resource_type"] for type_ in listed)
 
 
-def _flat(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
+def _flatten(resources: list[Any]) -> Iterator[Mapping[str, Any]]:
     """A preview's resources; a nested stack is a list within the list."""
-    for one in resources:
-        if isinstance(one, list):
-            yield from _flat(one)
+    for resource in resources:
+        if isinstance(resource, list):
+            yield from _flatten(resource)
         else:
-            yield one
+            yield resource
 
 
-def _named(body: Mapping[str, Any]) -> str:
+def _describe(body: Mapping[str, Any]) -> str:
     return f"{body['resource_name']} ({body['resource_type']})"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from blocks.remote.secrets import register
 from tasks.heat.templates import StackFiles
 
 # What Heat shows in place of a hidden parameter.
@@ -35,12 +36,25 @@ class StackSource:
         """The part of a request that says what the stack is."""
         return {"template": self.stack.template, "environment": self.environment, "files": self.stack.files}
 
-    def same_as(self, template: Mapping[str, Any], environment: Mapping[str, Any], files: Mapping[str, str]) -> bool:
-        """Say whether Heat holds just this already, by what it tells of a stack."""
-        held = (template, _essence(environment), files)
-        return bool(_plain(held) == _plain((self.stack.template, _essence(self.environment), self.stack.files)))
+    def register_hidden(self) -> None:
+        """Register the values of the parameters that the template hides, which an output may show."""
+        parameters = self.stack.template.get("parameters") or self.stack.template.get("Parameters") or {}
+        given = {**(self.environment.get("parameter_defaults") or {}), **self.environment["parameters"]}
+        for name, declared in parameters.items():
+            if isinstance(declared, Mapping) and str(declared.get("hidden", declared.get("NoEcho"))).lower() == "true":
+                for value in (given.get(name), declared.get("default"), declared.get("Default")):
+                    if value is not None:
+                        register(str(value))
 
-    def may_be(
+    def matches(self, template: Mapping[str, Any], environment: Mapping[str, Any], files: Mapping[str, str]) -> bool:
+        """Say whether Heat holds just this already, by what it tells of a stack."""
+        held = (template, _normalize_environment(environment), files)
+        return bool(
+            _comparable(held)
+            == _comparable((self.stack.template, _normalize_environment(self.environment), self.stack.files))
+        )
+
+    def may_match(
         self,
         template: Mapping[str, Any],
         environment: Mapping[str, Any] | None,
@@ -53,22 +67,22 @@ class StackSource:
             environment: The same, a hidden parameter as stars; None where it tells nothing.
             files: The same; None where it tells nothing.
         """
-        told = self.environment if environment is None else environment
-        held = (template, _essence(told), self.stack.files if files is None else files)
-        ours = (self.stack.template, _with_stars(_essence(self.environment), told), self.stack.files)
-        return bool(_plain(held) == _plain(ours))
+        shown = self.environment if environment is None else environment
+        held = (template, _normalize_environment(shown), self.stack.files if files is None else files)
+        ours = (self.stack.template, _mask_hidden(_normalize_environment(self.environment), shown), self.stack.files)
+        return bool(_comparable(held) == _comparable(ours))
 
 
-def _with_stars(ours: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def _mask_hidden(ours: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
     """Put stars where Heat shows them in place of a hidden parameter: what it is can't be known."""
-    starred = dict(ours)
+    masked = dict(ours)
     for section in ("parameters", "parameter_defaults"):
-        hidden = {name: value for name, value in (told.get(section) or {}).items() if value == _HIDDEN}
-        starred[section] = {name: hidden.get(name, value) for name, value in ours[section].items()}
-    return starred
+        hidden = {name: value for name, value in (shown.get(section) or {}).items() if value == _HIDDEN}
+        masked[section] = {name: hidden.get(name, value) for name, value in ours[section].items()}
+    return masked
 
 
-def _essence(environment: Mapping[str, Any]) -> dict[str, Any]:
+def _normalize_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What an environment says, without the empty sections and the self-references that Heat adds."""
     registry = environment.get("resource_registry") or {}
     return {
@@ -78,10 +92,10 @@ def _essence(environment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     """Make values comparable however they travelled: 60 and "60" are one parameter to Heat."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _comparable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_comparable(inner) for inner in value]
     return str(value)

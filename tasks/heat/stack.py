@@ -110,8 +110,8 @@ def parse_resource(body: Mapping[str, Any]) -> Resource:
         status=body["resource_status"],
         reason=body.get("resource_status_reason") or "",
         physical_id=body.get("physical_resource_id") or "",
-        stack=linked(body, "stack"),
-        nested=linked(body, "nested"),
+        stack=linked_stack(body, "stack"),
+        nested=linked_stack(body, "nested"),
     )
 
 
@@ -121,7 +121,7 @@ def parse_time(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def linked(body: Mapping[str, Any], rel: str) -> str:
+def linked_stack(body: Mapping[str, Any], rel: str) -> str:
     """Return `name/id` of the stack that a link of a resource or an event leads to; empty where it has none."""
     for link in body.get("links") or ():
         if link.get("rel") == rel:
@@ -130,18 +130,18 @@ def linked(body: Mapping[str, Any], rel: str) -> str:
     return ""
 
 
-def path_of(one: Resource, resources: Sequence[Resource]) -> str:
+def resource_path(resource: Resource, resources: Sequence[Resource]) -> str:
     """Return the names from a stack down to one of its resources (`webserver / x4k2 / server`).
 
     Args:
-        one: The resource.
+        resource: The resource.
         resources: All of the stack, nested ones included.
     """
     parents = {parent.nested: parent for parent in resources if parent.nested}
-    names = [one.name]
-    while (parent := parents.get(one.stack)) is not None and len(names) <= len(resources):
+    names = [resource.name]
+    while (parent := parents.get(resource.stack)) is not None and len(names) <= len(resources):
         names.append(parent.name)
-        one = parent
+        resource = parent
     return " / ".join(reversed(names))
 
 
@@ -149,31 +149,31 @@ def find_stack(cloud: Cloud, name: str) -> Stack | None:
     """Find a stack by its name.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    found = cloud.ask(f"look for stack {name}", "orchestration", "/stacks", name=name)["stacks"]
-    return next((parse_stack(one) for one in found if one["stack_name"] == name), None)
+    found = cloud.get(f"look for stack {name}", "orchestration", "/stacks", name=name)["stacks"]
+    return next((parse_stack(body) for body in found if body["stack_name"] == name), None)
 
 
-def find_left(cloud: Cloud, tag: str = TAG) -> list[Stack]:
+def find_tagged(cloud: Cloud, tag: str = TAG) -> list[Stack]:
     """Find the stacks that bear a tag: those that a run was told to keep, or that one which crashed has left.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    found = cloud.ask(f"look for stacks tagged {tag}", "orchestration", "/stacks", tags=tag)["stacks"]
-    return [parse_stack(one) for one in found]
+    found = cloud.get(f"look for stacks tagged {tag}", "orchestration", "/stacks", tags=tag)["stacks"]
+    return [parse_stack(body) for body in found]
 
 
 def read_stack(cloud: Cloud, stack: Stack) -> Stack:
     """Read a stack's state anew; one that Heat no longer knows is gone.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     path = f"{stack.path}?resolve_outputs=False"  # outputs are resolved by asking every resource
     try:
-        return parse_stack(cloud.ask(f"read stack {stack.name}", "orchestration", path)["stack"])
+        return parse_stack(cloud.get(f"read stack {stack.name}", "orchestration", path)["stack"])
     except NotFound:
         return Stack(stack.name, stack.id, "DELETE_COMPLETE")
 
@@ -182,8 +182,8 @@ def read_resources(cloud: Cloud, stack: Stack) -> list[Resource]:
     """Read all resources of a stack, those of nested stacks included; none where it is gone.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     what = f"list the resources of stack {stack.name}"
-    body = cloud.ask(what, "orchestration", f"{stack.path}/resources", nested_depth=DEPTH)
-    return [parse_resource(one) for one in body["resources"]]
+    body = cloud.get(what, "orchestration", f"{stack.path}/resources", nested_depth=DEPTH)
+    return [parse_resource(resource) for resource in body["resources"]]

@@ -19,7 +19,7 @@ from openstack.orchestration.util import template_format, template_utils
 
 from blocks.remote.errors import RunbookError
 
-FOLDER = Path(__file__).resolve().parents[2] / "deployments" / "templates"
+EXAMPLES = Path(__file__).resolve().parents[2] / "deployments" / "templates"
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
 
 
@@ -53,7 +53,7 @@ class StackFiles:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ExampleTemplate:
     """One of the project's own templates.
 
     Attributes:
@@ -66,12 +66,12 @@ class Chosen:
     template: Path
     environment: Path
 
-    def load(self) -> StackFiles:
+    def read(self) -> StackFiles:
         """Read it."""
-        return load(self.template, [self.environment])
+        return read_template(self.template, [self.environment])
 
 
-def load(template: Path, environments: Sequence[Path] = ()) -> StackFiles:
+def read_template(template: Path, environments: Sequence[Path] = ()) -> StackFiles:
     """Read a template and its environment files, and every file that they name with `type`, `get_file` or a registry.
 
     Args:
@@ -82,7 +82,7 @@ def load(template: Path, environments: Sequence[Path] = ()) -> StackFiles:
         RunbookError: A file is missing or is not what it should be.
     """
     for path in (template, *environments):
-        _check_mapping(path)
+        _raise_if_no_mapping(path)
     try:
         files, parsed = template_utils.get_template_contents(template_file=str(template))
         more, environment = template_utils.process_multiple_environments_and_files([str(path) for path in environments])
@@ -91,15 +91,17 @@ def load(template: Path, environments: Sequence[Path] = ()) -> StackFiles:
             f"template {template} can't be read: {error}",
             "file names in it are taken from its own folder, those in an environment file from that file's",
         ) from error
-    return StackFiles(parsed or {}, environment, {name: _text(one) for name, one in {**files, **more}.items()})
+    return StackFiles(
+        parsed or {}, environment, {name: _as_text(content) for name, content in {**files, **more}.items()}
+    )
 
 
-def _text(content: str | bytes) -> str:
+def _as_text(content: str | bytes) -> str:
     """What Heat is sent of a file, in JSON: the library gives an empty one as bytes, and a binary one in base64."""
     return content if isinstance(content, str) else content.decode()
 
 
-def _check_mapping(path: Path) -> None:
+def _raise_if_no_mapping(path: Path) -> None:
     """Say which file is wrong before the library trips over it.
 
     Raises:
@@ -115,7 +117,7 @@ def _check_mapping(path: Path) -> None:
         raise RunbookError(f"{path} is no mapping, and so no template or environment", "see Heat's template guide")
 
 
-def choose(example: Example, offered: Collection[str]) -> Chosen:
+def choose_example(example: Example, offered: Collection[str]) -> ExampleTemplate:
     """Choose among the project's own templates: today's, or OSP 8's where the cloud is that old.
 
     Args:
@@ -127,7 +129,7 @@ def choose(example: Example, offered: Collection[str]) -> Chosen:
     """
     missing = {}
     for chosen in _candidates(example):
-        needed = types_in(chosen.load())
+        needed = required_types(chosen.read())
         missing[chosen.era] = sorted(needed.difference(offered))
         # Newer Heats know OS::Ceilometer::Alarm too: it validates, and fails when Aodh is asked for it.
         too_new = chosen.era is Era.OSP_8 and _GNOCCHI_ALARM in offered
@@ -142,18 +144,18 @@ def choose(example: Example, offered: Collection[str]) -> Chosen:
     )
 
 
-def _candidates(example: Example) -> Iterator[Chosen]:
+def _candidates(example: Example) -> Iterator[ExampleTemplate]:
     """Every template of the example, the best first: as documented with a volume, then without."""
     for era, environment in (
         (Era.TODAY, "environment.yaml"),
         (Era.TODAY, "environment-without-volumes.yaml"),
         (Era.OSP_8, "environment.yaml"),
     ):
-        yield Chosen(era, FOLDER / era / f"{example}.yaml", FOLDER / era / environment)
+        yield ExampleTemplate(era, EXAMPLES / era / f"{example}.yaml", EXAMPLES / era / environment)
 
 
 @dataclass(frozen=True)
-class Use:
+class ResourceUse:
     """A resource of a template and the type that stands for it.
 
     Attributes:
@@ -169,37 +171,39 @@ class Use:
     conditional: bool = False
 
 
-def types_in(stack: StackFiles) -> frozenset[str]:
+def required_types(stack: StackFiles) -> frozenset[str]:
     """Names of the resource types that the cloud must offer for this template, whatever its conditions are."""
-    return frozenset(use.type for use in uses_in(stack) if not use.conditional)
+    return frozenset(use.type for use in resource_uses(stack) if not use.conditional)
 
 
-def uses_in(stack: StackFiles) -> list[Use]:
+def resource_uses(stack: StackFiles) -> list[ResourceUse]:
     """Every resource of the template, of the groups' members and of nested templates.
 
     Raises:
         RunbookError: A file that stands for a type is no template.
     """
-    return list(_uses(stack, stack.template, Use("", "", ""), ()))
+    return list(_template_uses(stack, stack.template, ResourceUse("", "", ""), ()))
 
 
-def _uses(stack: StackFiles, template: Mapping[str, Any], within: Use, above: tuple[str, ...]) -> Iterator[Use]:
+def _template_uses(
+    stack: StackFiles, template: Mapping[str, Any], within: ResourceUse, above: tuple[str, ...]
+) -> Iterator[ResourceUse]:
     resources = template.get("resources") or template.get("Resources") or {}
     for name, resource in resources.items():
         if isinstance(resource, Mapping):
             path = f"{within.path} > {name}" if within.path else str(name)
-            yield from _use(stack, resource, path, within.conditional, above)
+            yield from _uses_of(stack, resource, path, within.conditional, above)
 
 
-def _use(
+def _uses_of(
     stack: StackFiles, resource: Mapping[str, Any], path: str, conditional: bool, above: tuple[str, ...]
-) -> Iterator[Use]:
+) -> Iterator[ResourceUse]:
     named = str(resource.get("type") or resource.get("Type") or "")
-    real = _registered(stack.environment.get("resource_registry") or {}, path.rsplit(" > ", 1)[-1], named)
-    use = Use(path, real, named, conditional or "condition" in resource or "Condition" in resource)
+    real = _resolve_type(stack.environment.get("resource_registry") or {}, path.rsplit(" > ", 1)[-1], named)
+    use = ResourceUse(path, real, named, conditional or "condition" in resource or "Condition" in resource)
     if real in stack.files:
         if real not in above:  # a template within itself is Heat's to refuse
-            yield from _uses(stack, _nested(real, stack.files[real]), use, (*above, real))
+            yield from _template_uses(stack, _parse_nested(real, stack.files[real]), use, (*above, real))
         return
     yield use
     # What a group is made of: AutoScalingGroup calls it `resource`, ResourceGroup `resource_def`.
@@ -207,10 +211,10 @@ def _use(
     for key in ("resource", "resource_def"):
         member = properties.get(key) if isinstance(properties, Mapping) else None
         if isinstance(member, Mapping):
-            yield from _use(stack, member, f"{path} > member", use.conditional, above)
+            yield from _uses_of(stack, member, f"{path} > member", use.conditional, above)
 
 
-def _nested(address: str, text: str) -> dict[str, Any]:
+def _parse_nested(address: str, text: str) -> dict[str, Any]:
     try:
         parsed: dict[str, Any] = template_format.parse(text)
     except (ValueError, TypeError) as error:
@@ -220,7 +224,7 @@ def _nested(address: str, text: str) -> dict[str, Any]:
     return parsed
 
 
-def _registered(registry: Mapping[str, Any], name: str, named: str) -> str:
+def _resolve_type(registry: Mapping[str, Any], name: str, named: str) -> str:
     """What the environment puts in a type's place, for this resource or for all; wildcards too (`OS::Quantum*`)."""
     here = (registry.get("resources") or {}).get(name) or {}
     for mapping in (here, registry):

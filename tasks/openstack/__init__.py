@@ -1,1 +1,1 @@
-"""What a cloud offers and allows: resource types, quotas."""
+"""What a cloud offers and allows: the resource types of its Heat, the quotas of a project."""

@@ -26,7 +26,7 @@ _NETWORK = {
 
 
 @dataclass(frozen=True)
-class Limit:
+class Quota:
     """A quota.
 
     Attributes:
@@ -37,7 +37,7 @@ class Limit:
     limit: int
     used: int
 
-    def lacks(self, wanted: int) -> bool:
+    def lacks_room_for(self, wanted: int) -> bool:
         """Say whether so many more do not fit."""
         return wanted > 0 and 0 <= self.limit < self.used + wanted
 
@@ -46,9 +46,9 @@ def why_no_compute(cloud: Cloud, instances: int, cores: int, ram_mib: int) -> li
     """Say which of Nova's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    absolute = cloud.ask("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
+    absolute = cloud.get("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
     wanted = {"instances": instances, "cores": cores, "MiB of RAM": ram_mib}
     return why_no_room(cloud.name, parse_limits(absolute, _COMPUTE), wanted)
 
@@ -57,24 +57,24 @@ def why_no_network(cloud: Cloud, ports: int, floating_ips: int, security_groups:
     """Say which of Neutron's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = {"ports": ports, "floating addresses": floating_ips, "security groups": security_groups}
     return why_no_room(cloud.name, _network_limits(cloud, wanted), wanted)
 
 
-def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Limit]:
+def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Quota]:
     """Neutron's quotas with their use; a Neutron before Pike does not tell the use, so it is counted."""
     kinds = {name: names for name, names in _NETWORK.items() if wanted[name] > 0}
     try:
-        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
-        return {name: Limit(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
+        quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}/details")["quota"]
+        return {name: Quota(quota[key]["limit"], quota[key]["used"]) for name, (key, _) in kinds.items()}
     except NotFound:
-        quota = cloud.ask("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
+        quota = cloud.get("read Neutron's quotas", "network", f"/quotas/{cloud.project}")["quota"]
     limits = {}
     for name, (key, collection) in kinds.items():
-        there = cloud.ask(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
-        limits[name] = Limit(quota[key], len(there[collection.replace("-", "_")]))
+        there = cloud.get(f"count the {name}", "network", f"/{collection}", project_id=cloud.project, fields="id")
+        limits[name] = Quota(quota[key], len(there[collection.replace("-", "_")]))
     return limits
 
 
@@ -82,17 +82,17 @@ def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
     """Say whether Octavia's quota has no room for so many more load balancers.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     if not balancers:
         return []
-    quota = cloud.ask("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
-    there = cloud.ask("list the load balancers", "load-balancer", "/lbaas/loadbalancers", project_id=cloud.project)[
+    quota = cloud.get("read Octavia's quota", "load-balancer", f"/lbaas/quotas/{cloud.project}")["quota"]
+    there = cloud.get("list the load balancers", "load-balancer", "/lbaas/loadbalancers", project_id=cloud.project)[
         "loadbalancers"
     ]
     # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
     limit = quota.get("load_balancer", quota.get("loadbalancer"))
-    limits = {"load balancers": Limit(-1 if limit is None else limit, len(there))}
+    limits = {"load balancers": Quota(-1 if limit is None else limit, len(there))}
     return why_no_room(cloud.name, limits, {"load balancers": balancers})
 
 
@@ -100,25 +100,25 @@ def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
     """Say which of Cinder's quotas have no room for so much more.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     if not volumes:
         return []
-    absolute = cloud.ask("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
+    absolute = cloud.get("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
     wanted = {"volumes": volumes, "GiB of volumes": gib}
     return why_no_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
 
 
-def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Limit]:
+def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Quota]:
     """Read the absolute limits of Nova or Cinder."""
-    return {name: Limit(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
+    return {name: Quota(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
 
 
-def why_no_room(cloud: str, limits: Mapping[str, Limit], wanted: Mapping[str, int]) -> list[str]:
+def why_no_room(cloud: str, limits: Mapping[str, Quota], wanted: Mapping[str, int]) -> list[str]:
     """Say which quotas do not have room for what is wanted, and how far each would have to be raised."""
     return [
-        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, one.limit - one.used)} are left of {one.limit}; raise "
-        f"the project's quota to {one.used + wanted[name]}, or remove what it no longer needs"
-        for name, one in limits.items()
-        if one.lacks(wanted[name])
+        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, quota.limit - quota.used)} are left of {quota.limit}; raise "
+        f"the project's quota to {quota.used + wanted[name]}, or remove what it no longer needs"
+        for name, quota in limits.items()
+        if quota.lacks_room_for(wanted[name])
     ]

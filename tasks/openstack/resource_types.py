@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tasks.heat.templates import StackFiles, Use, uses_in
+from tasks.heat.templates import ResourceUse, StackFiles, resource_uses
 
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
 
@@ -23,12 +23,12 @@ class ResourceType:
     Attributes:
         status: SUPPORTED, DEPRECATED, HIDDEN, UNSUPPORTED; MISSING where Heat does not know it or may not use it.
         message: Heat's own words on it.
-        takes_nothing: Whether it has no properties at all.
+        has_no_properties: Whether it has no properties at all.
     """
 
     status: str
     message: str = ""
-    takes_nothing: bool = False
+    has_no_properties: bool = False
 
 
 MISSING = ResourceType("MISSING")
@@ -84,7 +84,7 @@ ADVICE = (
 )
 
 # Names under which newer Heats still make the alarm that Aodh refuses ("Unknown attribute … threshold_rule").
-_HOLLOW_ALARMS = frozenset({"OS::Ceilometer::Alarm", "OS::Metering::Alarm", "OS::Aodh::Alarm"})
+_REFUSED_ALARMS = frozenset({"OS::Ceilometer::Alarm", "OS::Metering::Alarm", "OS::Aodh::Alarm"})
 
 Fault = Literal["missing", "hidden", "deprecated", "placeholder", "fails at create"]
 
@@ -111,10 +111,10 @@ class Problem:
 
     def __str__(self) -> str:
         instead = f"; use {self.instead}" if self.instead else ""
-        return f"resource {self.resource}: {self.type} is {_SAID[self.fault]} ({self.why}){instead}"
+        return f"resource {self.resource}: {self.type} is {_FAULT_WORDS[self.fault]} ({self.why}){instead}"
 
 
-_SAID: Mapping[Fault, str] = {
+_FAULT_WORDS: Mapping[Fault, str] = {
     "missing": "not offered by this cloud",
     "hidden": "hidden: kept for old stacks alone",
     "deprecated": "deprecated",
@@ -123,16 +123,16 @@ _SAID: Mapping[Fault, str] = {
 }
 
 
-def check(stack: StackFiles, known: Mapping[str, ResourceType]) -> list[Problem]:
+def find_problems(stack: StackFiles, types: Mapping[str, ResourceType]) -> list[Problem]:
     """Name every resource that is missing, hidden, deprecated, a placeholder, or fails once it is made.
 
     Args:
         stack: The template with all that it names.
-        known: What Heat says of the types that it uses (`tasks.heat.templates.uses_in`), and of the alarm on Gnocchi, by which a
-            Heat that is newer than OSP 8's is told; a type that is not there counts as missing.
+        types: What Heat says of the types that it uses (`tasks.heat.templates.resource_uses`), and of the alarm on Gnocchi,
+            by which a Heat that is newer than OSP 8's is told; a type that is not there counts as missing.
     """
-    newer = known.get(_GNOCCHI_ALARM, MISSING).status not in {"MISSING", "HIDDEN"}
-    found = (_judge(use, known.get(use.type, MISSING), newer) for use in uses_in(stack))
+    newer = types.get(_GNOCCHI_ALARM, MISSING).status not in {"MISSING", "HIDDEN"}
+    found = (_judge(use, types.get(use.type, MISSING), newer) for use in resource_uses(stack))
     return [problem for problem in found if problem is not None]
 
 
@@ -141,13 +141,13 @@ def refusals(problems: Sequence[Problem]) -> list[str]:
     return [str(problem) for problem in problems if problem.refuses]
 
 
-def types_to_ask(stack: StackFiles) -> frozenset[str]:
-    """Names of the types that Heat must be asked for before `check`."""
-    return frozenset({_GNOCCHI_ALARM, *(use.type for use in uses_in(stack))})
+def types_to_look_up(stack: StackFiles) -> frozenset[str]:
+    """Names of the types that Heat must be asked for before `find_problems`."""
+    return frozenset({_GNOCCHI_ALARM, *(use.type for use in resource_uses(stack))})
 
 
-def _judge(use: Use, type_: ResourceType, newer: bool) -> Problem | None:
-    advice = next((one for one in ADVICE if fnmatchcase(use.type, one.pattern)), Advice("", "", ""))
+def _judge(use: ResourceUse, type_: ResourceType, newer: bool) -> Problem | None:
+    advice = next((entry for entry in ADVICE if fnmatchcase(use.type, entry.pattern)), Advice("", "", ""))
     refuses = not use.conditional
 
     def problem(fault: Fault, why: str, refuses: bool = refuses) -> Problem:
@@ -158,9 +158,9 @@ def _judge(use: Use, type_: ResourceType, newer: bool) -> Problem | None:
 
     if type_.status == "MISSING":
         return problem("missing", "Heat does not know it, its service is not there, or the user may not use it")
-    if newer and _HOLLOW_ALARMS & {use.named, use.type}:
+    if newer and _REFUSED_ALARMS & {use.named, use.type}:
         return problem("fails at create", _ALARM)
-    if type_.status == "HIDDEN" and type_.takes_nothing:
+    if type_.status == "HIDDEN" and type_.has_no_properties:
         return problem("placeholder", "what it made was removed")
     if type_.status == "HIDDEN":
         return problem("hidden", "what it makes is about to be removed")

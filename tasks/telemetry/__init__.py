@@ -1,1 +1,4 @@
-"""Ceilometer, Gnocchi and Aodh: how often they look, what they keep, what they are waiting for, and the arithmetic of it."""
+"""Telemetry: Ceilometer's polling and its agents, Gnocchi's measures, Aodh's alarms, and the arithmetic of thresholds.
+
+`polling`, `polling_backups`, `measures` and `alarms` read; `polling_changes` and `agents.restart` change.
+"""

@@ -19,8 +19,8 @@ _READING = (*_POLLING, "notification")
 _UNIT = re.compile(r"^[●*\s]*((?:openstack-)?ceilometer-(?:agent-)?([a-z]+)\.service)\s+(\S+)\s+(\S+)", re.MULTILINE)
 _CONTAINER = re.compile(r"^(ceilometer_agent_([a-z]+)) (.*)$", re.MULTILINE)
 # An agent reads its configuration in the first seconds, and ends where it does not like it.
-_LIVES_S = 5
-_LIVES = f"running for {_LIVES_S} s"
+_RUNNING_S = 5
+_RUNNING = f"running for {_RUNNING_S} s"
 
 LIST_UNITS = question("systemctl", "list-units", "--all", "--type=service", "--plain", "--no-legend", "*ceilometer*")
 LIST_CONTAINERS = question(
@@ -34,13 +34,13 @@ class Agent:
 
     Attributes:
         name: Of the unit, or of the container.
-        contained: Whether it is a container.
-        polls: Whether it polls; else it reads the file only where that is for all agents (`TelemetryFile.for_all_agents`).
+        containerized: Whether it is a container.
+        polls: Whether it polls; else it reads the file only where the notification agent does, too (`PollingFile`).
         runs: Whether it runs. One that does not may be off for a reason: OSP 8's ipmi agent fails where there is no IPMI.
     """
 
     name: str
-    contained: bool
+    containerized: bool
     polls: bool = True
     runs: bool = True
 
@@ -72,14 +72,14 @@ def read_agents(shell: Shell) -> list[Agent]:
 
 # Since when: systemd tells it in microseconds of the host's uptime, podman in seconds of the clock. Systemd of OSP 8 knows no
 # `show --value`.
-_UNIT_LIVES = """
+_UNIT_RUNNING = """
 state=$(systemctl is-active "$1") || :
 if [ "$state" != active ]; then echo "$state"; exit 0; fi
 since=$(systemctl show --property ActiveEnterTimestampMonotonic "$1" | cut -d= -f2)
 read -r up _ </proc/uptime
 [ $(( ${up%.*} - since / 1000000 )) -ge "$2" ] && echo "running for $2 s" || echo "running for less than $2 s"
 """
-_CONTAINER_LIVES = """
+_CONTAINER_RUNNING = """
 state=$(podman container inspect --format '{{.State.Status}} {{.State.StartedAt.Unix}}' "$1") || { echo absent; exit 0; }
 if [ "${state% *}" != running ]; then echo "${state% *}"; exit 0; fi
 [ $(( $(date +%s) - ${state#* } )) -ge "$2" ] && echo "running for $2 s" || echo "running for less than $2 s"
@@ -88,19 +88,18 @@ if [ "${state% *}" != running ]; then echo "${state% *}"; exit 0; fi
 
 def restart(agent: Agent) -> Change:
     """Restart one agent and wait until it has run for as long as it takes to read its file."""
-    look = script(
-        _CONTAINER_LIVES if agent.contained else _UNIT_LIVES, agent.name, str(_LIVES_S), quiet=True, changes=False
-    )
-    where = "podman logs" if agent.contained else "journalctl -u"
-    lives = Wait(
-        f"{'container' if agent.contained else 'unit'} {agent.name}",
-        _LIVES,
+    running_script = _CONTAINER_RUNNING if agent.containerized else _UNIT_RUNNING
+    look = script(running_script, agent.name, str(_RUNNING_S), quiet=True, changes=False)
+    where = "podman logs" if agent.containerized else "journalctl -u"
+    running = Wait(
+        f"{'container' if agent.containerized else 'unit'} {agent.name}",
+        _RUNNING,
         lambda shell: shell.run(look).text,
         60,
         hint=f"see `{where} {agent.name}`; put the old file back (put_back) if it does not like the new one",
     )
-    if agent.contained:
-        return replace(restart_service(agent.name), until=lives)
+    if agent.containerized:
+        return replace(restart_service(agent.name), until=running)
     # One that has failed too often is not started again before its failures are forgotten.
-    again = () if agent.runs else (command("systemctl", "reset-failed", agent.name, ok=(0, 1)),)
-    return Change((*again, command("systemctl", "restart", agent.name)), until=lives)
+    reset = () if agent.runs else (command("systemctl", "reset-failed", agent.name, ok=(0, 1)),)
+    return Change((*reset, command("systemctl", "restart", agent.name)), until=running)

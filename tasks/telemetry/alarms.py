@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.remote.cloud import Cloud
-from tasks.heat.outputs import register_webhooks
+from tasks.heat.outputs import register_credentials
 from tasks.heat.stack import parse_time
 
 
@@ -67,7 +67,7 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Transition:
+class StateTransition:
     """A change of an alarm's state.
 
     Attributes:
@@ -83,7 +83,7 @@ class Transition:
 
 def parse_alarm(body: Mapping[str, Any]) -> Alarm:
     """Read an alarm; addresses among its actions are registered as secrets."""
-    register_webhooks(body)
+    register_credentials(body)
     rule = body.get(f"{body['type']}_rule")
     return Alarm(
         id=body["alarm_id"],
@@ -111,14 +111,14 @@ def _parse_rule(rule: Mapping[str, Any]) -> Rule:
     )
 
 
-def parse_transitions(body: Iterable[Mapping[str, Any]]) -> list[Transition]:
+def parse_history(body: Iterable[Mapping[str, Any]]) -> list[StateTransition]:
     """Read an alarm's history, the oldest change of its state first; other entries are left out."""
     changes = []
-    for one in body:
-        if one.get("type") == "state transition":
-            detail = json.loads(one["detail"]) if isinstance(one["detail"], str) else one["detail"]
+    for entry in body:
+        if entry.get("type") == "state transition":
+            detail = json.loads(entry["detail"]) if isinstance(entry["detail"], str) else entry["detail"]
             changes.append(
-                Transition(parse_time(one["timestamp"]), detail["state"], detail.get("transition_reason") or "")
+                StateTransition(parse_time(entry["timestamp"]), detail["state"], detail.get("transition_reason") or "")
             )
     return sorted(changes, key=lambda change: change.at)
 
@@ -131,17 +131,17 @@ def read_alarms(cloud: Cloud, ids: Iterable[str] | None = None) -> list[Alarm]:
         ids: Those wanted; None for all of the project.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = None if ids is None else set(ids)
-    listed = cloud.ask("list the alarms", "alarming", "/v2/alarms")
-    return [parse_alarm(one) for one in listed if wanted is None or one["alarm_id"] in wanted]
+    listed = cloud.get("list the alarms", "alarming", "/v2/alarms")
+    return [parse_alarm(body) for body in listed if wanted is None or body["alarm_id"] in wanted]
 
 
-def read_transitions(cloud: Cloud, alarm: str) -> list[Transition]:
+def read_history(cloud: Cloud, alarm: str) -> list[StateTransition]:
     """Read how an alarm's state changed, the oldest change first.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    return parse_transitions(cloud.ask("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))
+    return parse_history(cloud.get("read an alarm's history", "alarming", f"/v2/alarms/{alarm}/history"))

@@ -49,20 +49,20 @@ def read_archive_policies(cloud: Cloud) -> dict[str, ArchivePolicy]:
 
     Raises:
         RunbookError: An answer of Gnocchi can't be read.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    listed = cloud.ask("list the archive policies", "metric", "/v1/archive_policy")
-    return {one["name"]: parse_archive_policy(one) for one in listed}
+    listed = cloud.get("list the archive policies", "metric", "/v1/archive_policy")
+    return {body["name"]: parse_archive_policy(body) for body in listed}
 
 
 def read_metric_policy(cloud: Cloud, server: str, metric: str = CPU) -> ArchivePolicy | None:
     """Read the archive policy that a server's metric is kept by; None while Gnocchi has no such metric.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     try:
-        body = cloud.ask(f"read metric {metric}", "metric", f"/v1/resource/instance/{server}/metric/{metric}")
+        body = cloud.get(f"read metric {metric}", "metric", f"/v1/resource/instance/{server}/metric/{metric}")
     except NotFound:
         return None
     return parse_archive_policy(body["archive_policy"])
@@ -82,7 +82,7 @@ def read_newest(
 
     Raises:
         RequestRejected: The metrics' archive policy has no such granularity.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     if not servers:
         return {}
@@ -95,17 +95,17 @@ def read_newest(
     # Without dropna Gnocchi wants every moment from every server, and a new one has fewer.
     span = {"granularity": f"{granularity_s:g}", "start": since.isoformat(), "fill": "dropna"}
     try:
-        body = cloud.tell(what, "metric", "POST", "/v1/aggregates", query, **span)
+        body = cloud.send(what, "metric", "POST", "/v1/aggregates", query, **span)
     except NotFound:
         return {}
     except RequestRejected as error:
-        if _NO_METRIC in error.said:
+        if _NO_METRIC in error.detail:
             return {}
         raise
     return parse_newest(body, metric)
 
 
-def read_waiting(cloud: Cloud, server: str, granularity_s: float, since: datetime, metric: str = CPU) -> int:
+def read_backlog(cloud: Cloud, server: str, granularity_s: float, since: datetime, metric: str = CPU) -> int:
     """Say how many values of a server's metric Gnocchi had not worked off: its API does so when it is asked to refresh.
 
     That is metricd's own work, done once: whoever only watches must not ask for it again and again.
@@ -118,12 +118,12 @@ def read_waiting(cloud: Cloud, server: str, granularity_s: float, since: datetim
         metric: Its name.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     path = f"/v1/resource/instance/{server}/metric/{metric}/measures"
     query: dict[str, str | float] = {"aggregation": "mean", "granularity": granularity_s, "refresh": "true"}
     try:
-        found = cloud.ask(f"refresh the measures of {metric}", "metric", path, **query)
+        found = cloud.get(f"refresh the measures of {metric}", "metric", path, **query)
     except NotFound:
         return 0
     return sum(measure.at > since for measure in parse_measures(found))

@@ -88,7 +88,10 @@ def parse_archive_policy(document: Mapping[str, Any]) -> ArchivePolicy:
         RunbookError: It is not one.
     """
     try:
-        spans = {round(_seconds(one["granularity"])): _seconds(one["timespan"]) for one in document["definition"]}
+        spans = {
+            round(_seconds(definition["granularity"])): _seconds(definition["timespan"])
+            for definition in document["definition"]
+        }
         return ArchivePolicy(str(document["name"]), spans, frozenset(document["aggregation_methods"]))
     except (KeyError, TypeError, ValueError) as error:
         raise RunbookError(
@@ -177,26 +180,26 @@ class Timing:
     processing_s: float
     cooldown_s: float
 
-    def alarm(self, passing: float) -> Bound:
+    def until_alarm(self, crossing: float) -> Bound:
         """From a change of load in every member until the alarm's action.
 
         Args:
-            passing: The part of an interval after which its mean is across: the threshold's fraction for the high alarm,
+            crossing: The part of an interval after which its mean is across: the threshold's fraction for the high alarm,
                 one less the fraction for the low one.
         """
         periods, every = self.evaluation_periods, self.granularity_s
         if self.polling_s == every:
-            soonest, latest = periods - 1 + passing, periods + passing
+            soonest, latest = periods - 1 + crossing, periods + crossing
         else:  # means over several samples, of which the newest interval may hold a part alone
-            soonest, latest = max(periods - 2, 0) + passing, periods + 2
+            soonest, latest = max(periods - 2, 0) + crossing, periods + 2
         return Bound(soonest * every, latest * every + self.processing_s + self.evaluation_s)
 
-    def next(self, passing: float) -> Bound:
+    def until_next_step(self, crossing: float) -> Bound:
         """From the moment when the last member is complete and loaded until the next action.
 
         The new member's first sample moves the mean (see above), so the alarm may have to begin anew after it.
         """
-        alarm = self.alarm(passing)
+        alarm = self.until_alarm(crossing)
         latest = max(self.cooldown_s + self.evaluation_s, alarm.latest_s + max(self.granularity_s, self.polling_s))
         return Bound(self.cooldown_s, latest)
 

@@ -51,11 +51,15 @@ class Standing:
         # The SDK leaves nested_depth away.
         heat = self.project.orchestration
         path = f"/stacks/{self.name}/{heat.find_stack(self.name).id}/resources"
-        return [parse_resource(one) for one in heat.get(f"{path}?nested_depth={DEPTH}").json()["resources"]]
+        return [parse_resource(resource) for resource in heat.get(f"{path}?nested_depth={DEPTH}").json()["resources"]]
 
     def servers(self) -> list[str]:
         """The ids of its servers."""
-        return [one.physical_id for one in self._resources() if one.type == "OS::Nova::Server" and one.physical_id]
+        return [
+            resource.physical_id
+            for resource in self._resources()
+            if resource.type == "OS::Nova::Server" and resource.physical_id
+        ]
 
     def rest(self, measured: bool = True) -> None:
         """Wait until it is at its minimum of one member, with nothing under way.
@@ -86,7 +90,7 @@ class Standing:
         return "" if self._alarm("high")["state"] != "alarm" else "the high alarm is up"
 
     def _alarm(self, name: str) -> dict[str, Any]:
-        (alarm,) = [one.physical_id for one in self._resources() if one.name == f"cpu_alarm_{name}"]
+        (alarm,) = [resource.physical_id for resource in self._resources() if resource.name == f"cpu_alarm_{name}"]
         answer = self.project.session.get(f"{self._aodh}/v2/alarms/{alarm}")
         body: dict[str, Any] = answer.json()
         return body
@@ -113,7 +117,7 @@ class Standing:
     def fill(self, size: int) -> None:
         """Call the webhook to scale up, again and again where the group is busy or cools down, until it is of a size."""
         stack = self.project.orchestration.get_stack(self.project.orchestration.find_stack(self.name).id)
-        (url,) = [one["output_value"] for one in stack.outputs if one["output_key"] == "scale_up_url"]
+        (url,) = [output["output_value"] for output in stack.outputs if output["output_key"] == "scale_up_url"]
 
         def look() -> str:
             there, unfinished = len(self.servers()), self._unfinished()
@@ -126,4 +130,8 @@ class Standing:
         wait_until(f"{self.name} did not grow", look, 60, interval=1)
 
     def _unfinished(self) -> dict[str, str]:
-        return {one.name: one.status for one in self._resources() if not one.status.endswith("_COMPLETE")}
+        return {
+            resource.name: resource.status
+            for resource in self._resources()
+            if not resource.status.endswith("_COMPLETE")
+        }

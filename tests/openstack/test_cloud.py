@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from blocks.site_file import read_site
-from tasks.autoscaling.group.load import parse_load, start_load
+from tasks.autoscaling.group.cpu_load import parse_report, start_load
 from tests.lab.shell import LabError, exclusive, wait_until
 from tests.openstack import Cloud
 from tests.openstack.cloud import LOCK
@@ -93,7 +93,7 @@ def test_ceilometer_sees_one_busy_vcpu_as_all_of_it(web: Server, project: Any, t
 
 def test_a_load_that_nobody_ends_ends_by_itself(web: Server, tmp_path: Path) -> None:
     started = web.ssh(shlex.join(start_load(1, 4).words), tmp_path)
-    assert parse_load("web", started.stdout).running == 1
+    assert parse_report("web", started.stdout).running == 1
 
     def left() -> str:
         return web.ssh("pgrep --exact dd", tmp_path).stdout

@@ -106,7 +106,7 @@ class FakeApi:
 
     def requests(self, method: str, path: str) -> list[Asked]:
         """The requests that came so far, by method and the end of their path."""
-        return [one for one in self.asked if one.method == method and re.fullmatch(path, one.path)]
+        return [request for request in self.asked if request.method == method and re.fullmatch(path, request.path)]
 
     def send(self, request: PreparedRequest) -> Response:
         """Answer as the network would."""
@@ -177,12 +177,12 @@ def _versions(services: dict[str, str], asked: Asked) -> Answer:
     base = services[asked.service].split("/v", maxsplit=1)[0]
     newest = {"identity": "v3", "compute": "v2.1", "image": "v2", "volumev3": "v3", "orchestration": "v1"}
     version = newest.get(asked.service, "v1")
-    one = {"id": f"{version}.0", "status": "CURRENT", "links": [{"rel": "self", "href": f"{base}/{version}/"}]}
+    described = {"id": f"{version}.0", "status": "CURRENT", "links": [{"rel": "self", "href": f"{base}/{version}/"}]}
     if asked.service == "compute":
-        one |= {"version": "2.93", "min_version": "2.1"}
+        described |= {"version": "2.93", "min_version": "2.1"}
     if asked.service == "identity":
-        return {"version": one} if asked.path.strip("/") else (300, {"versions": {"values": [one]}})
-    return {"versions": [one]}
+        return {"version": described} if asked.path.strip("/") else (300, {"versions": {"values": [described]}})
+    return {"versions": [described]}
 
 
 def fail(status: int, message: str) -> Callable[[Asked], Answer]:

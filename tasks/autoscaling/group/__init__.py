@@ -1,1 +1,1 @@
-"""What scales: the group as it stands, its settings, its members and the load on them."""
+"""The scaling group: members, policies with their webhooks, alarms, sizes; shells on the members, and CPU load in them."""

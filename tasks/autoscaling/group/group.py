@@ -14,7 +14,7 @@ from tasks.heat.stack import Resource, Stack, parse_time, read_resources
 from tasks.telemetry.alarms import Alarm, read_alarms
 
 _SERVER = "OS::Nova::Server"
-_ALARMS = ("OS::Aodh::", "OS::Ceilometer::")
+_ALARM_TYPES = ("OS::Aodh::", "OS::Ceilometer::")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Group:
     @property
     def size(self) -> int:
         """How many members there are, being made or ready; those on their way out do not count."""
-        return sum(not one.status.startswith("DELETE") for one in self.members)
+        return sum(not member.status.startswith("DELETE") for member in self.members)
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ class ScalingEvent:
 
 def parse_server(body: Mapping[str, Any]) -> Server:
     """Read a server as Nova lists it in detail."""
-    addresses = [one for network in (body.get("addresses") or {}).values() for one in network]
+    addresses = [address for network in (body.get("addresses") or {}).values() for address in network]
 
     def of(kind: str) -> tuple[str, ...]:
-        return tuple(one["addr"] for one in addresses if one.get("OS-EXT-IPS:type", "fixed") == kind)
+        return tuple(address["addr"] for address in addresses if address.get("OS-EXT-IPS:type", "fixed") == kind)
 
     fault = (body.get("fault") or {}).get("message") or ""
     flavor = body.get("flavor") or {}
@@ -155,28 +155,29 @@ def read_servers(cloud: Cloud, ids: Iterable[str]) -> dict[str, Server]:
     """Read servers by their ids, in one call; those that Nova no longer has are left out.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     wanted = set(ids)
     if not wanted:
         return {}
-    with cloud.asking("list the servers") as sdk:
-        listed = [one.to_dict(original_names=True, computed=False) for one in sdk.compute.servers()]
-    return {one["id"]: parse_server(one) for one in listed if one["id"] in wanted}
+    with cloud.request("list the servers") as sdk:
+        listed = [server.to_dict(original_names=True, computed=False) for server in sdk.compute.servers()]
+    return {body["id"]: parse_server(body) for body in listed if body["id"] in wanted}
 
 
 def read_vcpus(cloud: Cloud, servers: Iterable[Server]) -> set[int]:
     """Read how many vCPUs servers have, each number once.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`; `NotFound` where the flavor of one was deleted since.
+        CloudError, Stopped: As `Cloud.request`; `NotFound` where the flavor of one was deleted since.
     """
     listed = list(servers)
-    with cloud.asking("read the members' flavor") as sdk:
-        told = {
-            name: int(sdk.compute.get_flavor(name).vcpus) for name in {one.flavor for one in listed if not one.vcpus}
+    with cloud.request("read the members' flavor") as sdk:
+        by_flavor = {
+            name: int(sdk.compute.get_flavor(name).vcpus)
+            for name in {server.flavor for server in listed if not server.vcpus}
         }
-    return {one.vcpus or told[one.flavor] for one in listed}
+    return {server.vcpus or by_flavor[server.flavor] for server in listed}
 
 
 def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource] | None = None) -> Group:
@@ -190,36 +191,40 @@ def read_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resour
 
     Raises:
         NotFound: The stack has no such group.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
-    group = _find(cloud, stack, name, listed)
-    members = [one for one in listed if one.stack == group.nested and group.nested]
-    ids = {member.name: _server_of(member, listed) for member in members}
+    group = _find_group(cloud, stack, name, listed)
+    members = [resource for resource in listed if resource.stack == group.nested and group.nested]
+    ids = {member.name: _server_id(member, listed) for member in members}
     servers = read_servers(cloud, filter(None, ids.values()))
-    return Group(name, group.nested, tuple(Member(one.name, one.status, servers.get(ids[one.name])) for one in members))
+    return Group(
+        name,
+        group.nested,
+        tuple(Member(member.name, member.status, servers.get(ids[member.name])) for member in members),
+    )
 
 
-def _find(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) -> Resource:
-    own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
-    for one in own:
-        if one.name == name:
-            return one
-    names = ", ".join(f"{one.name} ({one.type})" for one in own) or "none"
+def _find_group(cloud: Cloud, stack: Stack, name: str, resources: Sequence[Resource]) -> Resource:
+    own = [resource for resource in resources if resource.stack == f"{stack.name}/{stack.id}"]
+    for resource in own:
+        if resource.name == name:
+            return resource
+    names = ", ".join(f"{resource.name} ({resource.type})" for resource in own) or "none"
     raise NotFound(cloud.name, f"stack {stack.name} has no group {name!r}; its resources are {names}")
 
 
-def _server_of(member: Resource, resources: Sequence[Resource]) -> str:
+def _server_id(member: Resource, resources: Sequence[Resource]) -> str:
     """The id of a member's server: the member itself, or somewhere within its nested stack."""
-    return next((one.physical_id for one in _within(member, resources) if one.type == _SERVER), "")
+    return next((resource.physical_id for resource in _subtree(member, resources) if resource.type == _SERVER), "")
 
 
-def _within(one: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
-    yield one
-    if one.nested:
+def _subtree(resource: Resource, resources: Sequence[Resource]) -> Iterator[Resource]:
+    yield resource
+    if resource.nested:
         for inner in resources:
-            if inner.stack == one.nested:
-                yield from _within(inner, resources)
+            if inner.stack == resource.nested:
+                yield from _subtree(inner, resources)
 
 
 def parse_activity(metadata: Mapping[str, Any]) -> Activity:
@@ -232,20 +237,24 @@ def read_activity(cloud: Cloud, stack: Stack, name: str) -> Activity:
     """Read whether a group is at work or in its cooldown.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     path = f"{stack.path}/resources/{name}/metadata"
-    return parse_activity(cloud.ask(f"read the state of group {name}", "orchestration", path)["metadata"])
+    return parse_activity(cloud.get(f"read the state of group {name}", "orchestration", path)["metadata"])
 
 
 def read_group_alarms(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | None = None) -> dict[str, Alarm]:
     """Read the alarms that a stack made, by the names of their resources.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
-    names = {one.physical_id: one.name for one in listed if one.type.startswith(_ALARMS) and one.physical_id}
+    names = {
+        resource.physical_id: resource.name
+        for resource in listed
+        if resource.type.startswith(_ALARM_TYPES) and resource.physical_id
+    }
     return {names[alarm.id]: alarm for alarm in read_alarms(cloud, names)}
 
 

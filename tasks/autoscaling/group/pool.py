@@ -17,23 +17,23 @@ Types = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True)
-class Leave:
+class PoolDeparture:
     """A server that went.
 
     Attributes:
         member: Name of the member's stack.
         event: The beginning of its end.
-        left_first: Whether it had left the pool by then.
+        left_pool_first: Whether it had left the pool by then.
     """
 
     member: str
     event: Event
-    left_first: bool
+    left_pool_first: bool
 
 
-def types_of(resources: Sequence[Resource]) -> dict[tuple[str, str], str]:
+def types_by_name(resources: Sequence[Resource]) -> dict[tuple[str, str], str]:
     """What the resources of a listing are: an event has a name, and no type."""
-    return {(one.stack, one.name): one.type for one in resources}
+    return {(resource.stack, resource.name): resource.type for resource in resources}
 
 
 def is_server(event: Event, types: Types) -> bool:
@@ -41,7 +41,7 @@ def is_server(event: Event, types: Types) -> bool:
     return types.get((f"{event.stack}/{event.stack_id}", event.resource)) == _SERVER
 
 
-def leaves(events: Sequence[Event], types: Types) -> list[Leave]:
+def departures(events: Sequence[Event], types: Types) -> list[PoolDeparture]:
     """Every member of a pool whose server went.
 
     Args:
@@ -56,5 +56,5 @@ def leaves(events: Sequence[Event], types: Types) -> list[Leave]:
         if types.get((stack, event.resource)) in _IN_POOL and event.status == "DELETE_COMPLETE":
             out.add(stack)
         elif is_server(event, types) and event.status == "DELETE_IN_PROGRESS" and stack in pools:
-            found.append(Leave(event.stack, event, stack in out))
+            found.append(PoolDeparture(event.stack, event, stack in out))
     return found

@@ -9,15 +9,15 @@ from typing import Any
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused
 from tasks.autoscaling.group.group import read_group_alarms
-from tasks.autoscaling.group.sizes import Unresolved, read_number, read_sizes
+from tasks.autoscaling.group.sizes import UnresolvedProperty, read_number, read_sizes
 from tasks.autoscaling.group.webhook import Policy, read_policies
 from tasks.autoscaling.timeline import Direction
 from tasks.heat.stack import Resource, Stack, read_resources
 from tasks.telemetry.alarms import Alarm, Rule
 from tasks.telemetry.measures import CPU, RATE
 
-_GROUPS = ("OS::Heat::AutoScalingGroup",)
-_ALARM_OF = {"gt": "high", "ge": "high", "lt": "low", "le": "low"}
+_GROUP_TYPES = ("OS::Heat::AutoScalingGroup",)
+_ALARM_OF_OPERATOR = {"gt": "high", "ge": "high", "lt": "low", "le": "low"}
 
 
 @dataclass(frozen=True)
@@ -62,32 +62,36 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     Raises:
         Refused: The stack is not one group with two policies and two alarms on CPU, or its numbers can't be read or can't
             be checked; with every reason.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     resources = read_resources(cloud, stack)
-    template = cloud.ask(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
-    told = cloud.ask(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
-    own = [one for one in resources if one.stack == f"{stack.name}/{stack.id}"]
+    template = cloud.get(f"read the template of stack {stack.name}", "orchestration", f"{stack.path}/template")
+    parameters = cloud.get(f"read stack {stack.name}", "orchestration", stack.path)["stack"].get("parameters") or {}
+    own = [resource for resource in resources if resource.stack == f"{stack.name}/{stack.id}"]
     declared = template.get("resources") or {}
     reasons: list[str] = []
-    groups = [one for one in own if one.type in _GROUPS]
+    groups = [resource for resource in own if resource.type in _GROUP_TYPES]
     sizes = None
     if len(groups) == 1:
-        sizes, reasons = read_sizes(groups[0].name, _properties(declared, groups[0].name), told)
+        sizes, reasons = read_sizes(groups[0].name, _properties(declared, groups[0].name), parameters)
     else:
-        names = ", ".join(one.name for one in groups) or "none"
-        reasons.append(f"stack {stack.name} has not one {_GROUPS[0]}, but {len(groups)} ({names})")
-    policies = _policies(stack, read_policies(cloud, stack, resources), declared, told, reasons)
+        names = ", ".join(resource.name for resource in groups) or "none"
+        reasons.append(f"stack {stack.name} has not one {_GROUP_TYPES[0]}, but {len(groups)} ({names})")
+    policies = _policies(stack, read_policies(cloud, stack, resources), declared, parameters, reasons)
     alarms = _alarms(stack, read_group_alarms(cloud, stack, resources), reasons)
-    scaling = [one for one in own if one in groups or one.name in {policy.name for policy in policies.values()}]
-    cooldown_s = _cooldown_s(declared, told, scaling, reasons)
+    scaling = [
+        resource
+        for resource in own
+        if resource in groups or resource.name in {policy.name for policy in policies.values()}
+    ]
+    cooldown_s = _cooldown_s(declared, parameters, scaling, reasons)
     if reasons or sizes is None:
         raise Refused(runbook, reasons)
     return Settings(
         stack=stack,
         group=groups[0].name,
-        min_size=sizes.least,
-        max_size=sizes.most,
+        min_size=sizes.min_size,
+        max_size=sizes.max_size,
         cooldown_s=cooldown_s,
         policies=policies,
         alarms=alarms,
@@ -102,7 +106,11 @@ def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         parameters: Of the stack, with their values.
     """
     declared = template.get("resources") or {}
-    groups = [name for name, one in declared.items() if isinstance(one, Mapping) and one.get("type") in _GROUPS]
+    groups = [
+        name
+        for name, resource in declared.items()
+        if isinstance(resource, Mapping) and resource.get("type") in _GROUP_TYPES
+    ]
     return [reason for name in groups for reason in read_sizes(name, _properties(declared, name), parameters)[1]]
 
 
@@ -115,7 +123,7 @@ def _policies(
     stack: Stack,
     policies: Mapping[str, Policy],
     declared: Mapping[str, Any],
-    told: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     reasons: list[str],
 ) -> dict[Direction, Policy]:
     """The one policy in each direction."""
@@ -127,9 +135,9 @@ def _policies(
             continue
         try:
             adjustment = read_number(
-                properties.get("scaling_adjustment", 0), told, f"scaling_adjustment of policy {name}"
+                properties.get("scaling_adjustment", 0), parameters, f"scaling_adjustment of policy {name}"
             )
-        except Unresolved as unresolved:
+        except UnresolvedProperty as unresolved:
             reasons.append(str(unresolved))
             continue
         if adjustment:
@@ -147,10 +155,10 @@ def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> di
     found: dict[str, list[tuple[str, Alarm]]] = {"high": [], "low": []}
     for name, alarm in alarms.items():
         rule = alarm.rule
-        if not alarm.enabled or rule is None or rule.operator not in _ALARM_OF:
+        if not alarm.enabled or rule is None or rule.operator not in _ALARM_OF_OPERATOR:
             continue
         if rule.metric == CPU and rule.aggregation == RATE:
-            found[_ALARM_OF[rule.operator]].append((name, alarm))
+            found[_ALARM_OF_OPERATOR[rule.operator]].append((name, alarm))
         elif rule.metric in {CPU, "cpu_util"}:
             reasons.append(
                 f"alarm {name} compares {rule.aggregation} of {rule.metric}, and only {RATE} of {CPU} can be told from "
@@ -165,18 +173,18 @@ def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> di
 
 
 def _cooldown_s(
-    declared: Mapping[str, Any], told: Mapping[str, Any], scaling: list[Resource], reasons: list[str]
+    declared: Mapping[str, Any], parameters: Mapping[str, Any], scaling: list[Resource], reasons: list[str]
 ) -> float:
     """The longest of the group's and its policies'."""
 
     def each() -> Iterator[float]:
-        for one in scaling:
-            written = _properties(declared, one.name).get("cooldown")
+        for resource in scaling:
+            written = _properties(declared, resource.name).get("cooldown")
             if written is None:
                 continue
             try:
-                yield read_number(written, told, f"cooldown of {one.name}")
-            except Unresolved as unresolved:
+                yield read_number(written, parameters, f"cooldown of {resource.name}")
+            except UnresolvedProperty as unresolved:
                 reasons.append(str(unresolved))
 
     return max(each(), default=0.0)

@@ -13,15 +13,15 @@ class Sizes:
     """The bounds of a group.
 
     Attributes:
-        least: `min_size`.
-        most: `max_size`.
+        min_size: `min_size`.
+        max_size: `max_size`.
     """
 
-    least: int
-    most: int
+    min_size: int
+    max_size: int
 
 
-class Unresolved(Exception):
+class UnresolvedProperty(Exception):
     """A property is no number, and none can be made of it without Heat."""
 
 
@@ -39,25 +39,25 @@ def read_number(value: Any, parameters: Mapping[str, Any], what: str) -> float:
     found = value
     if isinstance(value, Mapping) and set(value) in ({"get_param"}, {"Ref"}):
         (named,) = value.values()
-        found = _followed(named if isinstance(named, list) else [named], parameters)
+        found = _resolve_path(named if isinstance(named, list) else [named], parameters)
     try:
         if isinstance(found, bool):
             raise TypeError
         return float(found)
     except (TypeError, ValueError):
-        told = "" if found is value or found is None else f", which is {found!r}"
-        raise Unresolved(
-            f"{what} is written as {json.dumps(value, default=str)}{told}: only a number, or a parameter that is one, can be "
+        shown = "" if found is value or found is None else f", which is {found!r}"
+        raise UnresolvedProperty(
+            f"{what} is written as {json.dumps(value, default=str)}{shown}: only a number, or a parameter that is one, can be "
             "read here"
         ) from None
 
 
-def _followed(path: list[Any], parameters: Mapping[str, Any]) -> Any:
+def _resolve_path(path: list[Any], parameters: Mapping[str, Any]) -> Any:
     """What a path leads to; None where it leads nowhere."""
     name, *steps = path
     value = parameters.get(str(name))
     for step in steps:
-        value = _parts(value)
+        value = _parse_parameter(value)
         try:
             value = value[int(step)] if isinstance(value, list) else value[str(step)]
         except (KeyError, IndexError, TypeError, ValueError):
@@ -65,7 +65,7 @@ def _followed(path: list[Any], parameters: Mapping[str, Any]) -> Any:
     return value
 
 
-def _parts(value: Any) -> Any:
+def _parse_parameter(value: Any) -> Any:
     """A parameter that has parts: told as JSON, or as a list with commas."""
     if not isinstance(value, str):
         return value
@@ -92,7 +92,7 @@ def read_sizes(
     for name in ("min_size", "max_size"):
         try:
             numbers.append(int(read_number(properties.get(name), parameters, f"{name} of group {group}")))
-        except Unresolved as unresolved:
+        except UnresolvedProperty as unresolved:
             reasons.append(str(unresolved))
     if reasons:
         return None, reasons

@@ -13,7 +13,7 @@ from blocks.remote.cloud_errors import CloudError
 from blocks.remote.secrets import register
 from tasks.heat.stack import Resource, Stack, read_resources
 
-_POLICIES = ("OS::Heat::ScalingPolicy", "AWS::AutoScaling::ScalingPolicy")
+_POLICY_TYPES = ("OS::Heat::ScalingPolicy", "AWS::AutoScaling::ScalingPolicy")
 _CODE = re.compile(r"<Code>(\w+)</Code>|\"Code\":\s*\"(\w+)\"")
 
 
@@ -48,17 +48,17 @@ def read_policies(cloud: Cloud, stack: Stack, resources: Sequence[Resource] | No
     """Read a stack's scaling policies; their addresses are masked from now on.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     listed = read_resources(cloud, stack) if resources is None else resources
     policies = {}
-    for one in listed:
-        if one.type in _POLICIES and one.stack == f"{stack.name}/{stack.id}":
-            path = f"{stack.path}/resources/{one.name}"
-            body = cloud.ask(f"read policy {one.name}", "orchestration", path)["resource"]
-            said = body.get("attributes") or {}
-            addresses = [register(said.get(key) or "") for key in ("alarm_url", "signal_url")]
-            policies[one.name] = Policy(one.name, *addresses)
+    for resource in listed:
+        if resource.type in _POLICY_TYPES and resource.stack == f"{stack.name}/{stack.id}":
+            path = f"{stack.path}/resources/{resource.name}"
+            body = cloud.get(f"read policy {resource.name}", "orchestration", path)["resource"]
+            attributes = body.get("attributes") or {}
+            addresses = [register(attributes.get(key) or "") for key in ("alarm_url", "signal_url")]
+            policies[resource.name] = Policy(resource.name, *addresses)
     return policies
 
 
@@ -67,9 +67,9 @@ def post_webhook(cloud: Cloud, policy: Policy) -> None:
 
     Raises:
         WebhookRefused: It answered with an error; a 403 is named.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    answer = cloud.post_unsigned(f"call the webhook of policy {policy.name}", policy.alarm_url)
+    answer = cloud.post_without_token(f"call the webhook of policy {policy.name}", policy.alarm_url)
     if answer.status_code >= 400:
         raise _refused(cloud, policy, answer)
 
@@ -77,7 +77,7 @@ def post_webhook(cloud: Cloud, policy: Policy) -> None:
 def _refused(cloud: Cloud, policy: Policy, answer: Response) -> WebhookRefused:
     match = _CODE.search(answer.text)
     code = (match[1] or match[2]) if match else ""
-    said = f"the webhook of policy {policy.name} answers {answer.status_code}{f' {code}' if code else ''}"
+    message = f"the webhook of policy {policy.name} answers {answer.status_code}{f' {code}' if code else ''}"
     if code == "InvalidClientTokenId":
         hint = "Keystone no longer has the key that signed it: the policy's stack user is gone; make the stack anew"
     elif code == "SignatureDoesNotMatch":
@@ -92,4 +92,4 @@ def _refused(cloud: Cloud, policy: Policy, answer: Response) -> WebhookRefused:
         )
     else:
         hint = "see the log of heat-api-cfn"
-    return WebhookRefused(cloud.name, said, hint, answer.status_code, code)
+    return WebhookRefused(cloud.name, message, hint, answer.status_code, code)

@@ -13,11 +13,11 @@ import requests
 
 _EVERY_S, _TIMEOUT_S = 0.25, 10.0
 # What is kept of the answers: enough for each of a large group to have its turn.
-_KEPT = 400
+_PAGES_KEPT = 400
 
 
 @dataclass(frozen=True)
-class Loss:
+class LostRequest:
     """A request that got no page.
 
     Attributes:
@@ -38,9 +38,9 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.asked = 0
-        self.losses: list[Loss] = []
-        self._pages: deque[str] = deque(maxlen=_KEPT)
+        self.request_count = 0
+        self.lost: list[LostRequest] = []
+        self._pages: deque[str] = deque(maxlen=_PAGES_KEPT)
         self._stop = threading.Event()
         self._counting = threading.Event()
         self._thread = threading.Thread(target=self._visit, name="visitor", daemon=True)
@@ -55,11 +55,11 @@ class Visitor:
         self._stop.set()
         self._thread.join(_TIMEOUT_S + 1)
 
-    def count(self) -> None:
+    def start_counting(self) -> None:
         """Begin to count: until the page has been served once, a request can't be lost."""
         self._counting.set()
 
-    def ask(self) -> str:
+    def get_page(self) -> str:
         """Ask once; returns the page, or raises.
 
         Raises:
@@ -73,20 +73,20 @@ class Visitor:
         while not self._stop.wait(_EVERY_S):
             at, counted = datetime.now(UTC), self._counting.is_set()
             try:
-                page = self.ask()
+                page = self.get_page()
             except requests.RequestException as error:
                 if counted:
-                    self.asked += 1
-                    self.losses.append(Loss(at, f"{type(error).__name__}: {error}"))
+                    self.request_count += 1
+                    self.lost.append(LostRequest(at, f"{type(error).__name__}: {error}"))
                 continue
-            self.asked += counted
+            self.request_count += counted
             self._pages.append(page)
 
-    def has_seen(self, name: str) -> bool:
+    def was_served_by(self, name: str) -> bool:
         """Whether a page named this server."""
         return any(_hostname(name) in page.lower() for page in list(self._pages))
 
-    def turns(self, names: list[str], last: int) -> dict[str, int]:
+    def pages_by_server(self, names: list[str], last: int) -> dict[str, int]:
         """How often each server was named among the last so many pages."""
         pages = list(self._pages)[-last:]
         return {name: sum(_hostname(name) in page.lower() for page in pages) for name in names}

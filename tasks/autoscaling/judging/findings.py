@@ -13,7 +13,7 @@ class Weight(StrEnum):
     FAILS = "fails"  # the check has failed, even if the group reached every size
     SPOILS = "spoils"  # if the group did not scale, nothing can be said of it: what was tried was not a test
     EXPLAINS_FAILURE = "explains a failure"  # if the group did not scale and nothing spoils that, this is the reason
-    TOLD = "told"  # the operator should know; it decides nothing
+    INFORMS = "told"  # the operator should know; it decides nothing
 
 
 class Kind(StrEnum):
@@ -23,11 +23,11 @@ class Kind(StrEnum):
     TOO_FEW = "fewer members than min_size"
     WRONG_REASON = "scaled for the wrong reason"
     THRESHOLD = "alarm with another threshold"
-    REFUSED = "webhook refused"
-    UNHEARD = "webhook without effect"
-    TAKEN_BACK = "member taken back"
+    WEBHOOK_REFUSED = "webhook refused"
+    WEBHOOK_IGNORED = "webhook without effect"
+    PREMATURE_SCALE_DOWN = "member taken back"
     SIGNAL_LOST = "alarm without effect"
-    ALARM_SILENT = "alarm that does not come up"
+    ALARM_NOT_RAISED = "alarm that does not come up"
     NO_DATA = "alarm without data"
     FLAPPING = "alarm that flaps"
     MEMBER_ERROR = "member in ERROR"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
     TOO_COARSE = "telemetry too coarse"
     NO_GRANULARITY = "no archive policy for the alarm"
     REQUESTS_LOST = "requests lost"
-    NOT_IN_TURN = "balancer that leaves a member out"
+    NOT_BALANCED = "balancer that leaves a member out"
     LEFT_IN_POOL = "member that goes before the balancer knows"
     CUT_SHORT = "check that was cut short"
 
@@ -52,15 +52,15 @@ WEIGHT = {
     Kind.TOO_FEW: Weight.FAILS,
     Kind.WRONG_REASON: Weight.FAILS,
     Kind.THRESHOLD: Weight.FAILS,
-    Kind.REFUSED: Weight.FAILS,
-    Kind.UNHEARD: Weight.FAILS,
-    Kind.TAKEN_BACK: Weight.TOLD,
+    Kind.WEBHOOK_REFUSED: Weight.FAILS,
+    Kind.WEBHOOK_IGNORED: Weight.FAILS,
+    Kind.PREMATURE_SCALE_DOWN: Weight.INFORMS,
     Kind.SIGNAL_LOST: Weight.FAILS,
-    Kind.ALARM_SILENT: Weight.EXPLAINS_FAILURE,
+    Kind.ALARM_NOT_RAISED: Weight.EXPLAINS_FAILURE,
     Kind.NO_DATA: Weight.EXPLAINS_FAILURE,
     Kind.MEMBER_ERROR: Weight.EXPLAINS_FAILURE,
     Kind.FLAPPING: Weight.EXPLAINS_FAILURE,
-    Kind.LATE: Weight.TOLD,
+    Kind.LATE: Weight.INFORMS,
     Kind.ALREADY_FULL: Weight.SPOILS,
     Kind.NOT_AT_MINIMUM: Weight.SPOILS,
     Kind.BUSY_BEFORE: Weight.SPOILS,
@@ -71,7 +71,7 @@ WEIGHT = {
     Kind.TOO_COARSE: Weight.SPOILS,
     Kind.NO_GRANULARITY: Weight.SPOILS,
     Kind.REQUESTS_LOST: Weight.FAILS,
-    Kind.NOT_IN_TURN: Weight.FAILS,
+    Kind.NOT_BALANCED: Weight.FAILS,
     Kind.LEFT_IN_POOL: Weight.FAILS,
     Kind.CUT_SHORT: Weight.SPOILS,
 }

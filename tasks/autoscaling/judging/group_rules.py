@@ -18,24 +18,30 @@ from tasks.autoscaling.timeline import (
     Direction,
     Observation,
     Timeline,
-    taken_back,
-    transitions,
+    premature_scale_down,
+    size_changes,
 )
 
 
-def size(timeline: Timeline) -> Iterator[Finding]:
+def size_bounds(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first observation with more members than `max_size`, not counting those in ERROR, or fewer than `min_size`."""
-    for one in timeline.observations:
-        if one.size > timeline.max_size:
-            yield Finding(Kind.TOO_MANY, f"{one.size} members where {timeline.max_size} are the most", one.at)
+    for observation in timeline.observations:
+        if observation.size > timeline.max_size:
+            yield Finding(
+                Kind.TOO_MANY, f"{observation.size} members where {timeline.max_size} are the most", observation.at
+            )
             break
-    for one in timeline.observations:
-        if len(one.members) < timeline.min_size:
-            yield Finding(Kind.TOO_FEW, f"{len(one.members)} members where {timeline.min_size} are the fewest", one.at)
+    for observation in timeline.observations:
+        if len(observation.members) < timeline.min_size:
+            yield Finding(
+                Kind.TOO_FEW,
+                f"{len(observation.members)} members where {timeline.min_size} are the fewest",
+                observation.at,
+            )
             break
 
 
-def reason(timeline: Timeline) -> Iterator[Finding]:
+def scaling_reason(timeline: Timeline) -> Iterator[Finding]:
     """Found where a policy acted and Heat names no alarm in alarm for it, or its alarm was not in alarm before.
 
     That is: neither seen so, nor by Aodh's history.
@@ -43,8 +49,8 @@ def reason(timeline: Timeline) -> Iterator[Finding]:
     evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
     words count. What the runbook's own call to the webhook did is not judged.
     """
-    for event in timeline.events:
-        if event.ours:
+    for event in timeline.signals:
+        if event.by_check:
             continue
         name = ALARM_OF[event.direction]
         said = re.search(r"alarm state changed (?:from .+? )?to ([a-z ]+)", event.reason)
@@ -59,20 +65,25 @@ def reason(timeline: Timeline) -> Iterator[Finding]:
 def _was_up(timeline: Timeline, name: str, at: datetime) -> bool:
     begin = at - timedelta(seconds=timeline.settle_s + 2 * timeline.timing.evaluation_s)
     end = at + timedelta(seconds=timeline.timing.evaluation_s)
-    earlier = [one for one in timeline.observations if one.at <= end]
-    before = [one for one in earlier if one.at < begin][-1:]
-    near = [*before, *(one for one in earlier if one.at >= begin)]
-    if not near or any(one.alarms.get(name) == ALARM for one in near):
+    earlier = [observation for observation in timeline.observations if observation.at <= end]
+    before = [observation for observation in earlier if observation.at < begin][-1:]
+    near = [*before, *(observation for observation in earlier if observation.at >= begin)]
+    if not near or any(observation.alarms.get(name) == ALARM for observation in near):
         return True
-    turns = [one for one in timeline.turns if one.name == name and one.at <= end]
-    within = [*[one for one in turns if one.at < begin][-1:], *(one for one in turns if one.at >= begin)]
-    return any(one.state == ALARM for one in within)
+    turns = [
+        transition for transition in timeline.alarm_transitions if transition.name == name and transition.at <= end
+    ]
+    within = [
+        *[transition for transition in turns if transition.at < begin][-1:],
+        *(transition for transition in turns if transition.at >= begin),
+    ]
+    return any(transition.state == ALARM for transition in within)
 
 
 def threshold(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm's threshold is off what percent, vCPUs and interval give by more than one in a hundred."""
     for name in ("high", "low"):
-        wanted, found = getattr(timeline.wanted, name), getattr(timeline.found, name)
+        wanted, found = getattr(timeline.expected_thresholds, name), getattr(timeline.alarm_thresholds, name)
         if abs(found - wanted) > wanted / 100:
             yield Finding(
                 Kind.THRESHOLD,
@@ -80,12 +91,12 @@ def threshold(timeline: Timeline) -> Iterator[Finding]:
             )
 
 
-def refused(timeline: Timeline) -> Iterator[Finding]:
+def refused_webhook(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first call of each webhook that was answered with an error, or not at all."""
-    told = set()
-    for call in timeline.calls:
-        if (call.status >= 400 or not call.status) and call.direction not in told:
-            told.add(call.direction)
+    reported = set()
+    for call in timeline.webhook_calls:
+        if (call.status >= 400 or not call.status) and call.direction not in reported:
+            reported.add(call.direction)
             why = (
                 ": Keystone lets nobody anonymous check a signature (/v3/ec2tokens), and Heat's [ec2authtoken] has no "
                 "credentials, or is too old to use them"
@@ -93,43 +104,43 @@ def refused(timeline: Timeline) -> Iterator[Finding]:
                 else ""
             )
             said = f"answered {call.status}" if call.status else "did not answer: see whether heat-api-cfn runs"
-            yield Finding(Kind.REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
+            yield Finding(Kind.WEBHOOK_REFUSED, f"the webhook to scale {call.direction} {said}{why}", call.at)
 
 
-def unheard(timeline: Timeline) -> Iterator[Finding]:
+def ignored_webhook(timeline: Timeline) -> Iterator[Finding]:
     """Found for a call of a webhook that was taken, and of which no step came.
 
     That is: none before a step that an alarm asked for, nor within what a step may take and an evaluation. Where the alarm was
     up already, Heat may have been at work on its step, and then rightly drops the call.
     """
-    for call in timeline.calls:
-        steps = [one for one in timeline.events if one.direction == call.direction]
-        if not 200 <= call.status < 300 or any(one.ours for one in steps):
+    for call in timeline.webhook_calls:
+        steps = [step for step in timeline.signals if step.direction == call.direction]
+        if not 200 <= call.status < 300 or any(step.by_check for step in steps):
             continue
         waited_s = (timeline.observations[-1].at - call.at).total_seconds() if timeline.observations else 0.0
         if not steps and waited_s <= timeline.settle_s + timeline.timing.evaluation_s:
             continue
         if not _was_up(timeline, ALARM_OF[call.direction], call.at):
             yield Finding(
-                Kind.UNHEARD,
+                Kind.WEBHOOK_IGNORED,
                 f"the webhook to scale {call.direction} answered {call.status}, and no step came of it: see heat-engine's log",
                 call.at,
             )
 
 
-def back(timeline: Timeline) -> Iterator[Finding]:
+def scaled_down_early(timeline: Timeline) -> Iterator[Finding]:
     """Found where the low alarm took back what the check's own call had added, before there was a measure of the load."""
-    change = taken_back(timeline)
+    change = premature_scale_down(timeline)
     if change is not None:
         yield Finding(
-            Kind.TAKEN_BACK,
+            Kind.PREMATURE_SCALE_DOWN,
             "the low alarm took back what the webhook had added, before the load was measured: the cooldown of "
             f"{timeline.timing.cooldown_s:g} s is shorter than telemetry takes",
             change.at,
         )
 
 
-def signal(timeline: Timeline) -> Iterator[Finding]:
+def lost_signal(timeline: Timeline) -> Iterator[Finding]:
     """Found where an alarm was up without a break, with room to scale and no event, longer than anything can explain.
 
     That is: the alarm in every observation `alarm`, the size the same and within its bounds, and no event of the policy, for
@@ -141,21 +152,25 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
     for direction in DIRECTIONS:
         since: Observation | None = None  # when it began
         still: Observation | None = None  # from when on Heat had nothing under way, too
-        for one in timeline.phase(direction):
-            room = one.size < timeline.max_size if direction == "up" else one.size > timeline.min_size
-            asked = one.alarms.get(ALARM_OF[direction]) == ALARM and room
-            since = (since if since and one.size == since.size else one) if asked else None
-            still = (still if still and still.size == one.size else one) if asked and one.steady else None
+        for observation in timeline.phase(direction):
+            room = observation.size < timeline.max_size if direction == "up" else observation.size > timeline.min_size
+            asked = observation.alarms.get(ALARM_OF[direction]) == ALARM and room
+            since = (since if since and observation.size == since.size else observation) if asked else None
+            still = (
+                (still if still and still.size == observation.size else observation)
+                if asked and observation.heat_idle
+                else None
+            )
             if since is None:
                 continue
-            if _acted(timeline, direction, since, one):  # what it does not do from now on, counts
-                since, still = one, one if one.steady else None
-            if _span_s(since, one) > waits + timeline.settle_s or (
-                still is not None and _span_s(still, one) > waits + timing.processing_s
+            if _acted(timeline, direction, since, observation):  # what it does not do from now on, counts
+                since, still = observation, observation if observation.heat_idle else None
+            if _span_s(since, observation) > waits + timeline.settle_s or (
+                still is not None and _span_s(still, observation) > waits + timing.processing_s
             ):
                 yield Finding(
                     Kind.SIGNAL_LOST,
-                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, one):.0f} s and the group "
+                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, observation):.0f} s and the group "
                     "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
                     "aodh-notifier's for the answer that it got)",
                     since.at,
@@ -164,7 +179,7 @@ def signal(timeline: Timeline) -> Iterator[Finding]:
 
 
 def _acted(timeline: Timeline, direction: Direction, since: Observation, until: Observation) -> bool:
-    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.events)
+    return any(event.direction == direction and since.at <= event.at <= until.at for event in timeline.signals)
 
 
 def _span_s(since: Observation, until: Observation) -> float:
@@ -180,31 +195,31 @@ def flapping(timeline: Timeline) -> Iterator[Finding]:
         own = ALARM_OF[direction]
         while_ = "the members are under load" if direction == "up" else "the members are idle"
         comes, been_up = 0, False
-        for before, one in pairwise(timeline.phase(direction)):
-            came = {name for name in one.alarms if one.alarms[name] == ALARM != before.alarms.get(name)}
+        for before, observation in pairwise(timeline.phase(direction)):
+            came = {name for name in observation.alarms if observation.alarms[name] == ALARM != before.alarms.get(name)}
             if been_up and came - {own}:
                 said = (
                     f"the {', '.join(came - {own})} alarm came up while {while_} (the mean over the members' counters jumps "
                     "with each that joins or leaves: more evaluation_periods, or a longer cooldown, keep an alarm from it)"
                 )
-                yield Finding(Kind.FLAPPING, said, one.at)
+                yield Finding(Kind.FLAPPING, said, observation.at)
                 break
-            comes = (comes if one.size == before.size else 0) + (own in came)
+            comes = (comes if observation.size == before.size else 0) + (own in came)
             if comes > 1:
-                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", one.at)
+                yield Finding(Kind.FLAPPING, f"the {own} alarm came up {comes} times while {while_}", observation.at)
                 break
-            been_up = been_up or one.alarms.get(own) == ALARM
+            been_up = been_up or observation.alarms.get(own) == ALARM
 
 
 def late(timeline: Timeline) -> Iterator[Finding]:
     """Found for each transition that took longer than its bound."""
     for direction in DIRECTIONS:
-        for change in transitions(timeline, direction):
+        for change in size_changes(timeline, direction):
             if change.after_s > change.latest_s:
                 yield Finding(Kind.LATE, str(change), change.at)
 
 
-def full(timeline: Timeline) -> Iterator[Finding]:
+def already_full(timeline: Timeline) -> Iterator[Finding]:
     """Found where the group was at its `max_size` when the load began."""
     first = next(iter(timeline.phase("up")), None)
     if first is not None and first.size >= timeline.max_size:

@@ -6,21 +6,49 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.autoscaling.judging import group_rules as scaling_rules
-from tasks.autoscaling.judging import surroundings_rules
+from tasks.autoscaling.judging import group_rules, load_and_telemetry_rules
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Weight
-from tasks.autoscaling.timeline import DIRECTIONS, Direction, Timeline, Transition, allowed, path, transitions
+from tasks.autoscaling.timeline import (
+    DIRECTIONS,
+    Direction,
+    SizeChange,
+    Timeline,
+    allowed_duration,
+    size_changes,
+    size_path,
+)
 from tasks.telemetry.thresholds import Bound
 
 Outcome = Literal["passed", "failed", "inconclusive"]
 Rule = Callable[[Timeline], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
-    *(scaling_rules.size, scaling_rules.reason, scaling_rules.threshold, scaling_rules.refused, scaling_rules.unheard),
-    *(scaling_rules.back, scaling_rules.signal),
-    *(surroundings_rules.silent_alarm, surroundings_rules.no_data, surroundings_rules.error, scaling_rules.full),
-    *(surroundings_rules.load, surroundings_rules.busy, surroundings_rules.unreachable, surroundings_rules.measures),
-    *(surroundings_rules.coarse, surroundings_rules.granularity, scaling_rules.flapping, scaling_rules.late),
+    *(
+        group_rules.size_bounds,
+        group_rules.scaling_reason,
+        group_rules.threshold,
+        group_rules.refused_webhook,
+        group_rules.ignored_webhook,
+    ),
+    *(group_rules.scaled_down_early, group_rules.lost_signal),
+    *(
+        load_and_telemetry_rules.alarm_not_raised,
+        load_and_telemetry_rules.no_data,
+        load_and_telemetry_rules.member_error,
+        group_rules.already_full,
+    ),
+    *(
+        load_and_telemetry_rules.load_died,
+        load_and_telemetry_rules.load_too_low,
+        load_and_telemetry_rules.unreachable,
+        load_and_telemetry_rules.missing_measures,
+    ),
+    *(
+        load_and_telemetry_rules.coarse_telemetry,
+        load_and_telemetry_rules.missing_granularity,
+        group_rules.flapping,
+        group_rules.late,
+    ),
 )
 
 
@@ -43,8 +71,8 @@ class Verdict:
     outcome: Outcome
     why: str
     findings: tuple[Finding, ...]
-    up: tuple[Transition, ...]
-    down: tuple[Transition, ...]
+    up: tuple[SizeChange, ...]
+    down: tuple[SizeChange, ...]
     took_s: float
     allowed: Bound
 
@@ -62,8 +90,8 @@ def judge(timeline: Timeline, more: Sequence[Finding] = ()) -> Verdict:
     found = [*(finding for rule in RULES for finding in rule(timeline)), *more]
     missed = [sentence for direction in DIRECTIONS for sentence in _missed(timeline, direction)]
     outcome, why = _decide(found, missed)
-    up, down = (tuple(transitions(timeline, direction)) for direction in DIRECTIONS)
-    return Verdict(outcome, why, tuple(found), up, down, _took_s(up) + _took_s(down), allowed(timeline))
+    up, down = (tuple(size_changes(timeline, direction)) for direction in DIRECTIONS)
+    return Verdict(outcome, why, tuple(found), up, down, _took_s(up) + _took_s(down), allowed_duration(timeline))
 
 
 def _decide(found: Sequence[Finding], missed: Sequence[str]) -> tuple[Outcome, str]:
@@ -88,7 +116,7 @@ def _missed(timeline: Timeline, direction: Direction) -> list[str]:
         return [f"a group of {low} to {high} members has nothing to scale"]
     first, last = (low, high) if direction == "up" else (high, low)
     when = "under load" if direction == "up" else "after the load"
-    went = path(timeline, direction)
+    went = size_path(timeline, direction)
     if not went:
         return [f"{when} the group was not looked at"]
     straight = sorted(went, reverse=direction == "down")
@@ -97,5 +125,5 @@ def _missed(timeline: Timeline, direction: Direction) -> list[str]:
     return [f"{when} the group went {' → '.join(map(str, went))}, and not from {first} to {last}"]
 
 
-def _took_s(changes: Sequence[Transition]) -> float:
+def _took_s(changes: Sequence[SizeChange]) -> float:
     return sum(change.after_s for change in changes)

@@ -65,20 +65,34 @@ def figure(timeline: Timeline, title: str) -> Figure:
 
 
 def _draw_cpu(axes: Axes, timeline: Timeline, start: datetime) -> None:
-    for id_ in sorted({member.id for one in timeline.observations for member in one.members}):
+    for id_ in sorted({member.id for observation in timeline.observations for member in observation.members}):
         seen = [
-            (_seconds(one, start), member.cpu_percent)
-            for one in timeline.observations
-            for member in one.members
+            (_seconds(observation, start), member.cpu_percent)
+            for observation in timeline.observations
+            for member in observation.members
             if member.id == id_ and member.cpu_percent is not None
         ]
         axes.plot([at for at, _ in seen], [percent for _, percent in seen], color=_MEMBER, linewidth=1, gid=id_)
-    mean = [(_seconds(one, start), one.cpu_percent) for one in timeline.observations if one.cpu_percent is not None]
+    mean = [
+        (_seconds(observation, start), observation.cpu_percent)
+        for observation in timeline.observations
+        if observation.cpu_percent is not None
+    ]
     axes.plot(
         [at for at, _ in mean], [percent for _, percent in mean], color=_CPU, linewidth=2, label="mean of the members"
     )
-    axes.axhline(timeline.percent.high, color=_HIGH, linestyle="--", label=f"add above {timeline.percent.high:g} %")
-    axes.axhline(timeline.percent.low, color=_LOW, linestyle="--", label=f"remove below {timeline.percent.low:g} %")
+    axes.axhline(
+        timeline.thresholds_percent.high,
+        color=_HIGH,
+        linestyle="--",
+        label=f"add above {timeline.thresholds_percent.high:g} %",
+    )
+    axes.axhline(
+        timeline.thresholds_percent.low,
+        color=_LOW,
+        linestyle="--",
+        label=f"remove below {timeline.thresholds_percent.low:g} %",
+    )
     axes.set_ylabel("CPU, %")
     axes.set_ylim(bottom=0)
     axes.legend(**_LEGEND)
@@ -97,20 +111,22 @@ def _draw_alarms(axes: Axes, timeline: Timeline, start: datetime) -> None:
 def _spans(timeline: Timeline, name: str, start: datetime) -> Iterator[tuple[float, float, str]]:
     """Begin, length and state of every stretch in which an alarm's state stayed the same."""
     begin, state = _seconds(timeline.observations[0], start), timeline.observations[0].alarms.get(name, NO_DATA)
-    for one in timeline.observations[1:]:
-        now = one.alarms.get(name, NO_DATA)
+    for observation in timeline.observations[1:]:
+        now = observation.alarms.get(name, NO_DATA)
         if now != state:
-            yield begin, _seconds(one, start) - begin, state
-            begin, state = _seconds(one, start), now
+            yield begin, _seconds(observation, start) - begin, state
+            begin, state = _seconds(observation, start), now
     yield begin, _seconds(timeline.observations[-1], start) - begin, state
 
 
 def _draw_members(axes: Axes, timeline: Timeline, start: datetime) -> None:
-    at = [_seconds(one, start) for one in timeline.observations]
-    axes.step(at, [one.size for one in timeline.observations], where="post", color=_MEMBER, label="members")
-    ready = [len(one.ready) for one in timeline.observations]
+    at = [_seconds(observation, start) for observation in timeline.observations]
+    axes.step(
+        at, [observation.size for observation in timeline.observations], where="post", color=_MEMBER, label="members"
+    )
+    ready = [len(observation.ready) for observation in timeline.observations]
     axes.step(at, ready, where="post", color=_SIZE, linewidth=2, label="ready")
-    for event in timeline.events:
+    for event in timeline.signals:
         colour = _HIGH if event.direction == "up" else _LOW
         axes.axvline((event.at - start).total_seconds(), color=colour, linewidth=1, linestyle=":", gid="event")
     axes.set_ylim(0, timeline.max_size + 1)
@@ -126,8 +142,8 @@ def _mark_load(axes: Axes, timeline: Timeline, start: datetime) -> None:
     axes.grid(alpha=0.3)
 
 
-def _seconds(one: Observation, start: datetime) -> float:
-    return (one.at - start).total_seconds()
+def _seconds(observation: Observation, start: datetime) -> float:
+    return (observation.at - start).total_seconds()
 
 
 def save(picture: bytes, path: Path) -> Path:

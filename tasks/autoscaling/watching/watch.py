@@ -17,20 +17,20 @@ from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Kind, Weight
 from tasks.autoscaling.judging.group_rules import not_at_minimum
 from tasks.autoscaling.judging.verdict import RULES
-from tasks.autoscaling.timeline import Direction, Levels, Observation, Timeline, soonest_next, transitions
-from tasks.autoscaling.watching.delay import delay
-from tasks.autoscaling.watching.happenings import Happenings
+from tasks.autoscaling.timeline import Direction, Observation, Thresholds, Timeline, earliest_next_change, size_changes
+from tasks.autoscaling.watching.call_rate import CallRate
+from tasks.autoscaling.watching.observation_delay import observation_delay
 from tasks.autoscaling.watching.observer import Observer
-from tasks.autoscaling.watching.patience import Patience
-from tasks.autoscaling.watching.traffic import Asking
+from tasks.autoscaling.watching.outage_tolerance import OutageTolerance
+from tasks.autoscaling.watching.scaling_history import ScalingHistory
 from tasks.telemetry.thresholds import Timing, threshold_ns
 
 # Between two looks, each of some five calls: as a rule; while a member comes or goes; while nothing can have changed yet.
 _EVERY_S, SOON_S, _SELDOM_S = 5.0, 2.0, 10.0
 # What only explains a failure, but can't become better by waiting: an alarm that is blind or mute.
-_DECIDING = frozenset({Kind.ALARM_SILENT, Kind.NO_DATA})
+_DECISIVE = frozenset({Kind.ALARM_NOT_RAISED, Kind.NO_DATA})
 # So many members that end in ERROR, and none that is ready, are no accident any more.
-_ERRORS = 2
+_ENOUGH_ERRORS = 2
 
 
 @dataclass
@@ -39,30 +39,30 @@ class GroupWatch:
 
     Attributes:
         observer: Who looks at it.
-        percent: The thresholds in percent of all vCPUs of a member.
+        thresholds_percent: The thresholds in percent of all vCPUs of a member.
         settle_s: Seconds that a member may take until it is active, reached and loaded; or until it is gone.
         observations: Every look.
-        calls: Of the policies' webhooks, by this check.
+        webhook_calls: Of the policies' webhooks, by this check.
         load_on: When the first load was put on a member.
         load_off: When the loads were ended.
-        traffic: How much the cloud was asked.
+        call_rate: How much the cloud was asked.
     """
 
     observer: Observer
-    percent: Levels
+    thresholds_percent: Thresholds
     settle_s: float
     observations: list[Observation] = field(default_factory=list)
-    calls: list[seen.Call] = field(default_factory=list)
+    webhook_calls: list[seen.WebhookCall] = field(default_factory=list)
     load_on: datetime | None = None
     load_off: datetime | None = None
-    traffic: Asking = field(default_factory=Asking)
-    _before: list[Finding] = field(default_factory=list)
-    _told_by: Mapping[str, str] = field(default_factory=dict)
+    call_rate: CallRate = field(default_factory=CallRate)
+    _early_findings: list[Finding] = field(default_factory=list)
+    _alarms_at_last_read: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.happenings = Happenings(self.cloud, self.settings, self._ours)
-        self.patience = Patience(self.settle_s)
-        self._read_on = True
+        self.history = ScalingHistory(self.cloud, self.settings, self._is_by_check)
+        self.outages = OutageTolerance(self.settle_s)
+        self._events_due = True
 
     @property
     def cloud(self) -> Cloud:
@@ -88,28 +88,28 @@ class GroupWatch:
             min_size=self.settings.min_size,
             max_size=self.settings.max_size,
             timing=self.timing,
-            percent=self.percent,
-            wanted=Levels(
-                threshold_ns(self.percent.high, self.observer.vcpus, high.granularity_s),
-                threshold_ns(self.percent.low, self.observer.vcpus, low.granularity_s),
+            thresholds_percent=self.thresholds_percent,
+            expected_thresholds=Thresholds(
+                threshold_ns(self.thresholds_percent.high, self.observer.vcpus, high.granularity_s),
+                threshold_ns(self.thresholds_percent.low, self.observer.vcpus, low.granularity_s),
             ),
-            found=Levels(high.threshold, low.threshold),
+            alarm_thresholds=Thresholds(high.threshold, low.threshold),
             granularities_s=self.observer.granularities,
-            loads=self.observer.vcpus,
+            processes_per_member=self.observer.vcpus,
             settle_s=self.settle_s,
             observations=tuple(self.observations),
             load_on=self.load_on,
             load_off=self.load_off,
-            events=tuple(self.happenings.signals),
-            calls=tuple(self.calls),
-            failed=tuple(self.happenings.failed),
-            turns=tuple(self.happenings.turns),
+            signals=tuple(self.history.signals),
+            webhook_calls=tuple(self.webhook_calls),
+            server_failures=tuple(self.history.server_failures),
+            alarm_transitions=tuple(self.history.alarm_transitions),
             low_timing=None if slow == self.timing else slow,
         )
 
     def begin(self) -> None:
         """From now on it is looked at; what happened before is not judged."""
-        self.happenings.begin()
+        self.history.begin()
 
     def wait_at_minimum(self, watch: Watch) -> None:
         """Wait until the group has no more than its fewest members, all of them ready and reached, and no alarm to grow.
@@ -118,16 +118,16 @@ class GroupWatch:
         """
 
         def look() -> str:
-            now = self.patience.ask(lambda: self._look("ask"), watch)
+            now = self.outages.call(lambda: self._observe("ask"), watch)
             if now is None:
                 return "not told by the cloud"
             self.observations.append(now)
-            watch.line(_line(now))
+            watch.line(_describe(now))
             if self.decided:
                 return "decided"
             whole = len(now.ready) == len(now.members) == self.settings.min_size
-            reached = not any(one.unreachable for one in now.members)
-            return "ready" if whole and reached and now.alarms.get("high") != seen.ALARM else _line(now)
+            reached = not any(member.unreachable for member in now.members)
+            return "ready" if whole and reached and now.alarms.get("high") != seen.ALARM else _describe(now)
 
         try:
             wait_until(
@@ -144,14 +144,14 @@ class GroupWatch:
             if not self.observations:
                 raise
             watch.line(expired.message)
-            self._before = list(not_at_minimum(self.timeline))
+            self._early_findings = list(not_at_minimum(self.timeline))
 
     def grow(self, watch: Watch) -> None:
         """Load every member, and watch until the group is full and all its members are ready, or it can't be any more."""
         if not self.decided:
-            self._load_up(watch)
+            self._load_and_watch(watch)
 
-    def _load_up(self, watch: Watch) -> None:
+    def _load_and_watch(self, watch: Watch) -> None:
         self.load_on = _now()
         self._watch("up", lambda now: len(now.ready) >= self.settings.max_size, watch)
 
@@ -160,14 +160,14 @@ class GroupWatch:
         if self.load_on is None:
             watch.line("nothing was loaded: the verdict is certain already")
             return
-        self.end_loads(watch)
+        self.stop_load(watch)
         if not self.decided:
             self._watch("down", lambda now: len(now.members) <= self.settings.min_size, watch)
 
-    def end_loads(self, watch: Watch) -> None:
+    def stop_load(self, watch: Watch) -> None:
         """End the loads on all members that are there; one that can't be reached ends by its own time limit."""
         self.load_off = self.load_off or _now()
-        self.observer.end_loads(watch)
+        self.observer.stop_load(watch)
 
     def _watch(self, direction: Direction, done: Callable[[Observation], bool], watch: Watch) -> None:
         said, due = "", 0.0
@@ -177,18 +177,18 @@ class GroupWatch:
             nonlocal said, due
             if time.monotonic() < due:
                 return "under way"
-            now = self.patience.ask(lambda: self._see(direction, done), watch)
+            now = self.outages.call(lambda: self._observe_and_read(direction, done), watch)
             if now is None:
                 due = time.monotonic() + _EVERY_S
                 return "under way"
-            if (text := _line(now)) != said:
+            if (text := _describe(now)) != said:
                 watch.line(text)
                 said = text
             watch.progress(100 * len(now.ready) / self.settings.max_size)
             if done(now):
                 return "done"
             # A member that comes or goes is looked at more often, as far as what was saved before allows.
-            rest_s = self.traffic.more(before, self.cloud.calls).rest_s
+            rest_s = self.call_rate.plus(before, self.cloud.calls).rest_s
             due = time.monotonic() + max(self._pause_s(direction), min(rest_s, _EVERY_S))
             return "decided" if self.decided else "under way"
 
@@ -198,7 +198,7 @@ class GroupWatch:
                 f"the group under way {direction}",
                 "done",
                 look,
-                self._within_s(direction),
+                self._phase_limit_s(direction),
                 every_s=0.25,
                 satisfied=lambda word: word != "under way",
                 steady=True,
@@ -206,67 +206,73 @@ class GroupWatch:
         except WaitExpired as expired:
             watch.line(expired.message)  # the verdict says what that means
         finally:
-            self.traffic = self.traffic.more(before, self.cloud.calls)
+            self.call_rate = self.call_rate.plus(before, self.cloud.calls)
 
-    def _see(self, direction: Direction, done: Callable[[Observation], bool]) -> Observation:
+    def _observe_and_read(self, direction: Direction, done: Callable[[Observation], bool]) -> Observation:
         """Look once, and read what Heat has done if anything has changed since its events were read."""
-        now = self._look("load" if direction == "up" else "leave")
-        self._read_on = self._read_on or self.observer.moved or now.alarms != self._told_by or done(now)
-        self._told_by = now.alarms
-        if self._read_on:
-            self.happenings.read(self.observer.group, self.observer.types)
-            self._read_on = False
+        now = self._observe("load" if direction == "up" else "leave")
+        self._events_due = (
+            self._events_due or self.observer.resources_changed or now.alarms != self._alarms_at_last_read or done(now)
+        )
+        self._alarms_at_last_read = now.alarms
+        if self._events_due:
+            self.history.read(self.observer.group, self.observer.types)
+            self._events_due = False
         self.observations.append(now)
         return now
 
     def _pause_s(self, direction: Direction) -> float:
         """How long until the next look: whoever waits for a minute need not ask every second."""
         now = self.observations[-1]
-        if not now.steady:
+        if not now.heat_idle:
             return SOON_S
         timeline = self.timeline
-        early = (soonest_next(timeline, direction) - now.at).total_seconds()
+        early = (earliest_next_change(timeline, direction) - now.at).total_seconds()
         return min(_SELDOM_S, early) if early > _EVERY_S else _EVERY_S
 
-    def _within_s(self, direction: Direction) -> float:
+    def _phase_limit_s(self, direction: Direction) -> float:
         """What all steps of one phase may take at most, each with what a member needs."""
         steps = self.settings.max_size - self.settings.min_size
         timeline = self.timeline
-        passing, timing = timeline.passing(direction), timeline.timing_of(direction)
-        each = max(timing.alarm(passing).latest_s, timing.next(passing).latest_s) + self.settle_s
+        passing, timing = timeline.crossing(direction), timeline.timing_of(direction)
+        each = max(timing.until_alarm(passing).latest_s, timing.until_next_step(passing).latest_s) + self.settle_s
         return steps * each + timing.silent_after_s()
 
     @property
     def decided(self) -> bool:
         """Whether something was found that decides the verdict, so that waiting any longer is for nothing."""
         timeline = self.timeline
-        found = [*self._before, *(finding for rule in RULES for finding in rule(timeline))]
+        found = [*self._early_findings, *(finding for rule in RULES for finding in rule(timeline))]
         errors = sum(finding.kind is Kind.MEMBER_ERROR for finding in found)
-        if errors >= _ERRORS and not transitions(timeline, "up"):
+        if errors >= _ENOUGH_ERRORS and not size_changes(timeline, "up"):
             return True
-        return any(one.kind in _DECIDING or WEIGHT[one.kind] in (Weight.FAILS, Weight.SPOILS) for one in found)
+        return any(
+            finding.kind in _DECISIVE or WEIGHT[finding.kind] in (Weight.FAILS, Weight.SPOILS) for finding in found
+        )
 
     def findings(self) -> list[Finding]:
         """What was seen besides the timeline."""
-        return list(self._before)
+        return list(self._early_findings)
 
-    def told(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What the operator should know besides, whatever the verdict."""
-        own = delay(self.timeline, self.happenings.made)
-        return [str(self.traffic), *([str(own)] if own else [])]
+        own = observation_delay(self.timeline, self.history.member_events)
+        return [str(self.call_rate), *([str(own)] if own else [])]
 
-    def _ours(self, reason: str, direction: Direction) -> bool:
+    def _is_by_check(self, reason: str, direction: Direction) -> bool:
         """Whether a signal came from this check itself."""
         return False
 
-    def _look(self, members: Literal["ask", "load", "leave"]) -> Observation:
-        return self.observer.look(members, self._within_s("up") + 2 * self.settle_s)
+    def _observe(self, members: Literal["ask", "load", "leave"]) -> Observation:
+        return self.observer.observe(members, self._phase_limit_s("up") + 2 * self.settle_s)
 
 
-def _line(now: Observation) -> str:
+def _describe(now: Observation) -> str:
     cpu = "-" if now.cpu_percent is None else f"{now.cpu_percent:.0f} %"
     alarms = ", ".join(f"{name} {state}" for name, state in sorted(now.alarms.items()))
-    lost = "".join(f"; {one.id[:8]} out of reach: {one.unreachable}" for one in now.members if one.unreachable)
+    lost = "".join(
+        f"; {member.id[:8]} out of reach: {member.unreachable}" for member in now.members if member.unreachable
+    )
     return f"{len(now.ready)} of {len(now.members)} members ready, CPU {cpu}, alarms {alarms}{lost}"
 
 

@@ -17,7 +17,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import mask
 from blocks.state import state_directory
 from tasks.autoscaling.group.group import read_group, read_vcpus
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings, read_settings
 from tasks.autoscaling.judging.findings import WEIGHT, Finding, Kind
 from tasks.autoscaling.judging.verdict import Verdict, judge
@@ -27,7 +27,7 @@ from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.engine.change import Call, Change
 from tasks.heat.stack import find_stack
-from tasks.runbooks.check_autoscaling.job import Job
+from tasks.runbooks.check_autoscaling.check_plan import ScalingCheckPlan
 from tasks.telemetry.thresholds import Timing
 
 
@@ -35,7 +35,7 @@ class CheckNotPassed(RunbookError):
     """The group did not scale as it should, or nobody can say."""
 
 
-class Check:
+class ScalingCheck:
     """The check itself: its steps share what was seen.
 
     Args:
@@ -43,7 +43,7 @@ class Check:
         members: Shells on the members.
     """
 
-    def __init__(self, job: Job, members: Members) -> None:
+    def __init__(self, job: ScalingCheckPlan, members: MemberShells) -> None:
         self._job, self._members = job, members
         self._watch: GroupWatch | None = None
         self._open = ExitStack()
@@ -57,10 +57,10 @@ class Check:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
-        if self._watch is not None and self._watch.observer.loaded:
+        if self._watch is not None and self._watch.observer.load_running:
             logger = get_run_logger()
             try:
-                self._watch.end_loads(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
+                self._watch.stop_load(Watch(lambda line: logger.warning("%s", mask(line)), lambda _: None))
             except RunbookError as error:  # the run was stopped: what ended it is what counts
                 logger.warning("the loads end by themselves: %s", mask(error.message))
 
@@ -101,7 +101,7 @@ class Check:
             try:
                 self._group.grow(watch)
             except BaseException:
-                self._group.end_loads(watch)
+                self._group.stop_load(watch)
                 raise
             return "done"
 
@@ -131,11 +131,11 @@ class Check:
             key = f"{self._job.runbook}-{site}"
             picture.publish(drawn, f"{key}-picture", str(file))
             create_markdown_artifact(
-                mask(render(self.verdict, timeline, str(file), self._group.told())),
+                mask(render(self.verdict, timeline, str(file), self._group.notes())),
                 key=f"{key}-verdict",
                 description=self.verdict.outcome,
             )
-            for line in self._group.told():
+            for line in self._group.notes():
                 watch.line(line)
             watch.line(f"picture: {file}")
             return "done"
@@ -144,7 +144,7 @@ class Check:
 
     def _start(self, cloud: Cloud, watch: Watch) -> GroupWatch:
         observer = observer_of(cloud, self._job, self._members)
-        return GroupWatch(observer, self._job.percent, self._job.intervals.settle_s)
+        return GroupWatch(observer, self._job.thresholds_percent, self._job.intervals.settle_s)
 
     def raise_if_not_passed(self) -> None:
         """End the run as failed where the group did not pass.
@@ -156,12 +156,14 @@ class Check:
             raise CheckNotPassed(f"{self.verdict.outcome}: {self.verdict.why}", "see the artifacts of this run")
 
 
-def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str], bool] | None = None) -> Observer:
+def observer_of(
+    cloud: Cloud, job: ScalingCheckPlan, members: MemberShells, serves: Callable[[str], bool] | None = None
+) -> Observer:
     """Read what is watched.
 
     Raises:
         Refused: The stack is gone, or has no group that can be checked.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, job.stack_name)
     if stack is None:
@@ -181,10 +183,10 @@ def observer_of(cloud: Cloud, job: Job, members: Members, serves: Callable[[str]
     return Observer(cloud, settings, members, vcpus, timing, serves)
 
 
-def _vcpus(cloud: Cloud, job: Job, settings: Settings) -> int:
+def _vcpus(cloud: Cloud, job: ScalingCheckPlan, settings: Settings) -> int:
     """How many vCPUs each member has, by which thresholds are computed and loads are counted."""
     group = read_group(cloud, settings.stack, settings.group)
-    found = read_vcpus(cloud, [one.server for one in group.members if one.server is not None])
+    found = read_vcpus(cloud, [member.server for member in group.members if member.server is not None])
     if len(found) == 1:
         return found.pop()
     said = f"members of {' and of '.join(map(str, sorted(found)))} vCPUs, and one threshold fits one of them"
@@ -205,6 +207,6 @@ def render(verdict: Verdict, timeline: Timeline, file: str, told: Sequence[str])
     for title, changes in (("Under load", verdict.up), ("After the load", verdict.down)):
         out += [f"## {title}", "", *(f"- {change}" for change in changes), *([] if changes else ["- no change"]), ""]
     if verdict.findings:
-        out += ["## Findings", "", *(f"- {WEIGHT[one.kind]}: {one}" for one in verdict.findings), ""]
+        out += ["## Findings", "", *(f"- {WEIGHT[finding.kind]}: {finding}" for finding in verdict.findings), ""]
     out += [*(f"- {line}" for line in told), ""]
     return "\n".join([*out, f"{len(timeline.observations)} observations. The picture: `{file}`.", ""])

@@ -11,15 +11,15 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import Field
 
 from blocks.remote.errors import RunbookError
-from tasks.autoscaling.group.members import Members, access
+from tasks.autoscaling.group.member_shells import MemberShells, member_access
 from tasks.engine.run import Run
 from tasks.engine.runbook import Work
 from tasks.engine.step import StepFailed
 from tasks.engine.steps import Fence, Steps
-from tasks.heat.calls import deploy, remove
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.job import Intervals, Job, look
-from tasks.runbooks.deploy_stack.job import Request
+from tasks.heat.steps import deploy, remove
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan, look
+from tasks.runbooks.deploy_stack.deployment import StackRequest
 
 _TIMEOUT_MIN, _REMOVE_S = 30, 900
 
@@ -31,11 +31,11 @@ Interval = Annotated[int, Field(ge=1, le=86400)]
 Delay = Annotated[int, Field(ge=1, le=3600)]
 Settling = Annotated[int, Field(ge=10, le=3600)]
 
-C = TypeVar("C", bound=Check)
+C = TypeVar("C", bound=ScalingCheck)
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckRequest:
     """What the operator asks for.
 
     Attributes:
@@ -48,7 +48,7 @@ class Asked:
     """
 
     site: str
-    request: Request
+    request: StackRequest
     intervals: Intervals
     member_user: str
     member_key: str | None
@@ -65,13 +65,15 @@ class Checking(Generic[C]):
         asked: What the operator asks for.
     """
 
-    job: Job
+    job: ScalingCheckPlan
     check: C
-    asked: Asked
+    asked: CheckRequest
 
 
 def check_work(
-    asked: Asked, make: Callable[[Job, Members], C], procedure: Callable[[Steps, Checking[C]], None]
+    asked: CheckRequest,
+    make: Callable[[ScalingCheckPlan, MemberShells], C],
+    procedure: Callable[[Steps, Checking[C]], None],
 ) -> Work[Checking[C]]:
     """Say what a check does.
 
@@ -88,7 +90,7 @@ def check_work(
         key = Path(asked.member_key).expanduser() if asked.member_key else run.site.ssh.key
         run.reasons += why_no_key(key)
         job = look(run, asked.request, asked.intervals)
-        members = run.resources.enter_context(Members(job.cloud, access(asked.member_user, key)))
+        members = run.resources.enter_context(MemberShells(job.cloud, member_access(asked.member_user, key)))
         check = make(job, members)
         run.resources.enter_context(check)
         return Checking(job, check, asked)
@@ -127,15 +129,22 @@ def around(steps: Steps, checking: Checking[C], number: str, sentence: str) -> I
         steps.step("V", "Judge what was seen", cloud, check.judge(asked.site))
 
     def clean_up() -> None:
-        if job.made is not None and asked.cleanup:
-            remove_own = remove(job.stack_name, _REMOVE_S, job.own)
+        if job.deployment is not None and asked.cleanup:
+            remove_own = remove(job.stack_name, _REMOVE_S, job.run_tag)
             steps.step("C", "Remove the stack", cloud, remove_own, lifts=stands)
 
-    if job.left:
+    if job.replaces_leftover:
         steps.step("0", "Remove what an earlier run left", cloud, remove(job.stack_name, _REMOVE_S, job.runbook))
     try:
-        if job.made is not None:
-            make = deploy(job.stack_name, job.made.source, job.made.plan, _TIMEOUT_MIN, keep_failed=True, tags=job.tags)
+        if job.deployment is not None:
+            make = deploy(
+                job.stack_name,
+                job.deployment.source,
+                job.deployment.plan,
+                _TIMEOUT_MIN,
+                keep_failed=True,
+                tags=job.tags,
+            )
             steps.step(number, sentence, cloud, make, raises=stands)
         yield
         judge()

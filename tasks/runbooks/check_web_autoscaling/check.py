@@ -13,13 +13,13 @@ from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.autoscaling.watching.web_watch import WebWatch
 from tasks.heat.outputs import read_outputs
 from tasks.heat.stack import find_stack
-from tasks.runbooks.check_autoscaling.check import Check, observer_of
+from tasks.runbooks.check_autoscaling.check import ScalingCheck, observer_of
 
 # The output of the document's template that says where the page is (AS 1.3 step 2).
 _OUTPUT = "website_url"
 
 
-class WebCheck(Check):
+class WebScalingCheck(ScalingCheck):
     """A check with a visitor, who comes once the page is there and goes at the end.
 
     Args:
@@ -46,14 +46,14 @@ class WebCheck(Check):
         )
         watch.line(f"{found.value} is served")
         self._open.enter_context(visitor)
-        visitor.count()
-        observer = observer_of(cloud, self._job, self._members, visitor.has_seen)
-        return WebWatch(observer, self._job.percent, self._job.intervals.settle_s, visitor=visitor)
+        visitor.start_counting()
+        observer = observer_of(cloud, self._job, self._members, visitor.was_served_by)
+        return WebWatch(observer, self._job.thresholds_percent, self._job.intervals.settle_s, visitor=visitor)
 
 
 def _served(visitor: Visitor) -> str:
     try:
-        visitor.ask()
+        visitor.get_page()
     except requests.RequestException as error:
         return type(error).__name__
     return "served"

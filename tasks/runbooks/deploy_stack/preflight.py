@@ -78,7 +78,7 @@ def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
         Stopped: `cloud.close` was called.
     """
     try:
-        missing = [service for service in _wanted_services(needs) if not cloud.offers(service)]
+        missing = [service for service in _required_services(needs) if not cloud.offers(service)]
     except Stopped:
         raise
     except RunbookError as error:
@@ -95,7 +95,7 @@ def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
     return reasons
 
 
-def _wanted_services(needs: Needs) -> list[str]:
+def _required_services(needs: Needs) -> list[str]:
     implied = {
         "load-balancer": needs.load_balancers > 0,
         "block-storage": needs.volumes > 0,
@@ -114,7 +114,7 @@ def _no_service(cloud: Cloud, service: str) -> str:
 
 def _missing(cloud: Cloud, kind: str, name: str, there: Iterable[Any]) -> str:
     """Say that something is missing, and what there is instead."""
-    names = sorted({str(one.name or one.id) for one in there})
+    names = sorted({str(candidate.name or candidate.id) for candidate in there})
     listed = ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or "none"
     return f"{cloud.name}: there is no {kind} {name!r}; there is {listed}: make it, or name another one"
 
@@ -122,7 +122,7 @@ def _missing(cloud: Cloud, kind: str, name: str, there: Iterable[Any]) -> str:
 def _compute(cloud: Cloud, needs: Needs) -> list[str]:
     """Flavor and key pair, and the room for so many servers of this flavor."""
     reasons = []
-    with cloud.asking("look for flavor and key pair") as sdk:
+    with cloud.request("look for flavor and key pair") as sdk:
         flavor = sdk.compute.find_flavor(needs.flavor)
         if flavor is None:
             reasons.append(_missing(cloud, "flavor", needs.flavor, sdk.compute.flavors(details=False)))
@@ -134,7 +134,7 @@ def _compute(cloud: Cloud, needs: Needs) -> list[str]:
 
 
 def _image(cloud: Cloud, needs: Needs) -> list[str]:
-    with cloud.asking("look for the image") as sdk:
+    with cloud.request("look for the image") as sdk:
         image = sdk.image.find_image(needs.image)
         if image is None:
             return [_missing(cloud, "image", needs.image, sdk.image.images())]
@@ -153,7 +153,7 @@ def _image(cloud: Cloud, needs: Needs) -> list[str]:
 
 def _networks(cloud: Cloud, needs: Needs) -> list[str]:
     reasons: list[str] = []
-    with cloud.asking("look for networks and security groups") as sdk:
+    with cloud.request("look for networks and security groups") as sdk:
         net = sdk.network
         external = list(net.networks(is_router_external=True)) if needs.external_network else []
         wanted = (
@@ -163,7 +163,7 @@ def _networks(cloud: Cloud, needs: Needs) -> list[str]:
         )
         for kind, names, find, listed in wanted:
             reasons += [_missing(cloud, kind, name, listed()) for name in names if find(name) is None]
-    if needs.external_network and not any(needs.external_network in (one.name, one.id) for one in external):
+    if needs.external_network and not any(needs.external_network in (network.name, network.id) for network in external):
         reasons.append(_missing(cloud, "external network", needs.external_network, external))
     return reasons
 
@@ -174,7 +174,7 @@ def _telemetry(cloud: Cloud, needs: Needs) -> list[str]:
     policies = read_archive_policies(cloud)
     policy = policies.get(needs.archive_policy)
     if policy is None:
-        fitting = sorted(name for name, one in policies.items() if not _lacks(one, needs.granularity_s))
+        fitting = sorted(name for name, policy in policies.items() if not _lacks(policy, needs.granularity_s))
         return [
             f"{cloud.name}: Gnocchi has no archive policy {needs.archive_policy!r}; make it with a granularity of "
             f"{needs.granularity_s:g} s and {' and '.join(METHODS)}, or name one that has them "
@@ -188,7 +188,7 @@ def _telemetry(cloud: Cloud, needs: Needs) -> list[str]:
 def _lacks(policy: ArchivePolicy, granularity_s: float) -> str:
     """Say what a policy lacks for an alarm; empty where it will do."""
     if granularity_s not in policy.timespans_s:
-        kept = ", ".join(f"{one} s" for one in sorted(policy.timespans_s))
+        kept = ", ".join(f"{granularity} s" for granularity in sorted(policy.timespans_s))
         return f"has no granularity of {granularity_s:g} s (it has {kept})"
     missing = [method for method in METHODS if method not in policy.methods]
     return f"does not keep {' and '.join(missing)}" if missing else ""

@@ -13,8 +13,8 @@ from tasks.heat.planning import StackPlan
 from tasks.heat.preview import Changes
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
-from tasks.heat.templates import load
-from tasks.runbooks.deploy_stack.job import Job, Request
+from tasks.heat.templates import read_template
+from tasks.runbooks.deploy_stack.deployment import StackDeployment, StackRequest
 from tests.unit.flows.golden import assert_golden
 
 pytestmark = pytest.mark.usefixtures("no_engine")
@@ -25,8 +25,8 @@ def test_the_plan_says_what_would_be_lost(tmp_path: Path, monkeypatch: pytest.Mo
     Path("mine.yaml").write_text("heat_template_version: 2018-08-31\ndescription: One of mine.\nresources: {}\n")
     changes = Changes({"replaced": ("server (OS::Nova::Server)",), "deleted": ("volume (OS::Cinder::Volume)",)})
     would = StackPlan("update", Stack("prod", "1", "CREATE_COMPLETE", tags=("theirs",)), changes)
-    request = Request("mine.yaml", [], {}, "prod")
-    job = Job(Cloud("overcloud"), request, StackSource(load(Path("mine.yaml"))), would, None)
+    request = StackRequest("mine.yaml", [], {}, "prod")
+    job = StackDeployment(Cloud("overcloud"), request, StackSource(read_template(Path("mine.yaml"))), would, None)
     plan = Plan()
     procedure(plan, job, 30, keep_failed=True)
     assert_golden("deploy-stack-lossy", plan)

@@ -11,7 +11,7 @@ from blocks.remote.shell import Shell
 from flows.set_telemetry_interval import procedure
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
-from tasks.runbooks.set_telemetry_interval.job import Job, look
+from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, look
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.samples import HOSTS, SITE, journal
@@ -52,7 +52,7 @@ def make() -> Callable[..., Run]:
     return make
 
 
-def plan(job: Job) -> Plan:
+def plan(job: PollingChange) -> Plan:
     made = Plan()
     procedure(made, job)
     return made

@@ -33,7 +33,7 @@ from tasks.engine.locks import lock_host
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import podman
-from tasks.runbooks.set_telemetry_interval.job import look
+from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs
@@ -44,7 +44,7 @@ from tests.unit.tasks.samples import CLEANUP, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
 # They run in the members of a group that scales: the operator's own images, of which nothing is known.
-IN_GUESTS = ("tasks/autoscaling/group/load.py",)
+IN_GUESTS = ("tasks/autoscaling/group/cpu_load.py",)
 
 
 @dataclass

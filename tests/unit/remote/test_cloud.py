@@ -39,7 +39,7 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeApi:
 
 
 def stacks(cloud: Cloud) -> Any:
-    return cloud.ask("list the stacks", "orchestration", "/stacks")
+    return cloud.get("list the stacks", "orchestration", "/stacks")
 
 
 # -- which cloud
@@ -110,7 +110,7 @@ def test_a_service_is_looked_for_in_the_region_that_was_asked_for(
     install(monkeypatch, tmp_path, CLOUDS_YAML.replace("region_name: regionOne", "regions: [regionOne, regionTwo]"))
     assert Cloud("overcloud", "regionOne").offers("alarming")
     with pytest.raises(ServiceMissing, match="regionTwo"):
-        Cloud("overcloud", "regionTwo").ask("list the alarms", "alarming", "/v2/alarms")
+        Cloud("overcloud", "regionTwo").get("list the alarms", "alarming", "/v2/alarms")
 
 
 # -- logging in
@@ -166,15 +166,15 @@ def test_offers_says_what_the_catalog_has(api: FakeApi) -> None:
 def test_a_service_that_the_catalog_lacks_is_named(api: FakeApi, service: str) -> None:
     del api.services[service]
     with pytest.raises(ServiceMissing, match=service):
-        overcloud().ask("ask something", service, "/v1/something")
+        overcloud().get("ask something", service, "/v1/something")
 
 
-# -- asking
+# -- requests
 
 
 def test_what_is_told_is_sent_as_json(api: FakeApi) -> None:
     api.on("POST", "metric", "/v1/search/resource/instance", say=(200, [{"id": "1"}]))
-    found = overcloud().tell("search", "metric", "POST", "/v1/search/resource/instance", {"=": {"a": "b"}}, limit=3)
+    found = overcloud().send("search", "metric", "POST", "/v1/search/resource/instance", {"=": {"a": "b"}}, limit=3)
     assert found == [{"id": "1"}]
     asked = api.asked[-1]
     assert (asked.body, asked.query) == ({"=": {"a": "b"}}, {"limit": "3"})
@@ -182,7 +182,7 @@ def test_what_is_told_is_sent_as_json(api: FakeApi) -> None:
 
 def test_an_empty_answer_is_none(api: FakeApi) -> None:
     api.on("DELETE", "orchestration", "/stacks/a/1", say=204)
-    assert overcloud().tell("delete", "orchestration", "DELETE", "/stacks/a/1", None) is None
+    assert overcloud().send("delete", "orchestration", "DELETE", "/stacks/a/1", None) is None
 
 
 def test_every_call_has_a_time_limit(api: FakeApi) -> None:
@@ -206,8 +206,8 @@ def test_a_cache_of_clouds_yaml_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp
     assert [stacks(cloud), stacks(cloud)] == [{"stacks": [1]}, {"stacks": [2]}]
 
 
-def test_an_error_within_asking_that_is_not_the_clouds_passes(api: FakeApi) -> None:
-    with pytest.raises(KeyError, match="mine"), overcloud().asking("ask"):
+def test_an_error_within_a_request_that_is_not_the_clouds_passes(api: FakeApi) -> None:
+    with pytest.raises(KeyError, match="mine"), overcloud().request("ask"):
         raise KeyError("mine")
 
 
@@ -264,7 +264,7 @@ def test_an_answer_becomes_an_error_that_says_what_the_service_says(
 
 def test_an_error_of_the_sdks_own_calls_is_translated_too(api: FakeApi) -> None:
     api.on("GET", "compute", "/servers/detail", say=(403, NOVA_QUOTA))
-    with pytest.raises(QuotaExceeded), overcloud().asking("list the servers") as sdk:
+    with pytest.raises(QuotaExceeded), overcloud().request("list the servers") as sdk:
         list(sdk.compute.servers())
 
 
@@ -323,7 +323,7 @@ def test_a_change_goes_out_once_whatever_becomes_of_it(
 ) -> None:
     api.on(method, "orchestration", "/stacks/a/1", say=answer)
     with pytest.raises(CloudError):
-        overcloud().tell("change it", "orchestration", method, "/stacks/a/1", {})
+        overcloud().send("change it", "orchestration", method, "/stacks/a/1", {})
     assert len(api.requests(method, "/stacks/a/1")) == 1
 
 
@@ -333,7 +333,7 @@ def test_a_busy_service_is_not_asked_again_whatever_clouds_yaml_says(
     eager = CLOUDS_YAML.replace("  overcloud:", "  overcloud:\n    orchestration_status_code_retries: 3")
     api = install(monkeypatch, tmp_path, eager).on("POST", "orchestration", "/stacks", say=503)
     with pytest.raises(CloudUnreachable):
-        overcloud().tell("create it", "orchestration", "POST", "/stacks", {})
+        overcloud().send("create it", "orchestration", "POST", "/stacks", {})
     assert len(api.requests("POST", "/stacks")) == 1
 
 
@@ -342,7 +342,7 @@ def test_a_busy_service_is_not_asked_again_whatever_clouds_yaml_says(
 
 def test_a_webhook_is_called_without_a_token_and_whatever_it_answers_is_returned(api: FakeApi) -> None:
     api.on("POST", "heat.test:8000", "/v1/signal/.*", say=(403, "<Code>AccessDenied</Code>"))
-    answer = overcloud().post_unsigned("call it", SIGNED)
+    answer = overcloud().post_without_token("call it", SIGNED)
     assert answer.status_code == 403
     assert "X-Auth-Token" not in api.asked[-1].headers
 
@@ -350,5 +350,5 @@ def test_a_webhook_is_called_without_a_token_and_whatever_it_answers_is_returned
 def test_a_webhook_that_does_not_answer_is_not_shown(api: FakeApi, clock: FakeClock) -> None:
     api.on("POST", "heat.test:8000", ".*", say=requests.ConnectionError("refused"))
     with pytest.raises(CloudUnreachable) as raised:
-        overcloud().post_unsigned("call it", SIGNED)
+        overcloud().post_without_token("call it", SIGNED)
     assert "o2TqW9" not in str(raised.value)

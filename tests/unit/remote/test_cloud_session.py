@@ -13,7 +13,7 @@ import requests
 from urllib3.connection import HTTPConnection
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_session import Traffic, Transport
+from blocks.remote.cloud_session import Throttle, ThrottledAdapter
 from blocks.remote.errors import Stopped
 from tests.unit.cloud_api import FakeApi, install, overcloud
 from tests.unit.fakes import FakeClock
@@ -25,7 +25,7 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeApi:
 
 
 def stacks(cloud: Cloud) -> Any:
-    return cloud.ask("list the stacks", "orchestration", "/stacks")
+    return cloud.get("list the stacks", "orchestration", "/stacks")
 
 
 # -- ended
@@ -59,17 +59,17 @@ def test_close_ends_a_connection_that_waits_for_an_answer(monkeypatch: pytest.Mo
         connection.sock = ours
 
     monkeypatch.setattr(HTTPConnection, "connect", connect)
-    traffic = Traffic("overcloud")
-    pools = Transport(traffic).poolmanager.pool_classes_by_scheme
+    throttle = Throttle("overcloud")
+    pools = ThrottledAdapter(throttle).poolmanager.pool_classes_by_scheme
     pools["http"]("heat.test").ConnectionCls("heat.test").connect()
     heard: list[bytes] = []
     waiting = threading.Thread(target=lambda: heard.append(ours.recv(10)))
     waiting.start()
-    traffic.stop()
+    throttle.close()
     waiting.join(5)
     theirs.close()
     assert heard == [b""]
-    traffic.stop()  # the connection is gone; nothing is left to end
+    throttle.close()  # the connection is gone; nothing is left to end
 
 
 # -- counted and paced
@@ -86,31 +86,31 @@ def test_calls_are_counted(api: FakeApi) -> None:
 
 
 def test_a_burst_goes_out_at_once_and_the_rest_at_its_pace() -> None:
-    traffic = Traffic("overcloud", burst=3, per_s=20)
+    throttle = Throttle("overcloud", burst=3, per_s=20)
     started = time.monotonic()
     for _ in range(3):
-        traffic.admit()
+        throttle.admit()
     burst = time.monotonic() - started
     for _ in range(4):
-        traffic.admit()
+        throttle.admit()
     assert burst < 0.04
     assert time.monotonic() - started > 0.15
-    assert traffic.calls.total == 7
+    assert throttle.calls.total == 7
 
 
 def test_a_call_that_is_held_back_ends_at_close() -> None:
-    traffic = Traffic("overcloud", burst=1, per_s=0.01)
-    traffic.admit()
-    threading.Timer(0.05, traffic.stop).start()
+    throttle = Throttle("overcloud", burst=1, per_s=0.01)
+    throttle.admit()
+    threading.Timer(0.05, throttle.close).start()
     with pytest.raises(Stopped):
-        traffic.admit()
+        throttle.admit()
 
 
 def test_the_busiest_minute_forgets_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("blocks.remote.cloud_session.monotonic", lambda: now[0])
-    traffic = Traffic("overcloud")
+    throttle = Throttle("overcloud")
     for now[0] in (0.0, 1.0, 30.0, 61.5, 200.0):
-        traffic.admit()
-    assert (traffic.calls.total, traffic.calls.busiest_minute) == (5, 3)
-    assert traffic.calls.per_minute == pytest.approx(1.5)
+        throttle.admit()
+    assert (throttle.calls.total, throttle.calls.busiest_minute) == (5, 3)
+    assert throttle.calls.per_minute == pytest.approx(1.5)

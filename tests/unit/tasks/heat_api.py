@@ -92,24 +92,24 @@ class FakeHeat:
 
     def __post_init__(self) -> None:
         on = self.api.on
-        one = f"/stacks/example/{ID}"
+        path = f"/stacks/example/{ID}"
         on("GET", "orchestration", "/stacks", say=self._list)
         on("POST", "orchestration", "/stacks", say=lambda asked: self._begin("POST", asked))
         on("POST", "orchestration", "/stacks/preview", say=lambda _: self._preview())
-        on("PUT", "orchestration", one, say=lambda asked: self._begin("PUT", asked))
-        on("PUT", "orchestration", f"{one}/preview", say=lambda _: {"resource_changes": self.changes})
-        on("DELETE", "orchestration", one, say=lambda asked: self._begin("DELETE", asked))
-        on("GET", "orchestration", one, say=lambda _: self._show())
-        on("GET", "orchestration", f"{one}/resources", say=lambda _: self._resources())
-        on("GET", "orchestration", f"{one}/events", say=lambda asked: {"events": self._events(asked)})
+        on("PUT", "orchestration", path, say=lambda asked: self._begin("PUT", asked))
+        on("PUT", "orchestration", f"{path}/preview", say=lambda _: {"resource_changes": self.changes})
+        on("DELETE", "orchestration", path, say=lambda asked: self._begin("DELETE", asked))
+        on("GET", "orchestration", path, say=lambda _: self._show())
+        on("GET", "orchestration", f"{path}/resources", say=lambda _: self._resources())
+        on("GET", "orchestration", f"{path}/events", say=lambda asked: {"events": self._events(asked)})
         for part in ("template", "environment", "files"):
-            on("GET", "orchestration", f"{one}/{part}", say=lambda _, part=part: self.held[part])
+            on("GET", "orchestration", f"{path}/{part}", say=lambda _, part=part: self.held[part])
 
     @property
     def begun(self) -> list[str]:
         """The methods of the changes that were asked for."""
         paths = ("/stacks", f"/stacks/example/{ID}")
-        return [one.method for one in self.api.asked if one.method != "GET" and one.path in paths]
+        return [request.method for request in self.api.asked if request.method != "GET" and request.path in paths]
 
     def _body(self) -> dict[str, Any]:
         return {
@@ -168,5 +168,5 @@ class FakeHeat:
         assert asked.query["nested_depth"] == "5"
         if asked.query["sort_dir"] == "desc":
             return list(reversed(self.events))[: int(asked.query["limit"])]
-        ids = [one["id"] for one in self.events]
+        ids = [event["id"] for event in self.events]
         return self.events[ids.index(asked.query["marker"]) + 1 :] if "marker" in asked.query else list(self.events)

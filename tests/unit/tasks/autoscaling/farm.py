@@ -10,12 +10,12 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
+from tasks.autoscaling.group.cpu_load import read_load, stop_load
 from tasks.autoscaling.group.group import Group, Member, Server
-from tasks.autoscaling.group.load import end_load, look_at_load
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.heat.stack import Resource, Stack
@@ -63,7 +63,7 @@ class Farm:
         for name in set(self.ran) - set(names):
             del self.ran[name]
         servers = [Server(name, name, "ACTIVE", ("10.0.0.1",), ()) for name in names]
-        return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+        return Group("group", "", tuple(Member(server.name, "CREATE_COMPLETE", server) for server in servers))
 
     def alarms(self, *_: object) -> list[Alarm]:
         return [alarm("high", "alarm" if self.loaded else "ok"), alarm("low", "ok" if self.loaded else "alarm")]
@@ -76,9 +76,9 @@ class Farm:
         if name in self.unreachable:
             raise Unreachable(name, "no SSH session")
         done = self.ran.setdefault(name, [])
-        if command == end_load():
+        if command == stop_load():
             done.append("end")
-        elif command != look_at_load():
+        elif command != read_load():
             done.append("load")
         return Result(f"vcpus 1\nrunning {int(done[-1:] == ['load'])}\n", "", 0)
 
@@ -120,5 +120,5 @@ def watching(farm: Farm) -> GroupWatch:
         policies={"up": Policy("up", "", ""), "down": Policy("down", "", "")},
         alarms={"high": alarm("high", "ok"), "low": alarm("low", "ok")},
     )
-    members = cast("Members", FarmMembers(farm))
-    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Levels(50, 10), 60)
+    members = cast("MemberShells", FarmMembers(farm))
+    return GroupWatch(Observer(Cloud("overcloud"), settings, members, 1, TIMING), Thresholds(50, 10), 60)

@@ -19,25 +19,25 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
 from blocks.remote.errors import Unreachable
 from blocks.remote.shell import Result
+from tasks.autoscaling.group.cpu_load import read_load, stop_load
 from tasks.autoscaling.group.group import Activity, Group, Member, Server
-from tasks.autoscaling.group.load import end_load, look_at_load
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.group.settings import Settings
 from tasks.autoscaling.group.webhook import Policy
 from tasks.autoscaling.group.website import Visitor
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.autoscaling.watching.observer import Observer
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.autoscaling.watching.web_watch import WebWatch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource, Stack
-from tasks.telemetry.alarms import Alarm, Rule, Transition
+from tasks.telemetry.alarms import Alarm, Rule, StateTransition
 from tasks.telemetry.measures import Measure
 from tasks.telemetry.thresholds import Timing, threshold_ns
 from tests.unit.fakes import FakeClock
 
 BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-PERCENT = Levels(50, 10)
+PERCENT = Thresholds(50, 10)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Simulation:
         self._busy_until: float | None = None
         self._direction, self._reason = "", ""
         self.events: list[Event] = []
-        self.turns: list[tuple[str, Transition]] = []
+        self.turns: list[tuple[str, StateTransition]] = []
 
     # -- what happens
 
@@ -139,18 +139,18 @@ class Simulation:
             self._second()
 
     def _second(self) -> None:
-        for one in self.machines:
-            if one.active(self.time):
-                one.used_ns += 1e9 if one.loaded else 0.02e9
+        for machine in self.machines:
+            if machine.active(self.time):
+                machine.used_ns += 1e9 if machine.loaded else 0.02e9
         if self.time >= self._poll_at:
             self._poll_at += self.polls_s or self.timing.polling_s
             polled = self.time < self.deaf_s and int(self.time) not in self.misses
             self._arriving += [
-                (self.time + self._delay_s, one, self.time, one.used_ns)
-                for one in self.machines
-                if polled and one.active(self.time)
+                (self.time + self._delay_s, machine, self.time, machine.used_ns)
+                for machine in self.machines
+                if polled and machine.active(self.time)
             ]
-        for arrival in [one for one in self._arriving if one[0] <= self.time]:
+        for arrival in [arriving for arriving in self._arriving if arriving[0] <= self.time]:
             self._arriving.remove(arrival)
             _, machine, at, value = arrival
             machine.samples.append((at, value))
@@ -168,9 +168,10 @@ class Simulation:
     def _rates(self, granularity_s: float, periods: int) -> list[float]:
         """From one granularity to the next, the change of the mean over the members; of those that have gone nothing is left."""
         oldest = (self.time - granularity_s * (periods + 2)) // granularity_s * granularity_s
-        each = [one.means(granularity_s, oldest) for one in self.machines]
+        each = [machine.means(granularity_s, oldest) for machine in self.machines]
         means = [
-            fmean(one[bucket] for one in each if bucket in one) for bucket in sorted({b for one in each for b in one})
+            fmean(cpu_ns[bucket] for cpu_ns in each if bucket in cpu_ns)
+            for bucket in sorted({b for cpu_ns in each for b in cpu_ns})
         ]
         return [after - before for before, after in pairwise(means)][-periods:]
 
@@ -189,7 +190,7 @@ class Simulation:
                 self.states[name] = "alarm" if beyond[-1] else "ok"
             if self.states[name] != before:
                 at = BEGIN + timedelta(seconds=self.time)
-                self.turns.append((name, Transition(at, self.states[name], "")))
+                self.turns.append((name, StateTransition(at, self.states[name], "")))
             if self.states[name] == "alarm":
                 self._signal("up" if name == "high" else "down", f"alarm state changed from {before} to alarm (…)")
 
@@ -210,7 +211,7 @@ class Simulation:
 
     def _complete(self) -> None:
         self._busy_until, self._rests_until = None, self.time + self.timing.cooldown_s
-        self.machines = [one for one in self.machines if not one.leaving]
+        self.machines = [machine for machine in self.machines if not machine.leaving]
         at = BEGIN + timedelta(seconds=int(self.time))
         number = len(self.events)
         made = "CREATE_COMPLETE" if self._direction == "up" else "DELETE_COMPLETE"
@@ -227,20 +228,24 @@ class Simulation:
 
     def resources(self, *_: object) -> list[Resource]:
         self._called()
-        return [Resource(one.name, "", self._status(one), "", "", "group/1", "") for one in self.machines]
+        return [Resource(machine.name, "", self._status(machine), "", "", "group/1", "") for machine in self.machines]
 
-    def _status(self, one: Machine) -> str:
-        if one.leaving:
+    def _status(self, machine: Machine) -> str:
+        if machine.leaving:
             return "DELETE_IN_PROGRESS"
-        last = self._busy_until is not None and self._direction == "up" and one is self.machines[-1]
+        last = self._busy_until is not None and self._direction == "up" and machine is self.machines[-1]
         return "CREATE_IN_PROGRESS" if last else "CREATE_COMPLETE"
 
     def group(self, *_: object) -> Group:
         self._called()
         members = []
-        for one in self.machines:
-            status = "ACTIVE" if one.active(self.time) else "BUILD"
-            members.append(Member(one.name, self._status(one), Server(one.name, one.name, status, ("10.0.0.1",), ())))
+        for machine in self.machines:
+            status = "ACTIVE" if machine.active(self.time) else "BUILD"
+            members.append(
+                Member(
+                    machine.name, self._status(machine), Server(machine.name, machine.name, status, ("10.0.0.1",), ())
+                )
+            )
         return Group("group", "group/1", tuple(members))
 
     def alarms(self, *_: object) -> list[Alarm]:
@@ -256,27 +261,27 @@ class Simulation:
     def measures(self, _: Cloud, servers: set[str], __: float, *, since: datetime) -> dict[str, Measure]:
         self._called()
         found, granularity_s = {}, self.timing.granularity_s
-        for one in self.machines:
-            means = one.means(granularity_s, -1e9)
+        for machine in self.machines:
+            means = machine.means(granularity_s, -1e9)
             # Gnocchi keeps rates: the first one in what is asked for needs nothing that is older.
             rates = [
                 (BEGIN + timedelta(seconds=bucket * granularity_s), means[bucket] - means[before])
                 for before, bucket in pairwise(sorted(means))
             ]
             rates = [rate for rate in rates if rate[0] >= since]
-            if one.name not in servers or not rates:
+            if machine.name not in servers or not rates:
                 continue
             at, value = rates[-1]
             before = rates[-2][0] if len(rates) > 1 else None
-            found[one.name] = Measure(at, granularity_s, value, before)
+            found[machine.name] = Measure(at, granularity_s, value, before)
         return found
 
     def read_events(self, _: Cloud, __: Stack, after: str) -> list[Event]:
         self._called()
-        ids = [one.id for one in self.events]
+        ids = [event.id for event in self.events]
         return self.events[ids.index(after) + 1 :] if after else list(self.events)
 
-    def read_transitions(self, _: Cloud, alarm: str) -> list[Transition]:
+    def read_history(self, _: Cloud, alarm: str) -> list[StateTransition]:
         self._called()
         return [turn for name, turn in self.turns if name == alarm]
 
@@ -285,12 +290,12 @@ class Simulation:
         return self.events[-1].id if self.events else ""
 
     def on(self, name: str, command: Command) -> Result:
-        machine = next((one for one in self.machines if one.name == name), None)
+        machine = next((machine for machine in self.machines if machine.name == name), None)
         if machine is None:
             raise Unreachable(name, "it has gone")
-        if command == end_load():
+        if command == stop_load():
             machine.loaded = False
-        elif command != look_at_load():
+        elif command != read_load():
             machine.loaded = True
         return Result(f"vcpus 1\nrunning {int(machine.loaded)}\n", "", 0)
 
@@ -303,9 +308,9 @@ class Simulation:
         self._called()
         self._signal(policy.name, "No signal details provided")
 
-    def has_seen(self, name: str) -> bool:
+    def was_served_by(self, name: str) -> bool:
         """Whether the page has come from a member: some seconds after its boot."""
-        return any(one.name == name and one.active(self.time - 5) for one in self.machines)
+        return any(machine.name == name and machine.active(self.time - 5) for machine in self.machines)
 
     def shares(self, names: list[str], _: int) -> dict[str, int]:
         return dict.fromkeys(names, 4)
@@ -316,8 +321,11 @@ class Simulation:
 
     def watching_web(self, settle_s: float) -> WebWatch:
         """A watch of the group as a web farm, whose pages come from members that are active."""
-        visitor = cast("Visitor", SimpleNamespace(losses=[], asked=99, has_seen=self.has_seen, turns=self.shares))
-        return WebWatch(self._observer(self.has_seen), PERCENT, settle_s, visitor=visitor)
+        visitor = cast(
+            "Visitor",
+            SimpleNamespace(lost=[], request_count=99, was_served_by=self.was_served_by, pages_by_server=self.shares),
+        )
+        return WebWatch(self._observer(self.was_served_by), PERCENT, settle_s, visitor=visitor)
 
     def _observer(self, serves: Callable[[str], bool] | None = None) -> Observer:
         settings = Settings(
@@ -329,7 +337,7 @@ class Simulation:
             policies={"up": Policy("up", "", ""), "down": Policy("down", "", "")},
             alarms={name: self.alarm(name) for name in ("high", "low")},
         )
-        members = cast("Members", Shells(self))
+        members = cast("MemberShells", Shells(self))
         return Observer(Cloud("overcloud"), settings, members, 1, self.timing, serves)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import ALARM, NO_DATA, OK, Event, Levels, Member, Observation, Timeline
+from tasks.autoscaling.timeline import ALARM, NO_DATA, OK, MemberState, Observation, PolicySignal, Thresholds, Timeline
 from tasks.telemetry.thresholds import Timing
 
 START = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
@@ -27,14 +27,14 @@ def at(second: float) -> datetime:
     return START + timedelta(seconds=second)
 
 
-def _members(second: int, lives: Lives) -> tuple[Member, ...]:
+def _members(second: int, lives: Lives) -> tuple[MemberState, ...]:
     loaded = LOAD_ON <= second < LOAD_OFF
     return tuple(
-        Member(
+        MemberState(
             id_,
             "ACTIVE" if second >= ready else "BUILD",
             cpu_percent=(90.0 if loaded and second >= ready + 6 else 1.0) if second >= ready + 5 else None,
-            loads=(2 if loaded else 0) if second > ready else None,
+            load_processes=(2 if loaded else 0) if second > ready else None,
         )
         for id_, (joins, ready, leaves) in lives.items()
         if joins <= second < leaves
@@ -59,16 +59,18 @@ def good(lives: Lives = LIVES) -> Timeline:
         min_size=1,
         max_size=3,
         timing=TIMING,
-        percent=Levels(50, 10),
-        wanted=Levels(2.5e9, 0.5e9),
-        found=Levels(2.5e9, 0.5e9),
+        thresholds_percent=Thresholds(50, 10),
+        expected_thresholds=Thresholds(2.5e9, 0.5e9),
+        alarm_thresholds=Thresholds(2.5e9, 0.5e9),
         granularities_s=(5, 60),
-        loads=2,
+        processes_per_member=2,
         settle_s=6,
         observations=observations,
         load_on=at(LOAD_ON),
         load_off=at(LOAD_OFF),
-        events=tuple(Event(at(second), "up" if direction == "up" else "down", REASON) for second, direction in changes),
+        signals=tuple(
+            PolicySignal(at(second), "up" if direction == "up" else "down", REASON) for second, direction in changes
+        ),
     )
 
 
@@ -77,35 +79,43 @@ Seen = Callable[[Observation, int], Observation]
 
 def seen(timeline: Timeline, change: Seen) -> Timeline:
     """The same timeline with each observation changed; the function gets its second too."""
-    changed = tuple(change(one, round((one.at - START).total_seconds())) for one in timeline.observations)
+    changed = tuple(
+        change(observation, round((observation.at - START).total_seconds())) for observation in timeline.observations
+    )
     return replace(timeline, observations=changed)
 
 
 def from_second(second: int, until: int = END, **fields: Any) -> Seen:
     """Give the observations of these seconds other fields."""
-    return lambda one, now: replace(one, **fields) if second <= now < until else one
+    return lambda observation, now: replace(observation, **fields) if second <= now < until else observation
 
 
 def member(id_: str, second: int, until: int = END, **fields: Any) -> Seen:
     """Give one member other fields in these seconds."""
 
-    def change(one: Observation, now: int) -> Observation:
+    def change(observation: Observation, now: int) -> Observation:
         if not second <= now < until:
-            return one
-        return replace(one, members=tuple(replace(m, **fields) if m.id == id_ else m for m in one.members))
+            return observation
+        return replace(
+            observation, members=tuple(replace(m, **fields) if m.id == id_ else m for m in observation.members)
+        )
 
     return change
 
 
 def alarm(name: str, state: str, second: int, until: int = END) -> Seen:
     """Put one alarm into a state in these seconds."""
-    return lambda one, now: replace(one, alarms={**one.alarms, name: state}) if second <= now < until else one
+    return lambda observation, now: (
+        replace(observation, alarms={**observation.alarms, name: state}) if second <= now < until else observation
+    )
 
 
 def without(id_: str, second: int, until: int = END) -> Seen:
     """Leave one member out in these seconds."""
-    return lambda one, now: (
-        replace(one, members=tuple(m for m in one.members if m.id != id_)) if second <= now < until else one
+    return lambda observation, now: (
+        replace(observation, members=tuple(m for m in observation.members if m.id != id_))
+        if second <= now < until
+        else observation
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from blocks.remote import secrets
 from tasks.heat.events import last_operation, parse_event, percent_complete
-from tasks.heat.stack import Resource, Stack, parse_resource, parse_stack, parse_time, path_of
+from tasks.heat.stack import Resource, Stack, parse_resource, parse_stack, parse_time, resource_path
 from tests.unit.tasks.heat_api import BASE, ID, event, resource
 
 STACK = Stack("example", ID, "CREATE_COMPLETE")
@@ -102,8 +102,8 @@ def test_the_last_operation_begins_with_the_stacks_own_event() -> None:
         event(3, "example", "CREATE_IN_PROGRESS", stack="example/another-id"),
         event(4, "server", "UPDATE_IN_PROGRESS"),
     ]
-    events = [parse_event(one) for one in raw]
-    assert [one.id for one in last_operation(events, STACK)] == ["event-2", "event-3", "event-4"]
+    events = [parse_event(body) for body in raw]
+    assert [event.id for event in last_operation(events, STACK)] == ["event-2", "event-3", "event-4"]
     assert last_operation(events[3:], STACK) == events[3:]
     assert last_operation([], STACK) == []
 
@@ -126,8 +126,8 @@ def test_progress_counts_what_is_complete_and_not_what_has_not_begun(statuses: t
 
 
 def test_progress_of_a_deletion_counts_what_is_gone() -> None:
-    assert percent_complete(resources("DELETE_IN_PROGRESS"), at_first=4) == 75.0
-    assert percent_complete([], at_first=4) == 100.0
+    assert percent_complete(resources("DELETE_IN_PROGRESS"), count_before=4) == 75.0
+    assert percent_complete([], count_before=4) == 100.0
 
 
 def test_the_way_to_a_resource_names_all_above_it() -> None:
@@ -136,4 +136,4 @@ def test_the_way_to_a_resource_names_all_above_it() -> None:
         parse_resource(resource("x", stack="w/1", nested="x/2")),
         parse_resource(resource("server", stack="x/2")),
     ]
-    assert [path_of(one, listed) for one in listed] == ["web", "web / x", "web / x / server"]
+    assert [resource_path(resource, listed) for resource in listed] == ["web", "web / x", "web / x / server"]

@@ -15,7 +15,7 @@ STACK = Stack("example", ID, "CREATE_FAILED", "Resource CREATE failed: ResourceI
 
 
 def failure(*resources: dict[str, Any], stack: Stack = STACK) -> str:
-    return str(find_failure(stack, [parse_resource(one) for one in resources]))
+    return str(find_failure(stack, [parse_resource(resource) for resource in resources]))
 
 
 def nested(name: str, status: str, inside: str, **more: Any) -> dict[str, Any]:

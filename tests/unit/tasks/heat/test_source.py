@@ -2,6 +2,7 @@
 
 import pytest
 
+from blocks.remote.secrets import mask
 from tasks.heat.source import StackSource
 from tasks.heat.templates import StackFiles
 
@@ -33,7 +34,7 @@ def test_an_environment_may_be_empty() -> None:
     ],
 )
 def test_what_heat_adds_makes_no_difference(environment: dict[str, object]) -> None:
-    assert StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+    assert StackSource(FILES).matches(FILES.template, environment, FILES.files)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,25 @@ def test_what_heat_adds_makes_no_difference(environment: dict[str, object]) -> N
     ],
 )
 def test_what_an_operator_would_notice_does(environment: dict[str, object]) -> None:
-    assert not StackSource(FILES).same_as(FILES.template, environment, FILES.files)
+    assert not StackSource(FILES).matches(FILES.template, environment, FILES.files)
 
 
 def test_the_order_of_a_list_counts() -> None:
-    one, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
-    assert not StackSource(StackFiles(one, {}, {})).same_as(other, {}, {})
+    template, other = ({"outputs": {"a": {"value": values}}} for values in ([1, 2], [2, 1]))
+    assert not StackSource(StackFiles(template, {}, {})).matches(other, {}, {})
+
+
+@pytest.mark.parametrize("hidden", [True, "true"])
+@pytest.mark.parametrize("given", [{"parameters": {"x": "pa55word"}}, {"parameter_defaults": {"x": "pa55word"}}, {}])
+def test_the_value_of_a_hidden_parameter_is_masked_wherever_it_stands(hidden: object, given: dict[str, object]) -> None:
+    template = {"parameters": {"x": {"hidden": hidden, "default": "0ther"}, "y": {"default": "seen"}}}
+    source = StackSource(StackFiles(template, given, {}), {} if given else {"x": "pa55word"})
+    source.register_hidden()
+    assert "pa55word" not in mask("an output says pa55word")
+    assert "0ther" not in mask("and 0ther")
+    assert mask("what is seen") == "what is seen"
+
+
+def test_the_parameter_of_a_cloudformation_template_is_masked_too() -> None:
+    StackSource(StackFiles({"Parameters": {"x": {"NoEcho": "true"}}}, {}, {}), {"x": "pa55word"}).register_hidden()
+    assert "pa55word" not in mask("pa55word")

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from blocks.remote.errors import RunbookError
-from tasks.heat.templates import FOLDER, Era, Example, StackFiles, Use, choose, load, types_in, uses_in
+from tasks.heat.templates import (
+    EXAMPLES,
+    Era,
+    Example,
+    ResourceUse,
+    StackFiles,
+    choose_example,
+    read_template,
+    required_types,
+    resource_uses,
+)
 
 TODAY = frozenset(
     {
@@ -35,38 +45,40 @@ ALL = [
 
 
 def resources(stack: StackFiles, type_: str) -> list[dict[str, Any]]:
-    return [one["properties"] for one in stack.template["resources"].values() if one["type"] == type_]
+    return [resource["properties"] for resource in stack.template["resources"].values() if resource["type"] == type_]
 
 
 def defaults(stack: StackFiles) -> dict[str, Any]:
-    return {name: one.get("default") for name, one in stack.template["parameters"].items()}
+    return {name: parameter.get("default") for name, parameter in stack.template["parameters"].items()}
 
 
 @pytest.mark.parametrize(("example", "offered", "era"), ALL)
 def test_the_template_is_chosen_by_what_the_cloud_offers(example: Example, offered: frozenset[str], era: Era) -> None:
-    chosen = choose(example, offered)
+    chosen = choose_example(example, offered)
     assert chosen.era is era
     assert chosen.template.stem == example
-    assert types_in(chosen.load()) <= offered
+    assert required_types(chosen.read()) <= offered
 
 
 def test_today_s_template_goes_before_osp_8_s() -> None:
-    both = choose(Example.WEB_FARM, TODAY | OSP_8)
+    both = choose_example(Example.WEB_FARM, TODAY | OSP_8)
     assert both.era is Era.TODAY
 
 
 def test_a_member_boots_from_a_volume_where_there_are_volumes() -> None:
-    assert "OS::Cinder::Volume" in types_in(choose(Example.CPU_GROUP, TODAY).load())
-    assert "OS::Cinder::Volume" not in types_in(choose(Example.CPU_GROUP, TODAY - {"OS::Cinder::Volume"}).load())
+    assert "OS::Cinder::Volume" in required_types(choose_example(Example.CPU_GROUP, TODAY).read())
+    assert "OS::Cinder::Volume" not in required_types(
+        choose_example(Example.CPU_GROUP, TODAY - {"OS::Cinder::Volume"}).read()
+    )
 
 
 def test_a_floating_address_is_not_needed_where_members_are_reached_without() -> None:
-    assert choose(Example.WEB_FARM, TODAY - {"OS::Neutron::FloatingIP"}).era is Era.TODAY
+    assert choose_example(Example.WEB_FARM, TODAY - {"OS::Neutron::FloatingIP"}).era is Era.TODAY
 
 
 def test_what_is_missing_is_named_for_both() -> None:
     with pytest.raises(RunbookError) as refused:
-        choose(Example.WEB_FARM, TODAY - {"OS::Octavia::Pool"})
+        choose_example(Example.WEB_FARM, TODAY - {"OS::Octavia::Pool"})
     assert "today's misses OS::Octavia::Pool;" in refused.value.message
     assert "OS::Neutron::LoadBalancer" in refused.value.message
 
@@ -74,13 +86,13 @@ def test_what_is_missing_is_named_for_both() -> None:
 def test_osp_8_s_alarm_is_not_taken_from_a_heat_that_knows_it_by_name_alone() -> None:
     offered = (OSP_8 | TODAY) - {"OS::Octavia::LoadBalancer"}
     with pytest.raises(RunbookError) as refused:
-        choose(Example.WEB_FARM, offered)
+        choose_example(Example.WEB_FARM, offered)
     assert refused.value.message.endswith("today's misses OS::Octavia::LoadBalancer")
 
 
 @pytest.mark.parametrize(("example", "offered", "era"), ALL)
 def test_every_parameter_is_described_and_used(example: Example, offered: frozenset[str], era: Era) -> None:
-    stack = choose(example, offered).load()
+    stack = choose_example(example, offered).read()
     used = set(_values_of("get_param", stack.template))
     for name, parameter in stack.template["parameters"].items():
         assert parameter["description"].strip(), name
@@ -101,7 +113,7 @@ def _values_of(key: str, node: object) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("example", "offered", "era"), ALL)
 def test_the_documented_numbers_are_the_defaults(example: Example, offered: frozenset[str], era: Era) -> None:
-    stack = choose(example, offered).load()
+    stack = choose_example(example, offered).read()
     seen = defaults(stack)
     assert (seen["min_size"], seen["max_size"], seen["cooldown"], seen["granularity"]) == (1, 3, 60, 60)
     percent = (50, 10) if example is Example.CPU_GROUP else (95, 15)
@@ -116,11 +128,13 @@ def test_the_documented_numbers_are_the_defaults(example: Example, offered: froz
 def test_both_alarms_are_scoped_to_the_members_that_carry_the_tag(
     example: Example, offered: frozenset[str], era: Era
 ) -> None:
-    stack = choose(example, offered).load()
+    stack = choose_example(example, offered).read()
     (group,) = resources(stack, "OS::Heat::AutoScalingGroup")
     tags = group["resource"]["properties"]["metadata"]
     assert tags["metering.server_group"] == {"get_param": "OS::stack_id"}
-    alarms = [one["properties"] for one in stack.template["resources"].values() if "Alarm" in one["type"]]
+    alarms = [
+        resource["properties"] for resource in stack.template["resources"].values() if "Alarm" in resource["type"]
+    ]
     assert [alarm["comparison_operator"] for alarm in alarms] == ["gt", "lt"]
     for alarm in alarms:
         if era is Era.TODAY:
@@ -134,29 +148,31 @@ def test_both_alarms_are_scoped_to_the_members_that_carry_the_tag(
 
 def test_a_joining_member_does_not_trip_today_s_alarm() -> None:
     for example in Example:
-        assert defaults(choose(example, TODAY).load())["evaluation_periods"] == 2
-        assert defaults(choose(example, OSP_8).load())["evaluation_periods"] == 1
+        assert defaults(choose_example(example, TODAY).read())["evaluation_periods"] == 2
+        assert defaults(choose_example(example, OSP_8).read())["evaluation_periods"] == 1
 
 
 @pytest.mark.parametrize("offered", [TODAY, OSP_8])
 def test_the_web_farm_has_the_documented_outputs(offered: frozenset[str]) -> None:
-    outputs = choose(Example.WEB_FARM, offered).load().template["outputs"]
+    outputs = choose_example(Example.WEB_FARM, offered).read().template["outputs"]
     documented = {"scale_up_url", "scale_dn_url", "pool_ip_address", "website_url", "ceilometer_query"}
     assert documented <= set(outputs)
 
 
 @pytest.mark.parametrize("era", list(Era))
 def test_a_member_leaves_the_pool_before_its_server_goes(era: Era) -> None:
-    stack = load(FOLDER / era / "web-member.yaml")
-    members = [one for one in stack.template["resources"].values() if one["type"].endswith("::PoolMember")]
-    assert [one["depends_on"] for one in members] == ["server"]
+    stack = read_template(EXAMPLES / era / "web-member.yaml")
+    members = [
+        resource for resource in stack.template["resources"].values() if resource["type"].endswith("::PoolMember")
+    ]
+    assert [member["depends_on"] for member in members] == ["server"]
 
 
 def test_every_resource_is_found_in_groups_and_nested_templates() -> None:
-    found = uses_in(choose(Example.CPU_GROUP, TODAY).load())
-    assert Use("scaleup_group > member > server", "OS::Nova::Server", "OS::Nova::Server") in found
+    found = resource_uses(choose_example(Example.CPU_GROUP, TODAY).read())
+    assert ResourceUse("scaleup_group > member > server", "OS::Nova::Server", "OS::Nova::Server") in found
     floating = "OS::Neutron::FloatingIP"
-    assert Use("scaleup_group > member > floating_ip", floating, floating, conditional=True) in found
+    assert ResourceUse("scaleup_group > member > floating_ip", floating, floating, conditional=True) in found
 
 
 TEMPLATE = """
@@ -182,34 +198,34 @@ def test_an_operator_s_template_brings_the_files_that_it_names(written: Callable
     nested = written("nested.yaml", TEMPLATE.format(type="OS::Nova::Server"))
     script = written("boot.sh", "#!/bin/sh\n")
     text = TEMPLATE.format(type="nested.yaml") + "    properties: {user_data: {get_file: boot.sh}}\n"
-    stack = load(written("main.yaml", text))
+    stack = read_template(written("main.yaml", text))
     assert set(stack.files) == {nested.as_uri(), script.as_uri()}
     assert stack.template["resources"]["one"]["type"] == nested.as_uri()
     assert stack.files[script.as_uri()] == "#!/bin/sh\n"
-    assert uses_in(stack) == [Use("one > one", "OS::Nova::Server", "OS::Nova::Server")]
+    assert resource_uses(stack) == [ResourceUse("one > one", "OS::Nova::Server", "OS::Nova::Server")]
 
 
 def test_environment_files_are_merged_in_their_order(written: Callable[[str, str], Path]) -> None:
     written("server.yaml", TEMPLATE.format(type="OS::Nova::Server"))
     first = written("first.yaml", 'parameters: {a: 1, b: 1}\nresource_registry: {"My::Server": server.yaml}\n')
     second = written("second.yaml", "parameters: {b: 2}\n")
-    stack = load(written("main.yaml", TEMPLATE.format(type="My::Server")), [first, second])
+    stack = read_template(written("main.yaml", TEMPLATE.format(type="My::Server")), [first, second])
     assert stack.environment["parameters"] == {"a": 1, "b": 2}
-    assert types_in(stack) == {"OS::Nova::Server"}
+    assert required_types(stack) == {"OS::Nova::Server"}
 
 
 def test_a_registry_may_name_types_by_wildcard_or_for_one_resource(written: Callable[[str, str], Path]) -> None:
     main = written("main.yaml", TEMPLATE.format(type="OS::Quantum::Net"))
     every = written("every.yaml", 'resource_registry: {"OS::Quantum*": "OS::Neutron*"}\n')
-    assert types_in(load(main, [every])) == {"OS::Neutron::Net"}
+    assert required_types(read_template(main, [every])) == {"OS::Neutron::Net"}
     here = written("here.yaml", 'resource_registry: {resources: {one: {"OS::Quantum::Net": "OS::Heat::None"}}}\n')
-    assert types_in(load(main, [here])) == {"OS::Heat::None"}
+    assert required_types(read_template(main, [here])) == {"OS::Heat::None"}
 
 
 def test_a_template_within_itself_does_not_go_on_for_ever(written: Callable[[str, str], Path]) -> None:
     main = written("main.yaml", TEMPLATE.format(type="My::Self"))
     registry = written("env.yaml", 'resource_registry: {"My::Self": main.yaml}\n')
-    assert uses_in(load(main, [registry])) == []
+    assert resource_uses(read_template(main, [registry])) == []
 
 
 @pytest.mark.parametrize(
@@ -224,33 +240,33 @@ def test_a_template_within_itself_does_not_go_on_for_ever(written: Callable[[str
 def test_what_is_no_template_is_refused_by_name(written: Callable[[str, str], Path], text: str, said: str) -> None:
     path = written("main.yaml", text)
     with pytest.raises(RunbookError, match=said) as refused:
-        load(path)
+        read_template(path)
     assert str(path) in refused.value.message
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunbookError, match="can't be read"):
-        load(tmp_path / "absent.yaml")
+        read_template(tmp_path / "absent.yaml")
 
 
 def test_an_environment_with_a_strange_section_is_refused(written: Callable[[str, str], Path]) -> None:
     strange = written("strange.yaml", "sections: {}\n")
     with pytest.raises(RunbookError, match='wrong section "sections"'):
-        load(written("main.yaml", TEMPLATE.format(type="OS::Nova::Server")), [strange])
+        read_template(written("main.yaml", TEMPLATE.format(type="OS::Nova::Server")), [strange])
 
 
 def test_a_type_that_stands_for_no_template_is_refused(written: Callable[[str, str], Path]) -> None:
     written("notes.txt", "nothing\n")
     registry = written("env.yaml", 'resource_registry: {"My::Server": notes.txt}\n')
-    stack = load(written("main.yaml", TEMPLATE.format(type="My::Server")), [registry])
+    stack = read_template(written("main.yaml", TEMPLATE.format(type="My::Server")), [registry])
     with pytest.raises(RunbookError, match="is no template"):
-        uses_in(stack)
+        resource_uses(stack)
 
 
 def test_an_empty_file_and_a_binary_one_are_sent_as_text(written: Callable[[str, str], Path]) -> None:
     text = "heat_template_version: 2018-08-31\noutputs: {a: {value: {get_file: data}}}\n"
     file = written("template.yaml", text)
     (file.parent / "data").write_bytes(b"")
-    assert list(load(file).files.values()) == [""]
+    assert list(read_template(file).files.values()) == [""]
     (file.parent / "data").write_bytes(b"\xff\xfe\x00")
-    assert [b64decode(one) for one in load(file).files.values()] == [b"\xff\xfe\x00"]
+    assert [b64decode(text) for text in read_template(file).files.values()] == [b"\xff\xfe\x00"]

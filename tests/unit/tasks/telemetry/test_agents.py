@@ -6,7 +6,7 @@ import pytest
 
 from tasks.engine.step import apply_change
 from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
-from tasks.telemetry.interval import TelemetryFile
+from tasks.telemetry.polling import PollingFile
 from tests.unit.fakes import FakeShell, LocalShell, silent
 
 # `systemctl list-units` of OSP 8's compute and controller, of Debian, and of TripleO with containers.
@@ -36,7 +36,7 @@ def test_on_osp_8_every_agent_reads_pipeline_yaml() -> None:
         Agent("openstack-ceilometer-notification.service", False, polls=False),
         Agent("openstack-ceilometer-ipmi.service", False, runs=False),
     ]
-    assert TelemetryFile("compute-0", "/etc/ceilometer/pipeline.yaml", "").for_all_agents
+    assert PollingFile("compute-0", "/etc/ceilometer/pipeline.yaml", "").read_by_notification_agent
 
 
 def test_polling_yaml_is_read_by_those_that_poll() -> None:
@@ -44,7 +44,7 @@ def test_polling_yaml_is_read_by_those_that_poll() -> None:
         Agent("ceilometer-agent-central.service", False),
         Agent("ceilometer-polling.service", False),
     ]
-    assert not TelemetryFile("compute-0", "/etc/ceilometer/polling.yaml", "").for_all_agents
+    assert not PollingFile("compute-0", "/etc/ceilometer/polling.yaml", "").read_by_notification_agent
 
 
 def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
@@ -114,7 +114,7 @@ def test_a_unit_that_has_failed_too_often_is_let_start_again() -> None:
     shell = FakeShell("compute-0").on("systemctl", say="").on("is-active", say="running for 5 s\n")
     shell.on("reset-failed", say=1)
     apply_change(shell, restart(Agent("ceilometer-polling.service", False, runs=False)), silent)
-    assert [one.words[1] for one in shell.ran if one.words[0] == "systemctl"] == ["reset-failed", "restart"]
+    assert [command.words[1] for command in shell.ran if command.words[0] == "systemctl"] == ["reset-failed", "restart"]
 
 
 def test_a_container_is_restarted_through_its_unit() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from blocks.remote.cloud_errors import NotFound
 from blocks.remote.secrets import mask
-from tasks.telemetry.alarms import Rule, parse_alarm, parse_transitions, read_alarms, read_transitions
+from tasks.telemetry.alarms import Rule, parse_alarm, parse_history, read_alarms, read_history
 from tests.unit.cloud_api import FakeApi, install, overcloud
 
 # As Aodh 15 (Zed) answers, shortened.
@@ -80,7 +80,7 @@ def test_an_alarms_actions_are_secrets() -> None:
 def test_reads_only_those_that_are_wanted_in_one_call(api: FakeApi) -> None:
     api.on("GET", "alarming", "/v2/alarms", say=(200, [ALARM, ALARM | {"alarm_id": "other"}]))
     cloud = overcloud()
-    assert [one.id for one in read_alarms(cloud, ["other", "gone"])] == ["other"]
+    assert [alarm.id for alarm in read_alarms(cloud, ["other", "gone"])] == ["other"]
     assert len(read_alarms(cloud)) == 2
     assert read_alarms(cloud, []) == []
     assert len(api.requests("GET", "/v2/alarms")) == 3
@@ -95,12 +95,15 @@ def test_history_is_the_changes_of_state_in_their_order(api: FakeApi) -> None:
         {"type": "creation", "timestamp": "2026-01-01T11:00:00", "detail": "{}"},
     ]
     api.on("GET", "alarming", "/v2/alarms/1/history", say=(200, history))
-    changes = read_transitions(overcloud(), "1")
-    assert [(one.at.second, one.state, one.reason) for one in changes] == [(0, "ok", ""), (20, "alarm", "because")]
+    changes = read_history(overcloud(), "1")
+    assert [(change.at.second, change.state, change.reason) for change in changes] == [
+        (0, "ok", ""),
+        (20, "alarm", "because"),
+    ]
 
 
 def test_an_alarm_without_a_history_has_none() -> None:
-    assert parse_transitions([]) == []
+    assert parse_history([]) == []
 
 
 def test_an_alarm_that_is_gone_is_not_found(api: FakeApi) -> None:
@@ -108,7 +111,7 @@ def test_an_alarm_that_is_gone_is_not_found(api: FakeApi) -> None:
         "GET", "alarming", "/v2/alarms/1/history", say=(404, {"error_message": {"faultstring": "Alarm 1 not found"}})
     )
     with pytest.raises(NotFound, match="Alarm 1 not found"):
-        read_transitions(overcloud(), "1")
+        read_history(overcloud(), "1")
 
 
 @pytest.mark.parametrize("key", ["alarm_id", "type", "state", "state_timestamp"])

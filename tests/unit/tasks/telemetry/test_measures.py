@@ -11,9 +11,9 @@ from blocks.remote.cloud_errors import RequestRejected
 from tasks.telemetry.measures import (
     Measure,
     read_archive_policies,
+    read_backlog,
     read_metric_policy,
     read_newest,
-    read_waiting,
 )
 from tests.unit.cloud_api import FakeApi, install, overcloud
 
@@ -81,16 +81,16 @@ def test_the_newest_rate_of_all_servers_is_read_in_one_call(api: FakeApi) -> Non
     asked = api.asked[-1]
     assert asked.query == {"granularity": "10", "start": "2026-11-21T16:25:00+00:00", "fill": "dropna"}
     assert asked.body["operations"] == ["metric", "cpu", "rate:mean"]
-    assert asked.body["search"] == {"or": [{"=": {"id": one}} for one in ("s1", "s2", "s3")]}
+    assert asked.body["search"] == {"or": [{"=": {"id": server}} for server in ("s1", "s2", "s3")]}
 
 
 def test_what_waits_for_metricd_is_what_a_refresh_brings(api: FakeApi) -> None:
     values = [["2026-11-21T16:25:00+00:00", 10.0, 1], ["2026-11-21T16:25:10+00:00", 10.0, 2]]
     api.on("GET", "metric", f"{CPU}/measures", say=(200, values))
-    assert read_waiting(overcloud(), "s1", 10, SINCE) == 1
+    assert read_backlog(overcloud(), "s1", 10, SINCE) == 1
     assert api.asked[-1].query["refresh"] == "true"
     api.on("GET", "metric", f"{CPU}/measures", say=(404, "<html><body>Resource s1 does not exist</body></html>"))
-    assert read_waiting(overcloud(), "s1", 10, SINCE) == 0
+    assert read_backlog(overcloud(), "s1", 10, SINCE) == 0
 
 
 def test_of_no_server_nobody_is_asked(api: FakeApi) -> None:

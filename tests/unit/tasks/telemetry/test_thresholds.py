@@ -108,23 +108,23 @@ DOCUMENTED = Timing(60, 60, 1, 60, 0, 60)
 
 
 def test_the_documented_alarm_fires_between_half_a_minute_and_two_and_a_half() -> None:
-    assert DOCUMENTED.alarm(0.5) == Bound(30, 150)
+    assert DOCUMENTED.until_alarm(0.5) == Bound(30, 150)
 
 
 def test_a_second_period_makes_both_bounds_one_interval_later() -> None:
-    assert Timing(60, 60, 2, 60, 0, 60).alarm(0.5) == Bound(90, 210)
+    assert Timing(60, 60, 2, 60, 0, 60).until_alarm(0.5) == Bound(90, 210)
 
 
 def test_with_several_samples_in_an_interval_the_bounds_are_wider() -> None:
-    assert Timing(5, 10, 2, 10, 1, 15).alarm(0.5) == Bound(5, 51)
+    assert Timing(5, 10, 2, 10, 1, 15).until_alarm(0.5) == Bound(5, 51)
 
 
 def test_the_next_step_waits_for_the_cooldown() -> None:
-    assert Timing(5, 5, 2, 5, 1, 100).next(0.5) == Bound(100, 105)
+    assert Timing(5, 5, 2, 5, 1, 100).until_next_step(0.5) == Bound(100, 105)
 
 
 def test_the_next_step_waits_for_the_alarm_where_the_cooldown_is_short() -> None:
-    assert Timing(5, 5, 2, 5, 1, 0).next(0.5) == Bound(0, 23.5)
+    assert Timing(5, 5, 2, 5, 1, 0).until_next_step(0.5) == Bound(0, 23.5)
 
 
 def test_bounds_add_up() -> None:

@@ -80,7 +80,7 @@ def test_a_group_has_its_members_with_their_servers(heat: FakeHeat) -> None:
 def test_its_size_counts_those_being_made_and_not_those_being_removed(heat: FakeHeat) -> None:
     group = read_group(overcloud(), STACK, "group")
     assert group.size == 2
-    assert [one.ready for one in group.members] == [True, False, False]
+    assert [member.ready for member in group.members] == [True, False, False]
 
 
 def test_it_is_read_in_two_calls(heat: FakeHeat) -> None:
@@ -158,7 +158,7 @@ def test_alarms_are_found_by_the_resources_that_made_them(heat: FakeHeat) -> Non
         "GET", "alarming", "/v2/alarms", say=(200, [alarm, alarm | {"alarm_id": "a2"}, alarm | {"alarm_id": "z"}])
     )
     found = read_group_alarms(overcloud(), STACK)
-    assert {name: one.id for name, one in found.items()} == {"cpu_alarm_high": "a1", "old_alarm": "a2"}
+    assert {name: alarm.id for name, alarm in found.items()} == {"cpu_alarm_high": "a1", "old_alarm": "a2"}
 
 
 def test_what_moved_the_group_is_told_from_what_happened_beside_it(heat: FakeHeat) -> None:
@@ -177,14 +177,14 @@ def test_what_moved_the_group_is_told_from_what_happened_beside_it(heat: FakeHea
     ]
     group = Group("group", GROUP, ())
     moved = list(scaling_events(read_events(overcloud(), STACK), group))
-    assert [(one.at.second, one.kind, one.name, one.by_alarm) for one in moved] == [
+    assert [(member.at.second, member.kind, member.name, member.by_alarm) for member in moved] == [
         (1, "signal", "up", True),
         (5, "added", "two", False),
         (6, "signal", "down", False),
         (7, "removed", "one", False),
         (8, "failed", "two", False),
     ]
-    assert [one.name for one in scaling_events(read_events(overcloud(), STACK, "event-6"), group)] == [
+    assert [event.name for event in scaling_events(read_events(overcloud(), STACK, "event-6"), group)] == [
         "one",
         "two",
     ]
@@ -204,7 +204,7 @@ def test_a_group_that_never_scaled_is_free(note: dict[str, Any]) -> None:
 
 
 def test_resources_that_have_just_been_read_are_not_read_again(heat: FakeHeat) -> None:
-    listed = [parse_resource(one) for one in RESOURCES]
+    listed = [parse_resource(resource) for resource in RESOURCES]
     api: FakeApi = heat.api
     read_group(overcloud(), STACK, "group", listed)
     assert api.requests("GET", ".*/resources") == []

@@ -76,7 +76,7 @@ def test_a_group_is_read_with_its_parameters(heat: FakeHeat) -> None:
         "up": "bigger",
         "down": "smaller",
     }
-    assert {name: one.name for name, one in settings.alarms.items()} == {"high": "busy", "low": "idle"}
+    assert {name: alarm.name for name, alarm in settings.alarms.items()} == {"high": "busy", "low": "idle"}
     assert settings.policy_directions == {"bigger": "up", "smaller": "down"}
 
 
@@ -123,7 +123,7 @@ def test_two_alarms_in_one_direction_are_refused_by_name(heat: FakeHeat) -> None
 def test_an_alarm_whose_threshold_nobody_can_compute_is_refused(heat: FakeHeat, rule: dict[str, Any]) -> None:
     heat.api.on("GET", "alarming", "/v2/alarms", say=[[other("busy", "gt", **rule), alarm("idle", "lt")]])
     said = f"alarm busy compares mean of {rule.get('metric', 'cpu')}, and only rate:mean of cpu"
-    assert any(one.startswith(said) for one in refusals(heat))
+    assert any(reason.startswith(said) for reason in refusals(heat))
 
 
 @pytest.mark.parametrize(

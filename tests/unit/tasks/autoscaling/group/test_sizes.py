@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.autoscaling.group.sizes import Unresolved, read_number
+from tasks.autoscaling.group.sizes import UnresolvedProperty, read_number
 
 PARAMETERS = {
     "most": "3",
@@ -54,5 +54,5 @@ def test_a_number_is_read(written: Any, number: float) -> None:
     ],
 )
 def test_what_is_no_number_is_told(written: Any) -> None:
-    with pytest.raises(Unresolved, match=r"^it is written as .*only a number, or a parameter that is one"):
+    with pytest.raises(UnresolvedProperty, match=r"^it is written as .*only a number, or a parameter that is one"):
         read_number(written, PARAMETERS, "it")

@@ -68,8 +68,8 @@ def test_a_policy_that_is_not_made_yet_has_no_addresses(api: FakeApi) -> None:
 def test_the_webhook_is_called_once_without_a_login(api: FakeApi) -> None:
     api.on("POST", "heat.test:8000", ".*", say=200)
     post_webhook(overcloud(), POLICY)
-    calls = [one for one in api.asked if one.service == "heat.test:8000"]
-    assert [(one.method, one.query["Signature"]) for one in calls] == [("POST", "4NxsRz+q0=")]
+    calls = [request for request in api.asked if request.service == "heat.test:8000"]
+    assert [(request.method, request.query["Signature"]) for request in calls] == [("POST", "4NxsRz+q0=")]
     assert "X-Auth-Token" not in calls[0].headers
 
 

@@ -10,13 +10,13 @@ from tasks.autoscaling.timeline import (
     ALARM,
     NO_DATA,
     OK,
-    Call,
-    Event,
-    Failed,
-    Levels,
-    Member,
+    AlarmTransition,
+    MemberState,
     Observation,
-    Turn,
+    PolicySignal,
+    ServerFailure,
+    Thresholds,
+    WebhookCall,
 )
 from tests.unit.tasks.autoscaling.timelines import (
     FAILED_BOOT,
@@ -43,8 +43,8 @@ def test_an_alarm_that_intervals_with_several_polls_keep_down_is_not_only_blamed
 ) -> None:
     busy = seen(quiet(), member("a", 0, cpu_percent=100.0))
     timing = replace(busy.timing, polling_s=busy.timing.granularity_s / polls)
-    verdict = judge(replace(busy, timing=timing, percent=Levels(high, 10)))
-    (silent,) = [one for one in verdict.findings if one.kind is Kind.ALARM_SILENT]
+    verdict = judge(replace(busy, timing=timing, thresholds_percent=Thresholds(high, 10)))
+    (silent,) = [finding for finding in verdict.findings if finding.kind is Kind.ALARM_NOT_RAISED]
     assert said in silent.sentence
     assert ("give it the polling interval" in silent.sentence) is bool(said)
     assert "aodh-evaluator" in silent.sentence
@@ -52,23 +52,23 @@ def test_an_alarm_that_intervals_with_several_polls_keep_down_is_not_only_blamed
 
 def test_a_boot_that_failed_between_two_looks_is_found_by_heats_event() -> None:
     reason = 'ResourceInError: resources.server: Went to status ERROR due to "No valid host was found."'
-    failed = (Failed(at(43), "x", reason), Failed(at(45), "b", reason))
-    timeline = replace(seen(good(TWO), member("b", 40, status="ERROR")), failed=failed)
-    found = [one for one in judge(timeline).findings if one.kind is Kind.MEMBER_ERROR]
-    assert [one.at for one in found] == [at(40), at(43)]
+    failed = (ServerFailure(at(43), "x", reason), ServerFailure(at(45), "b", reason))
+    timeline = replace(seen(good(TWO), member("b", 40, status="ERROR")), server_failures=failed)
+    found = [finding for finding in judge(timeline).findings if finding.kind is Kind.MEMBER_ERROR]
+    assert [finding.at for finding in found] == [at(40), at(43)]
     assert "server x could not be made: ResourceInError" in found[1].sentence
 
 
 def test_the_group_that_heat_repaired_passes_and_the_repair_is_told() -> None:
-    def repaired(one: Observation, now: int) -> Observation:
-        members = tuple(m for m in one.members if m.id != "c")
+    def repaired(observation: Observation, now: int) -> Observation:
+        members = tuple(m for m in observation.members if m.id != "c")
         if 42 <= now < 46:
-            members = (*members, Member("x", "ERROR"))
-        return replace(one, members=(*members, *(m for m in one.members if m.id == "c" and now >= 46)))
+            members = (*members, MemberState("x", "ERROR"))
+        return replace(observation, members=(*members, *(m for m in observation.members if m.id == "c" and now >= 46)))
 
     verdict = judge(seen(good(), repaired))
     assert verdict.outcome == "passed"
-    (finding,) = [one for one in verdict.findings if one.kind is Kind.MEMBER_ERROR]
+    (finding,) = [finding for finding in verdict.findings if finding.kind is Kind.MEMBER_ERROR]
     assert "server x went to ERROR; Heat put c in its place" in finding.sentence
 
 
@@ -81,85 +81,87 @@ def test_a_member_in_error_that_nobody_replaced_is_told_as_that() -> None:
 @pytest.mark.parametrize(("backlog", "said"), [(40, "40 measures wait for metricd"), (0, "Ceilometer's polling")])
 def test_silence_is_laid_at_the_right_door(backlog: int, said: str) -> None:
     silent = seen(good(), from_second(30, measured_at=at(20), backlog=backlog))
-    (finding,) = [one for one in judge(silent).findings if one.kind is Kind.NO_MEASURES]
+    (finding,) = [finding for finding in judge(silent).findings if finding.kind is Kind.NO_MEASURES]
     assert said in finding.sentence
     assert finding.at == at(37)
 
 
 def test_measures_that_come_more_rarely_than_the_alarm_looks_are_seen() -> None:
-    def rare(one: Observation, now: int) -> Observation:
-        return replace(one, measured_at=at(now - now % 10))
+    def rare(observation: Observation, now: int) -> Observation:
+        return replace(observation, measured_at=at(now - now % 10))
 
-    (finding,) = [one for one in judge(seen(good(), rare)).findings if one.kind is Kind.TOO_COARSE]
+    (finding,) = [finding for finding in judge(seen(good(), rare)).findings if finding.kind is Kind.TOO_COARSE]
     assert "measures come every 10 s, and the alarm looks at 5 s" in finding.sentence
 
 
 def test_measures_that_come_by_twos_are_not_taken_for_rare_ones() -> None:
-    def by_twos(one: Observation, now: int) -> Observation:
+    def by_twos(observation: Observation, now: int) -> Observation:
         newest = now - now % 10
-        return replace(one, measured_at=at(newest), measured_before=at(newest - 5))
+        return replace(observation, measured_at=at(newest), previous_measure_at=at(newest - 5))
 
-    assert Kind.TOO_COARSE not in {one.kind for one in judge(seen(good(), by_twos)).findings}
+    assert Kind.TOO_COARSE not in {finding.kind for finding in judge(seen(good(), by_twos)).findings}
 
 
 @pytest.mark.parametrize(("until", "told"), [(29, False), (30, True)])
 def test_two_polls_that_a_busy_cloud_has_missed_are_not_its_interval(until: int, told: bool) -> None:
-    def rare(one: Observation, now: int) -> Observation:
-        return replace(one, measured_at=at(now - now % 10))
+    def rare(observation: Observation, now: int) -> Observation:
+        return replace(observation, measured_at=at(now - now % 10))
 
     timeline = seen(good(), rare)
     so_far = replace(timeline, observations=timeline.observations[: until + 1])
-    assert (Kind.TOO_COARSE in {one.kind for one in judge(so_far).findings}) is told
+    assert (Kind.TOO_COARSE in {finding.kind for finding in judge(so_far).findings}) is told
 
 
 def test_a_polling_interval_that_is_longer_than_told_is_not_taken_for_silence() -> None:
-    def rare(one: Observation, now: int) -> Observation:
+    def rare(observation: Observation, now: int) -> Observation:
         newest = now - now % 25
-        return replace(one, measured_at=at(newest), measured_before=at(newest - 25))
+        return replace(observation, measured_at=at(newest), previous_measure_at=at(newest - 25))
 
     found = judge(seen(quiet(), rare)).findings
-    assert Kind.NO_MEASURES not in {one.kind for one in found}
-    (finding,) = [one for one in found if one.kind is Kind.TOO_COARSE]
+    assert Kind.NO_MEASURES not in {finding.kind for finding in found}
+    (finding,) = [finding for finding in found if finding.kind is Kind.TOO_COARSE]
     assert "no new measure for 17 s, and those before it came 25 s apart" in finding.sentence
     assert "set-telemetry-interval" in finding.sentence
 
 
 def test_a_member_that_is_too_young_to_be_measured_is_not_silent() -> None:
-    def young(one: Observation, now: int) -> Observation:
+    def young(observation: Observation, now: int) -> Observation:
         measured_at = at(now - now % 5 - 5) if now < 60 else None
         return replace(
-            one, measured_at=measured_at, members=tuple(m for m in one.members if m.id == ("a" if now < 60 else "b"))
+            observation,
+            measured_at=measured_at,
+            members=tuple(m for m in observation.members if m.id == ("a" if now < 60 else "b")),
         )
 
     timeline = seen(good({"a": (0, 0, 80), "b": (55, 58, 1000)}), young)
-    (finding,) = [one for one in judge(timeline).findings if one.kind is Kind.NO_MEASURES]
+    (finding,) = [finding for finding in judge(timeline).findings if finding.kind is Kind.NO_MEASURES]
     assert finding.at == at(60 + 16 + 1)
 
 
 def test_a_signal_that_is_lost_after_the_first_step_is_found_too() -> None:
-    (finding,) = [one for one in judge(good(TWO)).findings if one.kind is Kind.SIGNAL_LOST]
+    (finding,) = [finding for finding in judge(good(TWO)).findings if finding.kind is Kind.SIGNAL_LOST]
     assert finding.at == at(29)
 
 
 def test_an_alarm_that_was_up_between_two_looks_is_believed_by_aodhs_history() -> None:
-    unseen = replace(seen(good(), alarm("high", OK, 0)), events=(Event(at(40), "up", REASON),))
+    unseen = replace(seen(good(), alarm("high", OK, 0)), signals=(PolicySignal(at(40), "up", REASON),))
     assert Kind.WRONG_REASON in kinds(unseen)
     for turns in (
-        [Turn(at(39), "high", ALARM), Turn(at(39.5), "high", OK)],
-        [Turn(at(12), "high", ALARM)],  # and since then
+        [AlarmTransition(at(39), "high", ALARM), AlarmTransition(at(39.5), "high", OK)],
+        [AlarmTransition(at(12), "high", ALARM)],  # and since then
     ):
-        assert Kind.WRONG_REASON not in kinds(replace(unseen, turns=tuple(turns)))
+        assert Kind.WRONG_REASON not in kinds(replace(unseen, alarm_transitions=tuple(turns)))
     for turns in (
-        [Turn(at(39), "low", ALARM)],
-        [Turn(at(2), "high", ALARM), Turn(at(4), "high", OK)],
-        [Turn(at(90), "high", ALARM)],
+        [AlarmTransition(at(39), "low", ALARM)],
+        [AlarmTransition(at(2), "high", ALARM), AlarmTransition(at(4), "high", OK)],
+        [AlarmTransition(at(90), "high", ALARM)],
     ):
-        assert Kind.WRONG_REASON in kinds(replace(unseen, turns=tuple(turns)))
+        assert Kind.WRONG_REASON in kinds(replace(unseen, alarm_transitions=tuple(turns)))
 
 
 def test_an_alarm_that_loses_its_data_under_load_is_named() -> None:
     blind = seen(seen(good(ONE), alarm("high", OK, 0)), alarm("high", NO_DATA, 20))
-    (finding,) = [one for one in judge(blind).findings if one.kind is Kind.NO_DATA]
+    (finding,) = [finding for finding in judge(blind).findings if finding.kind is Kind.NO_DATA]
     assert finding.at == at(20)
     assert "within the 15 s that it looks back" in finding.sentence
     assert Kind.NO_DATA not in kinds(seen(blind, alarm("high", OK, 50)))
@@ -168,41 +170,49 @@ def test_an_alarm_that_loses_its_data_under_load_is_named() -> None:
 def test_heat_whose_clock_is_behind_names_no_wrong_reason() -> None:
     late = seen(seen(good(), alarm("high", OK, 0, 12)), alarm("high", ALARM, 12, 65))
     skewed = replace(
-        late, settle_s=0, timing=replace(late.timing, evaluation_s=2), events=(Event(at(11), "up", REASON),)
+        late, settle_s=0, timing=replace(late.timing, evaluation_s=2), signals=(PolicySignal(at(11), "up", REASON),)
     )
     assert Kind.WRONG_REASON not in kinds(skewed)
-    skewed = replace(skewed, events=(Event(at(9), "up", REASON),))
+    skewed = replace(skewed, signals=(PolicySignal(at(9), "up", REASON),))
     assert Kind.WRONG_REASON in kinds(skewed)
 
 
 def test_a_webhook_that_was_heard_is_known_by_heats_event_whatever_its_clock_says() -> None:
-    call = (Call(at(12), "up", 200),)
+    call = (WebhookCall(at(12), "up", 200),)
     heard = replace(
-        good(), calls=call, events=(Event(at(11), "up", "No signal details provided", ours=True), *good().events)
+        good(),
+        webhook_calls=call,
+        signals=(PolicySignal(at(11), "up", "No signal details provided", by_check=True), *good().signals),
     )
-    assert Kind.UNHEARD not in kinds(heard)
-    assert Kind.UNHEARD in kinds(replace(good(), calls=call))
+    assert Kind.WEBHOOK_IGNORED not in kinds(heard)
+    assert Kind.WEBHOOK_IGNORED in kinds(replace(good(), webhook_calls=call))
 
 
 def test_a_webhook_that_did_not_answer_is_refused_with_what_to_look_at() -> None:
     (finding,) = [
-        one for one in judge(replace(good(), calls=(Call(at(15), "up", 0),))).findings if one.kind is Kind.REFUSED
+        finding
+        for finding in judge(replace(good(), webhook_calls=(WebhookCall(at(15), "up", 0),))).findings
+        if finding.kind is Kind.WEBHOOK_REFUSED
     ]
     assert "the webhook to scale up did not answer: see whether heat-api-cfn runs" in finding.sentence
 
 
 def test_a_webhook_s_403_says_what_an_operator_of_heat_must_look_at() -> None:
-    calls = (Call(at(15), "up", 200), Call(at(16), "down", 403), Call(at(17), "down", 403))
-    (finding,) = [one for one in judge(replace(good(), calls=calls)).findings if one.kind is Kind.REFUSED]
+    calls = (WebhookCall(at(15), "up", 200), WebhookCall(at(16), "down", 403), WebhookCall(at(17), "down", 403))
+    (finding,) = [
+        finding
+        for finding in judge(replace(good(), webhook_calls=calls)).findings
+        if finding.kind is Kind.WEBHOOK_REFUSED
+    ]
     assert "scale down answered 403" in finding.sentence
     assert "ec2authtoken" in finding.sentence
-    server_error = replace(good(), calls=(Call(at(15), "up", 500),))
+    server_error = replace(good(), webhook_calls=(WebhookCall(at(15), "up", 500),))
     assert "ec2authtoken" not in judge(server_error).why
 
 
 def test_a_signal_that_was_lost_is_seen_sooner_where_heat_has_nothing_under_way() -> None:
     """The alarm is up from second 20, cooldown and two evaluations are 20 s, a measure takes 1 s, a step 6 s."""
-    idle = seen(good(ONE), from_second(0, steady=True))
+    idle = seen(good(ONE), from_second(0, heat_idle=True))
     for second, found in ((41, False), (42, True)):
         so_far = replace(idle, observations=idle.observations[: second + 1], load_off=None)
         assert (Kind.SIGNAL_LOST in kinds(so_far)) is found
@@ -212,8 +222,8 @@ def test_a_signal_that_was_lost_is_seen_sooner_where_heat_has_nothing_under_way(
 
 def test_what_the_runbook_itself_asked_for_is_no_wrong_reason() -> None:
     quiet = seen(good(), alarm("high", OK, 0))
-    ours = tuple(replace(event, ours=True) for event in quiet.events)
-    assert Kind.WRONG_REASON not in kinds(replace(quiet, events=ours))
+    ours = tuple(replace(event, by_check=True) for event in quiet.signals)
+    assert Kind.WRONG_REASON not in kinds(replace(quiet, signals=ours))
 
 
 def test_an_alarm_that_was_up_before_the_step_began_is_its_reason() -> None:
@@ -226,11 +236,11 @@ def test_an_alarm_of_long_ago_is_no_reason() -> None:
 
 def test_heat_s_own_words_count_most() -> None:
     other = "alarm state changed from alarm to insufficient data (2 datapoints are unknown)"
-    assert Kind.WRONG_REASON in kinds(replace(good(), events=(Event(at(28), "up", other),)))
+    assert Kind.WRONG_REASON in kinds(replace(good(), signals=(PolicySignal(at(28), "up", other),)))
 
 
 def test_an_event_from_before_anybody_looked_is_judged_by_heat_s_words_alone() -> None:
-    assert Kind.WRONG_REASON not in kinds(replace(good(), events=(Event(at(-500), "down", REASON),)))
+    assert Kind.WRONG_REASON not in kinds(replace(good(), signals=(PolicySignal(at(-500), "down", REASON),)))
 
 
 def test_a_metric_that_has_not_come_yet_is_not_missed() -> None:
@@ -244,7 +254,7 @@ def test_on_osp_8_there_is_no_archive_policy_to_miss() -> None:
 
 
 def test_a_threshold_that_is_off_by_a_rounding_is_right() -> None:
-    assert kinds(replace(good(), found=Levels(2.5e9 + 1, 0.5e9 - 1))) == set()
+    assert kinds(replace(good(), alarm_thresholds=Thresholds(2.5e9 + 1, 0.5e9 - 1))) == set()
 
 
 def test_an_alarm_may_come_again_once_the_size_has_changed() -> None:
@@ -256,4 +266,4 @@ def test_the_idle_group_s_low_alarm_may_come_before_the_load_is_measured() -> No
 
 
 def test_a_member_that_is_reached_in_time_was_never_out_of_reach() -> None:
-    assert kinds(seen(good(), member("b", 28, 33, unreachable="connection refused", loads=None))) == set()
+    assert kinds(seen(good(), member("b", 28, 33, unreachable="connection refused", load_processes=None))) == set()

@@ -11,14 +11,14 @@ from tasks.autoscaling.judging.verdict import judge
 from tasks.autoscaling.timeline import (
     ALARM,
     OK,
-    Call,
-    Event,
-    Levels,
-    Member,
+    MemberState,
     Observation,
+    PolicySignal,
+    Thresholds,
     Timeline,
-    path,
-    transitions,
+    WebhookCall,
+    size_changes,
+    size_path,
 )
 from tasks.telemetry.thresholds import Bound, Timing
 from tests.unit.tasks.autoscaling.timelines import (
@@ -55,7 +55,7 @@ def test_a_group_that_scales_as_it_should_passes_without_a_finding() -> None:
 
 
 def test_a_transition_says_who_came_and_who_went() -> None:
-    up, down = (transitions(good(), direction) for direction in ("up", "down"))
+    up, down = (size_changes(good(), direction) for direction in ("up", "down"))
     assert [(set(change.joined), set(change.left)) for change in (*up, *down)] == [
         ({"b"}, set()),
         ({"c"}, set()),
@@ -71,10 +71,10 @@ def test_the_time_is_held_against_what_the_intervals_allow() -> None:
 
 
 def test_a_member_counts_once_it_is_active_and_has_served() -> None:
-    assert path(good(), "up") == [1, 2, 3]
-    assert path(seen(good(), member("c", 0, status="BUILD")), "up") == [1, 2]
-    assert path(seen(good(), member("c", 0, serves=False)), "up") == [1, 2]
-    assert path(seen(good(), member("c", 0, serves=True)), "up") == [1, 2, 3]
+    assert size_path(good(), "up") == [1, 2, 3]
+    assert size_path(seen(good(), member("c", 0, status="BUILD")), "up") == [1, 2]
+    assert size_path(seen(good(), member("c", 0, serves=False)), "up") == [1, 2]
+    assert size_path(seen(good(), member("c", 0, serves=True)), "up") == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_nothing_explains_has_failed_and_says_the_way() -> None:
     assert "under load the group went 1 → 2, and not from 1 to 3" in verdict.why
 
 
-LOST: dict[str, Any] = {"loads": None, "cpu_percent": 1.0, "unreachable": "no SSH session within 10 s"}
+LOST: dict[str, Any] = {"load_processes": None, "cpu_percent": 1.0, "unreachable": "no SSH session within 10 s"}
 COARSE = Timing(60, 5, 2, 5, 1, 10)
 HAND = "No signal details provided"
 TOLD = (Kind.FLAPPING, "passed")
@@ -109,14 +109,24 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
     ("a fourth member", lambda t: seen(t, _fourth), Kind.TOO_MANY, "failed"),
     ("no member left", lambda t: seen(t, without("c", 100)), Kind.TOO_FEW, "failed"),
     ("a policy without its alarm", lambda t: seen(t, alarm("low", OK, 16)), Kind.WRONG_REASON, "failed"),
-    ("a hand", lambda t: replace(t, events=(Event(at(28), "up", HAND),)), Kind.WRONG_REASON, "failed"),
-    ("a threshold off by two", lambda t: replace(t, found=Levels(5e9, 0.5e9)), Kind.THRESHOLD, "failed"),
-    ("the low one off by two", lambda t: replace(t, found=Levels(2.5e9, 0.25e9)), Kind.THRESHOLD, "failed"),
-    ("a 403", lambda t: replace(t, calls=(Call(at(15), "up", 403),)), Kind.REFUSED, "failed"),
-    ("a webhook that nobody hears", lambda t: replace(t, calls=(Call(at(12), "up", 200),)), Kind.UNHEARD, "failed"),
-    ("a webhook whose member is taken back", lambda _: _taken_back(), Kind.TAKEN_BACK, "passed"),
+    ("a hand", lambda t: replace(t, signals=(PolicySignal(at(28), "up", HAND),)), Kind.WRONG_REASON, "failed"),
+    ("a threshold off by two", lambda t: replace(t, alarm_thresholds=Thresholds(5e9, 0.5e9)), Kind.THRESHOLD, "failed"),
+    (
+        "the low one off by two",
+        lambda t: replace(t, alarm_thresholds=Thresholds(2.5e9, 0.25e9)),
+        Kind.THRESHOLD,
+        "failed",
+    ),
+    ("a 403", lambda t: replace(t, webhook_calls=(WebhookCall(at(15), "up", 403),)), Kind.WEBHOOK_REFUSED, "failed"),
+    (
+        "a webhook that nobody hears",
+        lambda t: replace(t, webhook_calls=(WebhookCall(at(12), "up", 200),)),
+        Kind.WEBHOOK_IGNORED,
+        "failed",
+    ),
+    ("a webhook whose member is taken back", lambda _: _taken_back(), Kind.PREMATURE_SCALE_DOWN, "passed"),
     ("a lost signal", lambda _: good(ONE), Kind.SIGNAL_LOST, "failed"),
-    ("an alarm that sleeps", lambda _: quiet(), Kind.ALARM_SILENT, "failed"),
+    ("an alarm that sleeps", lambda _: quiet(), Kind.ALARM_NOT_RAISED, "failed"),
     ("an alarm without data", lambda _: blind(), Kind.NO_DATA, "failed"),
     (
         "a boot that fails",
@@ -125,8 +135,18 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
         "failed",
     ),
     ("full before", lambda t: seen(t, _full), Kind.ALREADY_FULL, "inconclusive"),
-    ("a load that dies", lambda _: _halted(member("b", 40, loads=0, cpu_percent=1.0)), Kind.LOAD_DIED, "inconclusive"),
-    ("a load that lacks", lambda _: _halted(member("b", 0, loads=1, cpu_percent=5.0)), Kind.LOAD_DIED, "inconclusive"),
+    (
+        "a load that dies",
+        lambda _: _halted(member("b", 40, load_processes=0, cpu_percent=1.0)),
+        Kind.LOAD_DIED,
+        "inconclusive",
+    ),
+    (
+        "a load that lacks",
+        lambda _: _halted(member("b", 0, load_processes=1, cpu_percent=5.0)),
+        Kind.LOAD_DIED,
+        "inconclusive",
+    ),
     ("a load too small", lambda _: _idle(40), Kind.NOT_BUSY, "inconclusive"),
     ("out of reach", lambda _: _halted(member("b", 0, **LOST)), Kind.UNREACHABLE, "inconclusive"),
     ("Ceilometer stopped", lambda _: deaf(0), Kind.NO_MEASURES, "inconclusive"),
@@ -143,18 +163,24 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
 def _taken_back() -> Timeline:
     """The check's own call adds a member, which goes before the high alarm comes up; then the alarm adds two."""
     lives = {"x": (11, 12, 16), **LIVES}
-    first = (Event(at(12), "up", HAND, ours=True), Event(at(16), "down", REASON))
+    first = (PolicySignal(at(12), "up", HAND, by_check=True), PolicySignal(at(16), "down", REASON))
     timeline = good(lives)
-    later = tuple(one for one in timeline.events if one.at > at(16))
-    return replace(timeline, events=(*first, *later), calls=(Call(at(11), "up", 200),))
+    later = tuple(event for event in timeline.signals if event.at > at(16))
+    return replace(timeline, signals=(*first, *later), webhook_calls=(WebhookCall(at(11), "up", 200),))
 
 
-def _fourth(one: Observation, now: int) -> Observation:
-    return replace(one, members=(*one.members, Member("d", "ACTIVE", loads=2))) if 50 <= now < 55 else one
+def _fourth(observation: Observation, now: int) -> Observation:
+    return (
+        replace(observation, members=(*observation.members, MemberState("d", "ACTIVE", load_processes=2)))
+        if 50 <= now < 55
+        else observation
+    )
 
 
-def _full(one: Observation, now: int) -> Observation:
-    return replace(one, members=tuple(Member(id_, "ACTIVE", loads=2 * (10 <= now < 60)) for id_ in "abc"))
+def _full(observation: Observation, now: int) -> Observation:
+    return replace(
+        observation, members=tuple(MemberState(id_, "ACTIVE", load_processes=2 * (10 <= now < 60)) for id_ in "abc")
+    )
 
 
 def _idle(percent: float) -> Timeline:
@@ -177,7 +203,7 @@ def test_what_is_wrong_is_named_and_decides_as_it_should(change: Change, kind: K
 
 
 def test_every_kind_has_a_case_and_a_weight() -> None:
-    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_IN_TURN, Kind.LEFT_IN_POOL}  # test_web_watch.py
+    of_a_visitor = {Kind.REQUESTS_LOST, Kind.NOT_BALANCED, Kind.LEFT_IN_POOL}  # test_web_watch.py
     before = {Kind.NOT_AT_MINIMUM, Kind.BUSY_BEFORE}  # test_watch.py
     of_a_run = {Kind.CUT_SHORT}  # test_run.py
     assert {case[2] for case in WRONG} | of_a_visitor | before | of_a_run == set(Kind) == set(WEIGHT)
@@ -189,7 +215,7 @@ def test_each_timeline_is_told_only_what_is_wrong_with_it() -> None:
 
 
 def test_a_finding_of_the_runbook_s_own_counts_like_any_other() -> None:
-    lost = Finding(Kind.REFUSED, "12 of 3000 requests were lost")
+    lost = Finding(Kind.WEBHOOK_REFUSED, "12 of 3000 requests were lost")
     assert WEIGHT[lost.kind] is Weight.FAILS
     verdict = judge(good(), [lost])
     assert verdict.outcome == "failed"

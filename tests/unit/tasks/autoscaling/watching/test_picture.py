@@ -24,7 +24,7 @@ def axes(number: int) -> Axes:
 
 
 def line(label: str, number: int) -> Line2D:
-    (found,) = [one for one in axes(number).get_lines() if one.get_label() == label]
+    (found,) = [line for line in axes(number).get_lines() if line.get_label() == label]
     return found
 
 
@@ -40,13 +40,13 @@ def test_it_shows_the_mean_of_the_members_against_both_thresholds() -> None:
 
 
 def test_it_shows_every_member_s_own_cpu() -> None:
-    assert {one.get_gid() for one in axes(CPU).get_lines()} >= {"a", "b", "c"}
+    assert {line.get_gid() for line in axes(CPU).get_lines()} >= {"a", "b", "c"}
 
 
 def test_it_shows_how_many_members_there_were_and_when_policies_acted() -> None:
     ready = values(line("ready", MEMBERS))
     assert [ready[0], max(ready), ready[-1]] == [1, 3, 1]
-    assert len([one for one in axes(MEMBERS).get_lines() if one.get_gid() == "event"]) == 4
+    assert len([line for line in axes(MEMBERS).get_lines() if line.get_gid() == "event"]) == 4
 
 
 def test_it_shows_each_alarm_s_states_as_they_changed() -> None:
@@ -58,7 +58,7 @@ def test_it_shows_each_alarm_s_states_as_they_changed() -> None:
 
 
 def test_time_counts_from_the_beginning_of_the_load() -> None:
-    (span,) = [one for one in axes(CPU).patches if one.get_gid() == "load"]
+    (span,) = [patch for patch in axes(CPU).patches if patch.get_gid() == "load"]
     assert span.get_extents().width > 0
     assert span.get_width() == LOAD_OFF - LOAD_ON  # type: ignore[attr-defined]
     assert axes(MEMBERS).get_xlabel() == "seconds since the load began"
@@ -67,7 +67,7 @@ def test_time_counts_from_the_beginning_of_the_load() -> None:
 def test_a_run_that_never_came_to_a_load_is_drawn_too() -> None:
     early = replace(good(), load_on=None, load_off=None)
     drawn = figure(early, "t")
-    assert [one for one in drawn.axes[CPU].patches if one.get_gid() == "load"] == []
+    assert [patch for patch in drawn.axes[CPU].patches if patch.get_gid() == "load"] == []
     assert drawn.axes[MEMBERS].get_xlabel() == "seconds"
     unmeasured = seen(early, member("a", 0, cpu_percent=None))
     assert draw(unmeasured, "t")

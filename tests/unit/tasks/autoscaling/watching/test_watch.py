@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-import tasks.autoscaling.watching.happenings
-import tasks.autoscaling.watching.meter
+import tasks.autoscaling.watching.cpu_measures
 import tasks.autoscaling.watching.observer
+import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 from blocks.remote.cloud import Cloud
 from blocks.remote.command import Command
@@ -29,10 +29,10 @@ def test_a_group_is_watched_to_its_maximum_and_back(farm: Farm, watch: Watch, sa
     group = watching(farm)
     group.wait_at_minimum(watch)
     group.grow(watch)
-    assert [len(one.ready) for one in group.observations][-1] == 3
+    assert [len(observation.ready) for observation in group.observations][-1] == 3
     assert all(words == ["load"] for words in farm.ran.values())
     group.shrink(watch)
-    assert [len(one.ready) for one in group.observations][-1] == 1
+    assert [len(observation.ready) for observation in group.observations][-1] == 1
     assert group.load_on is not None
     assert group.load_off is not None
     assert group.load_on < group.load_off
@@ -63,7 +63,7 @@ def test_a_group_that_does_not_grow_is_given_up_in_time(farm: Farm, watch: Watch
     group = watching(farm)
     group.grow(watch)
     assert len(group.observations[-1].ready) == 1
-    assert clock.now - 1000 <= group._within_s("up") + 10
+    assert clock.now - 1000 <= group._phase_limit_s("up") + 10
 
 
 def not_begun(group: GroupWatch, watch: Watch) -> Finding:
@@ -122,9 +122,9 @@ def test_a_group_whose_members_nobody_reaches_is_not_begun_with(farm: Farm, watc
 def test_a_verdict_that_is_certain_already_is_not_waited_for(farm: Farm, watch: Watch, clock: FakeClock) -> None:
     group = watching(farm)
     doubled = {
-        name: replace(one, rule=replace(one.rule, threshold=10e9))
-        for name, one in group.settings.alarms.items()
-        if one.rule
+        name: replace(alarm, rule=replace(alarm.rule, threshold=10e9))
+        for name, alarm in group.settings.alarms.items()
+        if alarm.rule
     }
     group.observer.settings = replace(group.settings, alarms=doubled)
     for step in (group.wait_at_minimum, group.grow, group.shrink):
@@ -140,13 +140,13 @@ def test_a_boot_that_fails_twice_is_not_waited_for(
     def group(*_: object) -> Group:
         broken = [Server(f"e{number}", "", "ERROR", (), ()) for number in range(min(2, farm.looks // 3))]
         servers = [Server("m0", "m0", "ACTIVE", ("10.0.0.1",), ()), *broken[-1:]]
-        return Group("group", "", tuple(Member(one.name, "CREATE_COMPLETE", one) for one in servers))
+        return Group("group", "", tuple(Member(server.name, "CREATE_COMPLETE", server) for server in servers))
 
     monkeypatch.setattr(tasks.autoscaling.watching.observer, "read_group", group)
     watched = watching(farm)
     watched.grow(watch)
     watched.shrink(watch)
-    assert [one.kind for one in judge(watched.timeline).findings] == [Kind.MEMBER_ERROR] * 2
+    assert [finding.kind for finding in judge(watched.timeline).findings] == [Kind.MEMBER_ERROR] * 2
     assert clock.now - 1000 < 60
 
 
@@ -157,7 +157,7 @@ def test_whoever_waits_asks_less_often_while_nothing_can_have_changed(
     group = watching(farm)
     group.grow(watch)
     assert group.load_on is not None
-    times = [(one.at - group.load_on).total_seconds() for one in group.observations]
+    times = [(observation.at - group.load_on).total_seconds() for observation in group.observations]
     gaps = [after - before for before, after in pairwise(times)]
     assert gaps[0] == pytest.approx(10, abs=0.5)  # the alarm can't come up within its first interval and a half
     assert gaps[2] == pytest.approx(5, abs=0.5)
@@ -181,7 +181,7 @@ def test_nova_is_not_asked_for_what_heat_is_at_work_on(farm: Farm, monkeypatch: 
     monkeypatch.setattr(tasks.autoscaling.watching.observer, "read_resources", resources)
     monkeypatch.setattr(tasks.autoscaling.watching.observer, "read_group", group)
     observer = watching(farm).observer
-    seen = [len(observer.look("leave").ready) for _ in range(5)]
+    seen = [len(observer.observe("leave").ready) for _ in range(5)]
     assert asked == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_COMPLETE"]
     assert seen == [0, 0, 0, 1, 1]
 
@@ -196,7 +196,7 @@ def test_alarms_are_asked_for_as_soon_as_the_group_moves(farm: Farm, monkeypatch
     monkeypatch.setattr("tasks.autoscaling.watching.observer.read_alarms", alarms)
     group = watching(farm)
     farm.looks = 9
-    group._look("leave")
+    group._observe("leave")
     farm.size = 2
-    group._look("leave")
+    group._observe("leave")
     assert asked == [1, 2]

@@ -17,16 +17,16 @@ from blocks.remote.connection import Watch
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Result
 from tasks.autoscaling.group.group import Member, Server
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import Levels, Turn
-from tasks.autoscaling.watching.sparing import Sparing
+from tasks.autoscaling.timeline import AlarmTransition, Thresholds
+from tasks.autoscaling.watching.timed_cache import TimedCache
 from tasks.autoscaling.watching.watch import GroupWatch
 from tasks.heat.events import Event
 from tasks.heat.stack import Resource
-from tasks.runbooks.check_autoscaling.check import Check
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
-from tasks.telemetry.alarms import Alarm, Transition
+from tasks.runbooks.check_autoscaling.check import ScalingCheck
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
+from tasks.telemetry.alarms import Alarm, StateTransition
 from tasks.telemetry.measures import Measure
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.autoscaling.farm import BEGIN, Farm, FarmMembers, FarmShell, watching
@@ -36,7 +36,7 @@ def test_a_member_out_of_reach_is_told_and_its_load_ends_by_itself(farm: Farm, w
     farm.unreachable = {"m0"}
     group = watching(farm)
     group.grow(watch)
-    group.end_loads(watch)
+    group.stop_load(watch)
     assert "m0: no SSH session" in group.observations[0].members[0].unreachable
     assert any(line.startswith("m0: the load could not be ended, it ends by itself") for line in said)
 
@@ -49,7 +49,7 @@ def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
     farm: Farm, watch: Watch, error: CloudError
 ) -> None:
     group = watching(farm)
-    group._look("load")
+    group._observe("load")
     coming = Server("m9", "m9", "BUILD", (), ())
     gone = Server("gone", "gone", "ACTIVE", (), ())
     changing = (Member("gone", "CREATE_COMPLETE", gone), Member("m9", "CREATE_IN_PROGRESS", coming))
@@ -62,15 +62,15 @@ def test_a_member_that_comes_or_goes_keeps_no_other_members_load_on(
             raise error
         return shell(server)
 
-    group.observer.members.shell = without_console  # type: ignore[method-assign,assignment]
-    group.end_loads(watch)
+    group.observer.shells.shell = without_console  # type: ignore[method-assign,assignment]
+    group.stop_load(watch)
     assert farm.ran["m0"] == ["load", "end"]
 
 
 def test_whatever_ends_the_watching_ends_the_load(farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     check = checking(farm)
     assert check._watch is not None
-    check._watch._look("load")
+    check._watch._observe("load")
     monkeypatch.setattr(GroupWatch, "_pause_s", lambda *_: 1 / 0)
     (call,) = check.grow().commands
     with pytest.raises(ZeroDivisionError):
@@ -96,7 +96,12 @@ def test_a_cloud_that_fails_for_a_moment_changes_nothing(
         monkeypatch.setattr("tasks.autoscaling.watching.observer.read_resources", failing(farm, [error] * 3))
         step(watch)
     verdict = judge(group.timeline)
-    assert [(one.before, one.after) for one in (*verdict.up, *verdict.down)] == [(1, 2), (2, 3), (3, 2), (2, 1)]
+    assert [(change.before, change.after) for change in (*verdict.up, *verdict.down)] == [
+        (1, 2),
+        (2, 3),
+        (3, 2),
+        (2, 1),
+    ]
     assert sum("it is asked again" in line for line in said) == 9
 
 
@@ -113,7 +118,7 @@ def test_a_cloud_that_fails_while_it_is_asked_for_events_is_asked_for_them_again
         read.append(farm.clock.now)
         return []
 
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_events", events)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_events", events)
     group = watching(farm)
     group.grow(watch)
     assert len(group.observations[-1].ready) == 3
@@ -123,7 +128,7 @@ def test_a_cloud_that_fails_while_it_is_asked_for_events_is_asked_for_them_again
 
 def test_a_look_that_failed_half_way_is_no_look_at_the_group(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     group = watching(farm)
-    group._look("leave")
+    group._observe("leave")
     farm.size, farm.looks = 2, 3
     asked: list[int] = []
 
@@ -133,8 +138,8 @@ def test_a_look_that_failed_half_way_is_no_look_at_the_group(farm: Farm, monkeyp
 
     monkeypatch.setattr("tasks.autoscaling.watching.observer.read_alarms", alarms)
     with pytest.raises(CloudUnreachable):
-        group._look("leave")
-    assert len(group._look("leave").members) == 2
+        group._observe("leave")
+    assert len(group._observe("leave").members) == 2
     assert len(asked) == 2
 
 
@@ -143,7 +148,7 @@ def test_a_cloud_that_stays_away_ends_the_step_for_good_and_the_load(
 ) -> None:
     check = checking(farm)
     assert check._watch is not None
-    check._watch._look("load")
+    check._watch._observe("load")
     monkeypatch.setattr(
         "tasks.autoscaling.watching.observer.read_resources", failing(farm, [CloudUnreachable("x", "503")] * 999)
     )
@@ -167,18 +172,18 @@ def test_a_cloud_that_never_answers_is_not_taken_for_a_group_that_is_not_at_its_
 def test_loads_that_are_left_are_ended_with_the_check(farm: Farm) -> None:
     with disable_run_logger(), checking(farm) as check:
         assert check._watch is not None
-        check._watch._look("load")
+        check._watch._observe("load")
     assert farm.ran["m0"] == ["load", "end"]
     with checking(farm) as check:
         assert check._watch is not None
-        check._watch._look("ask")
+        check._watch._observe("ask")
     assert farm.ran["m0"] == ["load", "end"]
 
 
 def test_all_loads_are_ended_at_once(farm: Farm, watch: Watch) -> None:
     farm.size = 3
     group = watching(farm)
-    group._look("load")
+    group._observe("load")
     together, on = threading.Barrier(3), farm.on
 
     def ended(name: str, command: Command) -> Result:
@@ -186,7 +191,7 @@ def test_all_loads_are_ended_at_once(farm: Farm, watch: Watch) -> None:
         return on(name, command)
 
     farm.on = ended  # type: ignore[method-assign]
-    group.end_loads(watch)
+    group.stop_load(watch)
     assert [words[-1] for words in farm.ran.values()] == ["end"] * 3
 
 
@@ -200,32 +205,34 @@ def test_telemetry_is_asked_anew_before_it_is_called_silent(
         asked.append(clock.now)
         return dict.fromkeys(servers, Measure(came, 10, 1e9))
 
-    monkeypatch.setattr("tasks.autoscaling.watching.meter.read_newest", measures)
+    monkeypatch.setattr("tasks.autoscaling.watching.cpu_measures.read_newest", measures)
     group = watching(farm)
-    group.observer._measures = Sparing(100.0)
-    monkeypatch.setattr(group.observer._meter, "backlog", lambda *_: 0)
+    group.observer._measure_cache = TimedCache(100.0)
+    monkeypatch.setattr(group.observer._cpu_measures, "backlog", lambda *_: 0)
     silent_after_s = group.timing.silent_after_s()
     for seconds in (0.0, silent_after_s, 1.0):
         clock.now += seconds
-        group._look("leave")
+        group._observe("leave")
     assert [at - 1000 for at in asked] == [0, silent_after_s + 1]
 
 
-def checking(farm: Farm) -> Check:
+def checking(farm: Farm) -> ScalingCheck:
     """A check of it whose first step was taken."""
-    job = Job(Cloud("x"), "check-autoscaling", False, None, "x", Levels(50, 10), Intervals(10, 5, 5, 60), "1")
-    check = Check(job, cast("Members", FarmMembers(farm)))
+    job = ScalingCheckPlan(
+        Cloud("x"), "check-autoscaling", False, None, "x", Thresholds(50, 10), Intervals(10, 5, 5, 60), "1"
+    )
+    check = ScalingCheck(job, cast("MemberShells", FarmMembers(farm)))
     check._watch = watching(farm)
     return check
 
 
-@pytest.mark.parametrize("told", [[Transition(BEGIN, "alarm", "")], Forbidden("x", "403"), NotFound("x", "404")])
+@pytest.mark.parametrize("told", [[StateTransition(BEGIN, "alarm", "")], Forbidden("x", "403"), NotFound("x", "404")])
 def test_the_history_of_an_alarm_that_moved_the_group_is_read_where_it_is_told(
-    farm: Farm, monkeypatch: pytest.MonkeyPatch, told: list[Transition] | CloudError
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, told: list[StateTransition] | CloudError
 ) -> None:
     asked: list[str] = []
 
-    def history(_: Cloud, alarm: str) -> list[Transition]:
+    def history(_: Cloud, alarm: str) -> list[StateTransition]:
         asked.append(alarm)
         return throw(told) if isinstance(told, CloudError) else told
 
@@ -235,13 +242,15 @@ def test_the_history_of_an_alarm_that_moved_the_group_is_read_where_it_is_told(
         Event("2", BEGIN, "stack", "1", "other", "SIGNAL_COMPLETE", said),
         Event("3", BEGIN, "stack", "1", "down", "SIGNAL_COMPLETE", "No signal details provided"),
     ]
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_events", lambda *_: events)
-    monkeypatch.setattr("tasks.autoscaling.watching.happenings.read_transitions", history)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_events", lambda *_: events)
+    monkeypatch.setattr("tasks.autoscaling.watching.scaling_history.read_history", history)
     group = watching(farm)
-    group.happenings.read(group.observer.group, {})
+    group.history.read(group.observer.group, {})
     assert asked == ["high"]
-    assert [one.direction for one in group.happenings.signals] == ["up", "down"]
-    assert group.timeline.turns == (() if isinstance(told, CloudError) else (Turn(BEGIN, "high", "alarm"),))
+    assert [signal.direction for signal in group.history.signals] == ["up", "down"]
+    assert group.timeline.alarm_transitions == (
+        () if isinstance(told, CloudError) else (AlarmTransition(BEGIN, "high", "alarm"),)
+    )
 
 
 def test_a_history_that_does_not_come_is_asked_for_again_with_its_signal(
@@ -250,15 +259,15 @@ def test_a_history_that_does_not_come_is_asked_for_again_with_its_signal(
     answers: list[CloudError] = [CloudUnreachable("x", "503")]
     event = Event("1", BEGIN, "stack", "1", "up", "SIGNAL_COMPLETE", "alarm state changed from ok to alarm (…)")
     monkeypatch.setattr(
-        "tasks.autoscaling.watching.happenings.read_events", lambda *rest: [event] if rest[-1] == "" else []
+        "tasks.autoscaling.watching.scaling_history.read_events", lambda *rest: [event] if rest[-1] == "" else []
     )
     monkeypatch.setattr(
-        "tasks.autoscaling.watching.happenings.read_transitions",
+        "tasks.autoscaling.watching.scaling_history.read_history",
         lambda *_: throw(answers.pop()) if answers else [],
     )
     group = watching(farm)
     with pytest.raises(CloudUnreachable):
-        group.happenings.read(group.observer.group, {})
-    assert group.happenings.signals == []
-    group.happenings.read(group.observer.group, {})
-    assert len(group.happenings.signals) == 1
+        group.history.read(group.observer.group, {})
+    assert group.history.signals == []
+    group.history.read(group.observer.group, {})
+    assert len(group.history.signals) == 1

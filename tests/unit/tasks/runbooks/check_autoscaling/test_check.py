@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 
 from blocks.remote.cloud import Cloud
-from tasks.autoscaling.group.members import Members, access
+from tasks.autoscaling.group.member_shells import MemberShells, member_access
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import Levels
-from tasks.autoscaling.watching.traffic import Asking
-from tasks.runbooks.check_autoscaling.check import Check, CheckNotPassed, render
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
+from tasks.autoscaling.timeline import Thresholds
+from tasks.autoscaling.watching.call_rate import CallRate
+from tasks.runbooks.check_autoscaling.check import CheckNotPassed, ScalingCheck, render
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
 from tests.unit.cloud_api import overcloud
 from tests.unit.tasks.autoscaling.timelines import good
 
-JOB = Job(
+JOB = ScalingCheckPlan(
     Cloud("overcloud"),
     "check-autoscaling",
     False,
     None,
     "x",
-    Levels(50, 10),
+    Thresholds(50, 10),
     Intervals(60, 60, 60, 300),
     "1",
 )
@@ -31,7 +31,7 @@ JOB = Job(
 
 def test_a_verdict_tells_each_transition_with_its_time() -> None:
     timeline = good()
-    text = render(judge(timeline), timeline, "/pictures/x.png", [str(Asking(240, 300))])
+    text = render(judge(timeline), timeline, "/pictures/x.png", [str(CallRate(240, 300))])
     assert text.startswith("# passed")
     for step in ("1 → 2", "2 → 3", "3 → 2", "2 → 1"):
         assert f"- {step} after" in text
@@ -49,8 +49,8 @@ def test_a_verdict_on_nothing_says_that_nothing_changed() -> None:
 
 @pytest.mark.parametrize("outcome", ["failed", "inconclusive"])
 def test_a_group_that_did_not_pass_fails_the_run(outcome: str) -> None:
-    with Members(overcloud(), access("cirros", Path("/key"))) as members:
-        check = Check(JOB, members)
+    with MemberShells(overcloud(), member_access("cirros", Path("/key"))) as members:
+        check = ScalingCheck(JOB, members)
         check.raise_if_not_passed()
         check.verdict = replace(judge(good()), outcome=outcome, why="because")  # type: ignore[arg-type]
         with pytest.raises(CheckNotPassed, match=f"{outcome}: because"):

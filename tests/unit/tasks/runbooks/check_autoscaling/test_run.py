@@ -17,23 +17,23 @@ from blocks.remote.cloud_errors import CloudUnreachable
 from blocks.remote.connection import Connection, Watch
 from blocks.remote.errors import Refused, RunbookError, WaitExpired
 from tasks.autoscaling.group.group import Group, Member, Server
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 from tasks.autoscaling.judging.findings import Kind
 from tasks.autoscaling.judging.verdict import judge
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.change import ChangeFor
 from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
 from tasks.engine.steps import Steps
-from tasks.heat.calls import remove
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import Stack
-from tasks.runbooks.check_autoscaling import job as scaling_job
-from tasks.runbooks.check_autoscaling.check import Check, observer_of
-from tasks.runbooks.check_autoscaling.job import Intervals, Job
-from tasks.runbooks.check_autoscaling.run import Asked, Checking, around, why_no_key
-from tasks.runbooks.deploy_stack import job as stack_job
+from tasks.heat.steps import remove
+from tasks.runbooks.check_autoscaling import check_plan
+from tasks.runbooks.check_autoscaling.check import ScalingCheck, observer_of
+from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
+from tasks.runbooks.check_autoscaling.run import Checking, CheckRequest, around, why_no_key
+from tasks.runbooks.deploy_stack import deployment as stack_deployment
 from tests.unit.cloud_api import SERVICES, install, overcloud
 from tests.unit.fakes import FakeClock, silent
 from tests.unit.tasks.autoscaling.farm import Farm, FarmMembers, watching
@@ -43,8 +43,8 @@ from tests.unit.tasks.samples import SITE, journal
 
 ACCESS, CLOUD = CloudAccess(name="overcloud"), Cloud("overcloud")
 INTERVALS = Intervals(10, 5, 5, 60)
-REQUEST = stack_job.Request("cpu-group", [], {}, "x")
-ASKED = Asked("lab", REQUEST, INTERVALS, "debian", None, True)
+REQUEST = stack_deployment.StackRequest("cpu-group", [], {}, "x")
+ASKED = CheckRequest("lab", REQUEST, INTERVALS, "debian", None, True)
 
 
 @dataclass
@@ -68,23 +68,23 @@ class Walked:
         self.told.append(finding)
 
 
-def job(made: bool = True, left: bool = False) -> Job:
+def job(made: bool = True, left: bool = False) -> ScalingCheckPlan:
     source = cast("StackSource", None)
-    mine = stack_job.Job(CLOUD, REQUEST, source, StackPlan("create", None), None) if made else None
-    return Job(CLOUD, "check-autoscaling", left, mine, "x", Levels(50, 10), INTERVALS, "42")
+    mine = stack_deployment.StackDeployment(CLOUD, REQUEST, source, StackPlan("create", None), None) if made else None
+    return ScalingCheckPlan(CLOUD, "check-autoscaling", left, mine, "x", Thresholds(50, 10), INTERVALS, "42")
 
 
-def walk(steps: Walked, job: Job, check: Check, asked: Asked = ASKED) -> None:
+def walk(steps: Walked, job: ScalingCheckPlan, check: ScalingCheck, asked: CheckRequest = ASKED) -> None:
     with around(cast("Steps", steps), Checking(job, check, asked), "1.2 6", "Build"):
         steps.step("1.2.1a", "See", [job.cloud], check.read())
 
 
-def check(farm: Farm, seen: bool = True) -> Check:
-    one = Check(job(), cast("Members", FarmMembers(farm)))
+def check(farm: Farm, seen: bool = True) -> ScalingCheck:
+    check = ScalingCheck(job(), cast("MemberShells", FarmMembers(farm)))
     if seen:
-        one._watch = watching(farm)
-        one._watch.wait_at_minimum(silent)
-    return one
+        check._watch = watching(farm)
+        check._watch.wait_at_minimum(silent)
+    return check
 
 
 def test_a_stack_is_made_before_and_removed_after_the_verdict(farm: Farm) -> None:
@@ -167,12 +167,12 @@ def test_the_stack_of_a_run_that_is_at_work_was_not_left(
         asked.append(run)
         return who
 
-    monkeypatch.setattr(scaling_job, "at_work", at_work)
+    monkeypatch.setattr(check_plan, "at_work", at_work)
     stack = Stack("x", "1", "CREATE_COMPLETE", tags=("openstack-runbooks", "check-autoscaling", "run-7"))
-    found = scaling_job._why_not_left(stack)
+    found = check_plan._why_not_left(stack)
     assert asked == ["7"]
     assert len(found) == reasons
-    assert all(who in one and "openstack stack delete x" in one for one in found)
+    assert all(who in text and "openstack stack delete x" in text for text in found)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_the_members_themselves_say_how_many_vcpus_they_have(
         monkeypatch.setattr(f"tasks.runbooks.check_autoscaling.check.{name}", lambda *_, answer=stand_in: answer)
 
     def observe() -> int:
-        return observer_of(overcloud(), job(), cast("Members", None)).vcpus
+        return observer_of(overcloud(), job(), cast("MemberShells", None)).vcpus
 
     if said:
         with pytest.raises(Refused, match=said):
@@ -213,13 +213,13 @@ def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, stacks: list[dict[str
     """A run whose preflight was refused; its reasons and findings."""
     api = install(monkeypatch, tmp_path)
     api.services = services or api.services
-    tagged = [{"id": "1", "stack_status": "CREATE_COMPLETE", **one} for one in stacks]
+    tagged = [{"id": "1", "stack_status": "CREATE_COMPLETE", **stack} for stack in stacks]
     api.on("GET", "orchestration", "/stacks", say={"stacks": tagged})
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": []})
     site = SITE.model_copy(update={"cloud": ACCESS})
     run = Run("check-autoscaling", site, {}, True, journal(runbook="check-autoscaling"), overcloud())
     with pytest.raises(Refused):
-        scaling_job.look(run, REQUEST, INTERVALS)
+        check_plan.look(run, REQUEST, INTERVALS)
     return run
 
 
@@ -236,7 +236,7 @@ def test_a_cloud_without_gnocchi_is_refused_before_anything_is_made(
 def test_the_stack_of_a_run_that_is_at_work_is_refused_with_whatever_else_is_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(scaling_job, "at_work", lambda run: f"flow run {run}")
+    monkeypatch.setattr(check_plan, "at_work", lambda run: f"flow run {run}")
     tags = ["openstack-runbooks", "check-autoscaling", "run-7"]
     run = looked(monkeypatch, tmp_path, [{"stack_name": "x", "tags": tags}])
     assert run.reasons[0].startswith("stack x is that of flow run 7: wait for its end")
@@ -247,14 +247,14 @@ def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.Mo
     install(monkeypatch, tmp_path)
     made = SimpleNamespace(source=SimpleNamespace(stack=SimpleNamespace(template={})), parameters={})
     there = [Stack(name, "1", "CREATE_COMPLETE", tags=(f"run-{name}",)) for name in ("alive", "dead")]
-    monkeypatch.setattr(stack_job, "prepare", lambda *_, anew: made)
-    monkeypatch.setattr(scaling_job, "find_stack", lambda *_: None)
-    monkeypatch.setattr(scaling_job, "find_left", lambda *_: there)
-    monkeypatch.setattr(scaling_job, "at_work", lambda run: run if run == "alive" else "")
+    monkeypatch.setattr(stack_deployment, "plan_deployment", lambda *_, recreate: made)
+    monkeypatch.setattr(check_plan, "find_stack", lambda *_: None)
+    monkeypatch.setattr(check_plan, "find_tagged", lambda *_: there)
+    monkeypatch.setattr(check_plan, "at_work", lambda run: run if run == "alive" else "")
     site = SITE.model_copy(update={"cloud": ACCESS})
     run = Run("check-autoscaling", site, {}, True, journal(runbook="check-autoscaling"), overcloud())
     with disable_run_logger():
-        scaling_job.look(run, REQUEST, INTERVALS)
+        check_plan.look(run, REQUEST, INTERVALS)
     (finding,) = run.journal.findings
     assert "`openstack stack delete dead`" in finding
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import tasks.autoscaling.watching.happenings
-import tasks.autoscaling.watching.meter
+import tasks.autoscaling.watching.cpu_measures
 import tasks.autoscaling.watching.observer
+import tasks.autoscaling.watching.scaling_history
 import tasks.autoscaling.watching.watch
 import tasks.autoscaling.watching.web_watch
 from blocks.remote.connection import Watch
@@ -32,17 +32,17 @@ def checked(
         (tasks.autoscaling.watching.observer, "read_group", cloud.group),
         (tasks.autoscaling.watching.observer, "read_alarms", cloud.alarms),
         (tasks.autoscaling.watching.observer, "_now", cloud.now),
-        (tasks.autoscaling.watching.happenings, "read_events", cloud.read_events),
-        (tasks.autoscaling.watching.happenings, "newest_event", cloud.newest_event),
-        (tasks.autoscaling.watching.happenings, "read_transitions", cloud.read_transitions),
+        (tasks.autoscaling.watching.scaling_history, "read_events", cloud.read_events),
+        (tasks.autoscaling.watching.scaling_history, "newest_event", cloud.newest_event),
+        (tasks.autoscaling.watching.scaling_history, "read_history", cloud.read_history),
         (tasks.autoscaling.watching.watch, "_now", cloud.now),
     ):
         monkeypatch.setattr(module, name, stand_in)
     kept = {round(cloud.timing.granularity_s): 1e6, round((cloud.low or (60, 2))[0]): 1e6}
     policy = ArchivePolicy("a", kept, frozenset({"mean", "rate:mean"}))
-    monkeypatch.setattr(tasks.autoscaling.watching.meter, "read_metric_policy", lambda *_: policy)
-    monkeypatch.setattr(tasks.autoscaling.watching.meter, "read_newest", cloud.measures)
-    monkeypatch.setattr(tasks.autoscaling.watching.meter.Meter, "backlog", lambda *_: 0)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_metric_policy", lambda *_: policy)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures, "read_newest", cloud.measures)
+    monkeypatch.setattr(tasks.autoscaling.watching.cpu_measures.CpuMeasures, "backlog", lambda *_: 0)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "datetime", SimpleNamespace(now=lambda _: cloud.now()))
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "read_activity", cloud.activity)
     monkeypatch.setattr(tasks.autoscaling.watching.web_watch, "post_webhook", cloud.post)
@@ -83,9 +83,9 @@ def test_a_web_farm_that_scales_as_it_should_passes(
     cloud = Simulation(clock, timing, 20, 10, seed=seed)
     verdict = checked(cloud, monkeypatch, watch, 60, web=True)
     assert verdict.outcome == "passed", "\n".join([verdict.why, *said])
-    assert {one.kind for one in verdict.findings} <= {Kind.TAKEN_BACK}, "\n".join(said)
+    assert {finding.kind for finding in verdict.findings} <= {Kind.PREMATURE_SCALE_DOWN}, "\n".join(said)
     assert sum("POST to the webhook to scale up: 200" in line for line in said) == 1
-    assert sum(one.reason == "No signal details provided" for one in cloud.events) == 1
+    assert sum(event.reason == "No signal details provided" for event in cloud.events) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -97,7 +97,7 @@ def test_a_web_farm_that_scales_as_it_should_passes(
         ({"deaf_s": 60}, "inconclusive", Kind.NO_MEASURES, 500),
         ({"polls_s": 300}, "inconclusive", Kind.TOO_COARSE, 900),
         ({"polls_s": 600}, "inconclusive", Kind.TOO_COARSE, 900),
-        ({"blind_s": 0}, "failed", Kind.ALARM_SILENT, 900),
+        ({"blind_s": 0}, "failed", Kind.ALARM_NOT_RAISED, 900),
     ],
     ids=[
         "no signal is heard",
@@ -121,7 +121,7 @@ def test_a_fault_is_named_at_a_minutes_intervals(
 ) -> None:
     cloud = Simulation(clock, MINUTE, 45, 10, seed=seed, **fault)
     verdict = checked(cloud, monkeypatch, watch, settle_s=90)
-    assert (verdict.outcome, {one.kind for one in verdict.findings}) == (outcome, {kind}), "\n".join(
+    assert (verdict.outcome, {finding.kind for finding in verdict.findings}) == (outcome, {kind}), "\n".join(
         [verdict.why, *said]
     )
     assert cloud.time < within_s
@@ -166,4 +166,4 @@ def test_alarms_of_a_single_period_are_called_flapping_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], seed: int
 ) -> None:
     verdict = checked(Simulation(clock, Timing(60, 60, 1, 60, 60, 60), 45, 10, seed=seed), monkeypatch, watch, 90)
-    assert {one.kind for one in verdict.findings} == {Kind.FLAPPING}, "\n".join([verdict.why, *said])
+    assert {finding.kind for finding in verdict.findings} == {Kind.FLAPPING}, "\n".join([verdict.why, *said])

@@ -94,11 +94,11 @@ def collection(api: FakeApi, name: str, there: list[dict[str, Any]]) -> None:
 
 
 def named(there: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
-    return [one for one in there if query.get("name") in (None, one["name"])]
+    return [service for service in there if query.get("name") in (None, service["name"])]
 
 
 def external(there: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
-    return [one for one in there if "router:external" not in query or one.get("router:external")]
+    return [service for service in there if "router:external" not in query or service.get("router:external")]
 
 
 def reasons(needs: Needs = NEEDS, cloud: Cloud | None = None) -> list[str]:
@@ -107,14 +107,14 @@ def reasons(needs: Needs = NEEDS, cloud: Cloud | None = None) -> list[str]:
 
 def test_a_cloud_that_has_all_is_not_refused_and_nothing_is_changed(api: FakeApi) -> None:
     assert reasons() == []
-    assert {one.method for one in api.asked if one.path != "/v3/auth/tokens"} == {"GET"}
+    assert {request.method for request in api.asked if request.path != "/v3/auth/tokens"} == {"GET"}
 
 
 def test_what_is_not_wanted_is_not_looked_for(api: FakeApi) -> None:
     assert reasons(Needs(1, "m1.tiny", "debian", services=())) == []
-    asked = {one.service for one in api.asked}
+    asked = {request.service for request in api.asked}
     assert asked.isdisjoint({"load-balancer", "volumev3", "metric", "alarming"})
-    assert not any("quotas" in one.path and one.service == "load-balancer" for one in api.asked)
+    assert not any("quotas" in request.path and request.service == "load-balancer" for request in api.asked)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_each_thing_that_is_missing_is_a_reason_with_what_to_do(
     api: FakeApi, change: dict[str, Any], reason: str
 ) -> None:
     found = reasons(replace(NEEDS, **change))
-    assert any(reason in one for one in found), found
-    assert all(one.startswith("overcloud: ") and "; " in one for one in found)
+    assert any(reason in sentence for sentence in found), found
+    assert all(sentence.startswith("overcloud: ") and "; " in sentence for sentence in found)
 
 
 def test_all_reasons_are_told_at_once(api: FakeApi) -> None:
@@ -165,7 +165,7 @@ def test_other_projects_balancers_are_not_counted_for_an_administrator(api: Fake
 
     def listed(asked: Asked) -> dict[str, Any]:
         wanted = asked.query.get("project_id")
-        return {"loadbalancers": [one for one in everybodys if wanted in (None, one["project_id"])]}
+        return {"loadbalancers": [policy for policy in everybodys if wanted in (None, policy["project_id"])]}
 
     api.on("GET", "load-balancer", "/v2.0/lbaas/loadbalancers", say=listed)
     assert reasons() == []
@@ -195,7 +195,7 @@ def test_cores_and_memory_are_the_flavors_times_the_members(api: FakeApi) -> Non
         say={"limits": {"absolute": LIMITS | {"maxTotalCores": 19, "maxTotalRAMSize": 1544}}},
     )
     found = reasons()
-    assert [one.split(": ")[1].split(" are")[0] for one in found] == ["6 more cores", "1536 more MiB of RAM"]
+    assert [reason.split(": ")[1].split(" are")[0] for reason in found] == ["6 more cores", "1536 more MiB of RAM"]
 
 
 def test_no_limit_has_room_for_all(api: FakeApi) -> None:
@@ -206,13 +206,13 @@ def test_no_limit_has_room_for_all(api: FakeApi) -> None:
 
 
 def test_a_neutron_that_does_not_tell_the_use_is_counted(api: FakeApi) -> None:
-    plain = {name: one["limit"] for name, one in QUOTA.items()}
+    plain = {name: quota["limit"] for name, quota in QUOTA.items()}
     api.on("GET", "network", f"/v2.0/quotas/{PROJECT}/details", say=404)
     api.on("GET", "network", f"/v2.0/quotas/{PROJECT}", say={"quota": plain})
     api.on("GET", "network", "/v2.0/ports", say={"ports": [{"id": str(number)} for number in range(8)]})
     api.on("GET", "network", "/v2.0/floatingips", say={"floatingips": []})
     api.on("GET", "network", "/v2.0/security-groups", say={"security_groups": [{"id": "g1", "name": "base"}]})
-    assert next(one for one in reasons() if "ports" in one).startswith(
+    assert next(reason for reason in reasons() if "ports" in reason).startswith(
         "overcloud: 4 more ports are needed and 2 are left of 10"
     )
 

@@ -27,7 +27,7 @@ def parse_host_keys(console: str) -> list[str]:
     return _KEY.findall(blocks[-1]) if blocks else []
 
 
-class Members:
+class MemberShells:
     """Opens a shell on each member, and closes them all at the end.
 
     Args:
@@ -40,7 +40,7 @@ class Members:
         self._folder = Path(tempfile.mkdtemp(prefix="openstack-runbooks-"))
         self._shells: dict[str, Shell] = {}
 
-    def __enter__(self) -> Members:
+    def __enter__(self) -> MemberShells:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,10 +53,10 @@ class Members:
 
         Raises:
             HostKeyRejected: Its console shows no host key, so nobody can tell who answers at its address.
-            CloudError, Stopped: As `Cloud.asking`.
+            CloudError, Stopped: As `Cloud.request`.
         """
         if server.id not in self._shells:
-            with self._cloud.asking(f"read the console of {server.name}") as sdk:
+            with self._cloud.request(f"read the console of {server.name}") as sdk:
                 said = sdk.compute.get_server_console_output(server.id)
             keys = parse_host_keys(str((said or {}).get("output") or ""))
             if not keys:
@@ -71,7 +71,7 @@ class Members:
         return self._shells[server.id]
 
 
-def access(user: str, key: Path) -> Access:
+def member_access(user: str, key: Path) -> Access:
     """How members are reached; their host keys come from their consoles.
 
     Args:

@@ -12,8 +12,8 @@ from blocks.remote.errors import Stopped, WaitExpired
 from tasks.heat.failure import StackFailed
 from tasks.heat.planning import plan_stack
 from tasks.heat.source import StackSource
-from tasks.heat.stack import TAG, Stack, find_left, find_stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 from tasks.heat.templates import StackFiles
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
@@ -55,7 +55,7 @@ def changed(name: str) -> dict[str, str]:
 
 @pytest.fixture
 def heat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeHeat:
-    for module in ("blocks.remote.cloud_session", "tasks.heat.stacks"):
+    for module in ("blocks.remote.cloud_session", "tasks.heat.stack_operations"):
         monkeypatch.setattr(f"{module}.monotonic", lambda: clock.now)
     return FakeHeat(install(monkeypatch, tmp_path))
 
@@ -368,8 +368,8 @@ def test_finds_a_stack_by_its_whole_name(heat: FakeHeat, cloud: Cloud) -> None:
 
 def test_finds_what_a_crashed_run_left_by_its_tag(heat: FakeHeat, cloud: Cloud) -> None:
     heat.status, heat.tags = "CREATE_COMPLETE", [TAG]
-    assert [one.name for one in find_left(cloud)] == ["example"]
-    assert find_left(cloud, "another") == []
+    assert [stack.name for stack in find_tagged(cloud)] == ["example"]
+    assert find_tagged(cloud, "another") == []
 
 
 def test_a_listing_without_tags_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Forbidden, NotFound
-from tasks.telemetry.measures import Measure, read_metric_policy, read_newest, read_waiting
+from tasks.telemetry.measures import Measure, read_backlog, read_metric_policy, read_newest
 from tasks.telemetry.thresholds import Timing
 
 # So many granularities back that two measures are found also where polling was left at OSP's ten minutes, and a minute's told.
-_BACK = 25
+_GRANULARITIES_BACK = 25
 
 
 @dataclass
-class Meter:
+class CpuMeasures:
     """Reads the measures of the members' CPU, with as few calls as that takes.
 
     Attributes:
@@ -36,7 +36,7 @@ class Meter:
             self.granularities = tuple(sorted(policy.timespans_s)) if policy else None
         if self.granularities and self.timing.granularity_s not in self.granularities:
             return {}  # a rule tells
-        back_s = max(3 * self.timing.silent_after_s(), _BACK * self.timing.granularity_s)
+        back_s = max(3 * self.timing.silent_after_s(), _GRANULARITIES_BACK * self.timing.granularity_s)
         since = now - timedelta(seconds=back_s)
         return read_newest(self.cloud, servers, self.timing.granularity_s, since=since)
 
@@ -51,8 +51,8 @@ class Meter:
         if (now - since).total_seconds() <= self.timing.silent_after_s():
             return None
         try:
-            status = self.cloud.ask("read Gnocchi's status", "metric", "/v1/status", details="false")
+            status = self.cloud.get("read Gnocchi's status", "metric", "/v1/status", details="false")
         except (Forbidden, NotFound):  # it is the administrator's
-            return sum(read_waiting(self.cloud, one, self.timing.granularity_s, since) for one in servers)
+            return sum(read_backlog(self.cloud, server, self.timing.granularity_s, since) for server in servers)
         summary = (status.get("storage") or {}).get("summary") or {}
         return int(summary.get("measures", 0))

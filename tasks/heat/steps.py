@@ -1,4 +1,4 @@
-"""Stacks as steps of a runbook: what `tasks.heat.stacks` does, as changes of a cloud."""
+"""Stacks as steps of a runbook: what `tasks.heat.stack_operations` does, as changes of a cloud."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from prefect.artifacts import create_table_artifact
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.connection import Performed, Watch
+from blocks.remote.secrets import mask
 from tasks.engine.change import Call, Change
 from tasks.heat.outputs import read_outputs
 from tasks.heat.planning import StackPlan
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, find_stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 
 _OUTCOMES: dict[str, Performed] = {"created": "done", "updated": "done", "already": "already", "attached": "attached"}
 
@@ -59,12 +60,15 @@ def deploy(
 
 
 def show_outputs(name: str) -> Change[Cloud]:
-    """Make an artifact of a stack's outputs; webhook addresses are masked, since whoever has one may use it."""
+    """Make an artifact of a stack's outputs; whatever lets somebody act is masked in it, as a webhook's address."""
 
     def do(cloud: Cloud, watch: Watch) -> Performed:
         stack = find_stack(cloud, name)
         outputs = read_outputs(cloud, stack) if stack else {}
-        rows = [{"output": one.key, "value": one.shown, "description": one.description} for one in outputs.values()]
+        rows = [
+            {"output": output.key, "value": output.display_value, "description": mask(output.description)}
+            for output in outputs.values()
+        ]
         for row in rows:
             watch.line(f"{row['output']} = {row['value']}")
         create_table_artifact(rows, key=f"outputs-{name.lower().replace('_', '-').replace('.', '-')}", description=name)

@@ -8,7 +8,7 @@ import pytest
 
 from blocks.remote.errors import HostKeyRejected
 from tasks.autoscaling.group.group import Server
-from tasks.autoscaling.group.members import Members, access, parse_host_keys
+from tasks.autoscaling.group.member_shells import MemberShells, member_access, parse_host_keys
 from tests.unit.cloud_api import FakeApi, install, overcloud
 from tests.unit.fakes import FakeClock
 
@@ -50,7 +50,7 @@ def test_a_console_without_keys_has_none(text: str) -> None:
 
 def test_a_member_is_reached_at_its_floating_address_with_these_keys_alone(api: FakeApi) -> None:
     console(api, CONSOLE)
-    with Members(overcloud(), access("cirros", Path("/key"))) as members:
+    with MemberShells(overcloud(), member_access("cirros", Path("/key"))) as members:
         shell = members.shell(MEMBER)
         known = shell._access.known_hosts
         assert (shell.name, shell.address, shell._access.user) == ("ex-qeki", "192.0.2.234", "cirros")
@@ -61,6 +61,9 @@ def test_a_member_is_reached_at_its_floating_address_with_these_keys_alone(api: 
 
 def test_a_member_whose_console_shows_no_keys_is_not_reached(api: FakeApi) -> None:
     console(api, "login:")
-    with Members(overcloud(), access("cirros", Path("/key"))) as members, pytest.raises(HostKeyRejected) as refused:
+    with (
+        MemberShells(overcloud(), member_access("cirros", Path("/key"))) as members,
+        pytest.raises(HostKeyRejected) as refused,
+    ):
         members.shell(MEMBER)
     assert "cloud-init" in refused.value.hint

@@ -8,9 +8,15 @@ import pytest
 
 from blocks.remote.errors import Refused
 from tasks.engine.run import Run
-from tasks.heat.templates import Era, Example, StackFiles, choose, load, types_in
+from tasks.heat.templates import Era, Example, StackFiles, choose_example, read_template, required_types
 from tasks.openstack.resource_types import MISSING, ResourceType
-from tasks.runbooks.deploy_stack.job import Request, percents, prepare, read_types, thresholds
+from tasks.runbooks.deploy_stack.deployment import (
+    StackRequest,
+    plan_deployment,
+    read_types,
+    threshold_percents,
+    thresholds,
+)
 from tests.unit.cloud_api import FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.heat.test_templates import TODAY
@@ -48,13 +54,13 @@ def template(tmp_path: Path, text: str = TEMPLATE) -> Path:
 
 
 def files(tmp_path: Path) -> StackFiles:
-    return load(template(tmp_path))
+    return read_template(template(tmp_path))
 
 
 def test_a_type_is_known_with_what_took_its_place(api: FakeApi, tmp_path: Path) -> None:
     api.on("GET", "orchestration", "/resource_types/OS::Neutron::Pool", say={"support_status": HISTORY})
     known = read_types(overcloud(), files(tmp_path))
-    assert known["OS::Neutron::Pool"] == ResourceType("HIDDEN", "Use OS::Octavia::Pool.", takes_nothing=True)
+    assert known["OS::Neutron::Pool"] == ResourceType("HIDDEN", "Use OS::Octavia::Pool.", has_no_properties=True)
     assert known["OS::Nova::Server"] == ResourceType("SUPPORTED")
 
 
@@ -67,20 +73,20 @@ def test_a_type_that_heat_does_not_know_or_can_not_make_here_is_missing(api: Fak
 
 
 def test_the_documents_percentages_count_where_none_are_given() -> None:
-    assert percents(Request("cpu-group", [], {}, "x")) == (50, 10)
-    assert percents(Request("web-farm", [], {}, "x")) == (95, 15)
-    assert percents(Request("web-farm", [], {}, "x", high=60)) == (60, 15)
+    assert threshold_percents(StackRequest("cpu-group", [], {}, "x")) == (50, 10)
+    assert threshold_percents(StackRequest("web-farm", [], {}, "x")) == (95, 15)
+    assert threshold_percents(StackRequest("web-farm", [], {}, "x", high=60)) == (60, 15)
 
 
-def refuse(request: Request) -> list[str]:
+def refuse(request: StackRequest) -> list[str]:
     run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
     with pytest.raises(Refused) as refused:
-        prepare(run, overcloud(), request)
+        plan_deployment(run, overcloud(), request)
     return list(refused.value.reasons)
 
 
 def test_a_type_that_is_missing_is_refused_with_what_to_use(api: FakeApi, tmp_path: Path) -> None:
-    (reason,) = refuse(Request(str(template(tmp_path)), [], {}, "x"))
+    (reason,) = refuse(StackRequest(str(template(tmp_path)), [], {}, "x"))
     assert reason.startswith("resource pool: OS::Neutron::Pool is not offered by this cloud")
     assert "use OS::Octavia::Pool" in reason
 
@@ -88,17 +94,17 @@ def test_a_type_that_is_missing_is_refused_with_what_to_use(api: FakeApi, tmp_pa
 def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) -> None:
     text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
     api.on("POST", "orchestration", "/validate", say={"Parameters": {"flavor": {}, "image": {"Type": "String"}}})
-    (reason, *_) = refuse(Request(str(template(tmp_path, text)), [], {}, "x"))
+    (reason, *_) = refuse(StackRequest(str(template(tmp_path, text)), [], {}, "x"))
     assert reason == "parameter flavor of the template has neither a value nor a default"
 
 
 @pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
 def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
-    types = types_in(choose(Example.CPU_GROUP, TODAY).load())
+    types = required_types(choose_example(Example.CPU_GROUP, TODAY).read())
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(types)})
     api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
-    assert refuse(Request("cpu-group", [str(tmp_path / "mine.yaml")], {}, "x")) == [
+    assert refuse(StackRequest("cpu-group", [str(tmp_path / "mine.yaml")], {}, "x")) == [
         "parameter max_size is 'three', which is no number",
         "parameter granularity is 'often', which is no number",
     ]
@@ -108,12 +114,12 @@ def test_in_an_operators_own_template_they_may_be_words(api: FakeApi, tmp_path: 
     text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "")
     api.on("POST", "orchestration", "/validate", say={"Parameters": {"image": {"Type": "String"}}})
     given = {"max_size": "three", "granularity": "often"}
-    (reason,) = refuse(Request(str(template(tmp_path, text)), [], given, "x"))
+    (reason,) = refuse(StackRequest(str(template(tmp_path, text)), [], given, "x"))
     assert "parameter image" in reason
 
 
 def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) -> None:
     values = {"flavor": "m1.nano", "granularity": 60}
-    request = Request("cpu-group", [], {}, "x")
+    request = StackRequest("cpu-group", [], {}, "x")
     computed = thresholds(overcloud(), request, Era.OSP_8, values, {"threshold_high": 42})
     assert computed == {"threshold_low": 10}

@@ -11,12 +11,12 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict
 from blocks.remote.errors import WaitExpired
 from tasks.heat.failure import StackFailed
-from tasks.heat.planning import plan_anew, plan_stack
+from tasks.heat.planning import plan_recreation, plan_stack
 from tasks.heat.stack import TAG, Stack
-from tasks.heat.stacks import delete_stack, deploy_stack
+from tasks.heat.stack_operations import delete_stack, deploy_stack
 from tests.unit.cloud_api import fail, install, overcloud
 from tests.unit.fakes import FakeClock
-from tests.unit.tasks.heat.test_stacks import BAD, BROKEN, GOOD, HELD, SOURCE, changed
+from tests.unit.tasks.heat.test_stack_operations import BAD, BROKEN, GOOD, HELD, SOURCE, changed
 from tests.unit.tasks.heat_api import ID, FakeHeat
 
 THEIRS = ["theirs"]
@@ -24,7 +24,7 @@ THEIRS = ["theirs"]
 
 @pytest.fixture
 def heat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> FakeHeat:
-    for module in ("blocks.remote.cloud_session", "tasks.heat.stacks"):
+    for module in ("blocks.remote.cloud_session", "tasks.heat.stack_operations"):
         monkeypatch.setattr(f"{module}.monotonic", lambda: clock.now)
     return FakeHeat(install(monkeypatch, tmp_path))
 
@@ -221,7 +221,7 @@ def test_a_removal_that_does_not_end_keeps_the_reason_and_is_not_begun_anew(heat
 @pytest.mark.parametrize("status", ["DELETE_FAILED", "SUSPEND_COMPLETE", "CREATE_IN_PROGRESS"])
 def test_a_stack_that_will_be_removed_before_stands_in_no_plans_way(heat: FakeHeat, cloud: Cloud, status: str) -> None:
     heat.status = status
-    plan = plan_anew(cloud, SOURCE)
+    plan = plan_recreation(cloud, SOURCE)
     assert (plan.action, plan.stack) == ("create", None)
     assert plan.lines
     (asked,) = heat.api.requests("POST", "/stacks/preview")

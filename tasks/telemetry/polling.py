@@ -1,4 +1,4 @@
-"""How often Ceilometer polls CPU (AS 1.2 steps 4 and 5, AS 1.3 steps 3 and 4): read, and changed.
+"""How often Ceilometer polls CPU, as the file on its host says it (AS 1.2 step 4, AS 1.3 step 3): read, and rewritten as text.
 
 The interval stands in `polling.yaml` since Pike, on OSP 8 in `pipeline.yaml`. TripleO's containers copy `polling.yaml` at
 their start from the configuration that Puppet has generated, and know nothing of the host's own `/etc`. Only the interval's
@@ -21,7 +21,6 @@ from ruamel.yaml.error import YAMLError
 from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
-from tasks.engine.change import Change
 
 METER = "cpu"
 SHORTEST_S, LONGEST_S = 1, 86_400
@@ -43,7 +42,7 @@ _READ = 'for f; do if [ -e "$f" ]; then printf "%s\\n" "$f"; cat "$f"; exit 0; f
 
 
 @dataclass(frozen=True)
-class TelemetryFile:
+class PollingFile:
     """The file that says how often a host polls.
 
     Attributes:
@@ -57,7 +56,7 @@ class TelemetryFile:
     text: str
 
     @property
-    def for_all_agents(self) -> bool:
+    def read_by_notification_agent(self) -> bool:
         """Whether the notification agent reads it too: pipeline.yaml, on OSP 8."""
         return PurePosixPath(self.path).name == "pipeline.yaml"
 
@@ -79,36 +78,41 @@ class Source:
     column: int
 
 
-def read_file(shell: Shell, contained: bool) -> TelemetryFile:
+def read_file(shell: Shell, containerized: bool) -> PollingFile:
     """Read the file that this host's agents use.
 
     Args:
         shell: The host's.
-        contained: Whether they are containers, which do not see a file that some package has left in the host's `/etc`.
+        containerized: Whether they are containers, which do not see a file that some package has left in the host's `/etc`.
 
     Raises:
         HostError: There is none.
     """
-    if contained:
-        return _read(shell, _GENERATED, _UNMANAGED)
-    return _read(shell, _INSTALLED, "name the hosts on which Ceilometer polls instances: computes")
+    if containerized:
+        return read_existing(shell, _GENERATED, _UNMANAGED)
+    return read_existing(shell, _INSTALLED, "name the hosts on which Ceilometer polls instances: computes")
 
 
-def _read(shell: Shell, paths: tuple[str, ...], hint: str = "") -> TelemetryFile:
-    found = read_first(shell, paths)
+def read_existing(shell: Shell, paths: tuple[str, ...], hint: str = "") -> PollingFile:
+    """Read the first of these files that is there.
+
+    Raises:
+        HostError: None is.
+    """
+    found = read_first_existing(shell, paths)
     if found is None:
         raise HostError(shell.name, f"has no {' and no '.join(paths)}", hint)
     return found
 
 
-def read_first(shell: Shell, paths: tuple[str, ...]) -> TelemetryFile | None:
+def read_first_existing(shell: Shell, paths: tuple[str, ...]) -> PollingFile | None:
     """Read the first of these files that is there; None where none is."""
     answer = shell.run(script(_READ, *paths, quiet=True, changes=False, ok=(0, 4)))
     path, _, text = answer.stdout.partition("\n")
-    return None if answer.exit_code else TelemetryFile(shell.name, path, text)
+    return None if answer.exit_code else PollingFile(shell.name, path, text)
 
 
-def find_source(file: TelemetryFile) -> Source:
+def find_source(file: PollingFile) -> Source:
     """Find the source that polls `cpu`: by name, else by a wildcard.
 
     On OSP 8 a source of all meters stands beside `cpu_source`, which alone makes `cpu_util`: the name counts more.
@@ -117,43 +121,51 @@ def find_source(file: TelemetryFile) -> Source:
         HostError: The file can't be parsed, or has no such source, or several, or its interval is no number of seconds.
     """
     sources = _sources(file)
-    polling = [one for one in sources if METER in one["meters"]] or [one for one in sources if _matches(one["meters"])]
+    polling = [source for source in sources if METER in source["meters"]] or [
+        source for source in sources if _polls_cpu(source["meters"])
+    ]
     if len(polling) != 1:
-        found = f"several sources poll {METER}: {', '.join(str(one.get('name')) for one in polling)}"
-        raise _wrong(file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does")
+        found = f"several sources poll {METER}: {', '.join(str(source.get('name')) for source in polling)}"
+        raise _file_error(
+            file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does"
+        )
     (source,) = polling
     interval = source.get("interval")
     # A source that is nothing but a merge has no positions at all.
     if interval is not None and "interval" not in (source.lc.data or {}):
-        raise _wrong(
+        raise _file_error(
             file, f"source {source.get('name')} has its interval from a YAML anchor that others share", _WRITE_OUT
         )
     if not isinstance(interval, int) or isinstance(interval, bool):
-        raise _wrong(file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds")
+        raise _file_error(
+            file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds"
+        )
     line, column = source.lc.value("interval")
     return Source(str(source.get("name")), int(interval), line, column)
 
 
-def _sources(file: TelemetryFile) -> list[Any]:
+def _sources(file: PollingFile) -> list[Any]:
     try:
         parsed = YAML(typ="rt").load(StringIO(file.text))
     except YAMLError as error:
         where = getattr(error, "problem_mark", None)
         at = f" at line {where.line + 1}" if where is not None else ""
-        raise _wrong(file, f"is no YAML{at}: {getattr(error, 'problem', None) or 'it does not parse'}") from error
+        raise _file_error(file, f"is no YAML{at}: {getattr(error, 'problem', None) or 'it does not parse'}") from error
     sources = parsed.get("sources") if isinstance(parsed, dict) else None
     if not isinstance(sources, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("meters"), list) for one in sources
+        isinstance(source, dict) and isinstance(source.get("meters"), list) for source in sources
     ):
-        raise _wrong(file, "has no list of sources with their meters")
+        raise _file_error(file, "has no list of sources with their meters")
     return sources
 
 
-def _wrong(file: TelemetryFile, what: str, hint: str = "correct the file before its interval is changed") -> HostError:
+def _file_error(
+    file: PollingFile, what: str, hint: str = "correct the file before its interval is changed"
+) -> HostError:
     return HostError(file.host, f"{file.path}: {what}", hint)
 
 
-def _matches(meters: list[Any]) -> bool:
+def _polls_cpu(meters: list[Any]) -> bool:
     """Whether Ceilometer would poll CPU for these: a name or wildcard that fits, and no exclusion that does."""
     names = [str(meter) for meter in meters]
     if any(name.startswith("!") and fnmatchcase(METER, name[1:]) for name in names):
@@ -162,31 +174,33 @@ def _matches(meters: list[Any]) -> bool:
     return bool(names) and (excluding_only or any(fnmatchcase(METER, name) for name in names))
 
 
-def with_interval(file: TelemetryFile, seconds: int) -> str:
+def with_interval(file: PollingFile, seconds: int) -> str:
     """Return the file's text with another interval of the source that polls CPU, and nothing else changed.
 
     Raises:
         HostError: As `find_source`; or the interval is out of bounds, or is shared through a YAML anchor.
     """
     if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise _wrong(file, f"an interval of {seconds} s is not within {SHORTEST_S} and {LONGEST_S} s", "choose another")
+        raise _file_error(
+            file, f"an interval of {seconds} s is not within {SHORTEST_S} and {LONGEST_S} s", "choose another"
+        )
     source = find_source(file)
     lines = file.text.splitlines(keepends=True)
     line = lines[source.line]
     old = str(source.interval_s)
     if not line[source.column :].startswith(old):
-        raise _wrong(
+        raise _file_error(
             file, f"the interval of source {source.name} is not written as {old}", "write it as a plain number"
         )
     lines[source.line] = line[: source.column] + str(seconds) + line[source.column + len(old) :]
     changed = replace(file, text="".join(lines))
     pairs = zip(_sources(file), _sources(changed), strict=True)
     if sum(before.get("interval") != now.get("interval") for before, now in pairs) > 1:
-        raise _wrong(file, f"others share the interval of source {source.name} through a YAML anchor", _WRITE_OUT)
+        raise _file_error(file, f"others share the interval of source {source.name} through a YAML anchor", _WRITE_OUT)
     return changed.text
 
 
-def warnings(seconds: int) -> list[str]:
+def interval_warnings(seconds: int) -> list[str]:
     """What the operator must know of an interval (AS 1.2 step 4, the note)."""
     if seconds >= PRODUCTION_S:
         return []
@@ -196,12 +210,12 @@ def warnings(seconds: int) -> list[str]:
     ]
 
 
-def kept_name(path: str, stamp: str) -> str:
+def backup_path(path: str, stamp: str) -> str:
     """Where the old file is kept: beside it, dated."""
     return f"{path}.before-{stamp}"
 
 
-def is_broken(file: TelemetryFile) -> bool:
+def is_broken(file: PollingFile) -> bool:
     """Whether it is no YAML, or has no list of sources, so that no agent can read it."""
     try:
         _sources(file)
@@ -210,48 +224,6 @@ def is_broken(file: TelemetryFile) -> bool:
     return False
 
 
-# The old file is kept before the new one takes its place, in one move and with its owner, mode and label. What somebody else
-# has changed since it was read is not overwritten. A link stays a link.
-_WRITE = """
-file="$(readlink -f -- "$1")"
-new="$file.openstack-runbooks"
-[ "$(sha256sum <"$file" | cut -d" " -f1)" = "$3" ] || { echo "$1 has changed since it was read"; exit 17; }
-[ -e "$2" ] || cp -a -- "$file" "$2.part"
-[ -e "$2" ] || mv -T -- "$2.part" "$2"
-cp -a -- "$file" "$new"
-cat >"$new"
-mv -fT -- "$new" "$file"
-"""
-
-
-def set_interval(file: TelemetryFile, seconds: int, stamp: str) -> Change:
-    """Change the interval on the file's host, keeping the old file.
-
-    Args:
-        file: As it was read.
-        seconds: The new interval.
-        stamp: For the name of what is kept.
-
-    Raises:
-        HostError: As `with_interval`.
-    """
-    text = with_interval(file, seconds)
-    return Change(
-        (
-            script(
-                _WRITE,
-                file.path,
-                kept_name(file.path, stamp),
-                digest(file.text),
-                stdin=text,
-                stdin_is=f"the same file with an interval of {seconds} s",
-                says=f"set the interval in {file.path}",
-            ),
-        ),
-        already=lambda shell: find_source(_read(shell, (file.path,))).interval_s == seconds,
-    )
-
-
-def digest(text: str) -> str:
+def sha256(text: str) -> str:
     """What `sha256sum` says of the file on its host."""
     return hashlib.sha256(text.encode()).hexdigest()

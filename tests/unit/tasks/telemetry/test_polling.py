@@ -7,17 +7,17 @@ import pytest
 
 from blocks.remote.errors import CommandFailed, HostError
 from tasks.engine.step import apply_change
-from tasks.telemetry.interval import (
+from tasks.telemetry.polling import (
+    PollingFile,
     Source,
-    TelemetryFile,
+    backup_path,
     find_source,
-    kept_name,
+    interval_warnings,
     read_file,
-    set_interval,
-    warnings,
     with_interval,
 )
-from tasks.telemetry.kept import may_replace, put_back, read_kept, read_stamps
+from tasks.telemetry.polling_backups import may_replace, read_backup, read_stamps
+from tasks.telemetry.polling_changes import put_back, set_interval
 from tests.unit.fakes import LocalShell, silent
 
 POLLING = """---
@@ -57,8 +57,8 @@ PRINTED = '- name: cpu_source\ninterval: 60\nmeters:\n- "cpu"\nsinks:\n- cpu_sin
 STAMP, OLDER = "20261121T123456Z", "20251121T000000Z"
 
 
-def file(text: str, path: str = "/etc/ceilometer/polling.yaml") -> TelemetryFile:
-    return TelemetryFile("compute-0", path, text)
+def file(text: str, path: str = "/etc/ceilometer/polling.yaml") -> PollingFile:
+    return PollingFile("compute-0", path, text)
 
 
 def test_only_the_interval_s_own_characters_change() -> None:
@@ -128,24 +128,24 @@ def test_an_interval_out_of_bounds_is_refused(seconds: int) -> None:
 
 
 def test_a_short_interval_is_not_for_production() -> None:
-    (warning,) = warnings(60)
+    (warning,) = interval_warnings(60)
     assert "not for production" in warning
-    assert warnings(299)
-    assert warnings(300) == []
+    assert interval_warnings(299)
+    assert interval_warnings(300) == []
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     etc = (str(tmp_path / "absent"), str(tmp_path / "polling.yaml"))
-    monkeypatch.setattr("tasks.telemetry.interval._INSTALLED", etc)
-    monkeypatch.setattr("tasks.telemetry.interval._GENERATED", (str(tmp_path / "generated.yaml"),))
+    monkeypatch.setattr("tasks.telemetry.polling._INSTALLED", etc)
+    monkeypatch.setattr("tasks.telemetry.polling._GENERATED", (str(tmp_path / "generated.yaml"),))
     (tmp_path / "polling.yaml").write_text(POLLING)
     (tmp_path / "polling.yaml").chmod(0o640)
     return tmp_path
 
 
 def test_the_file_that_is_there_is_read(here: Path) -> None:
-    assert read_file(LocalShell(), False) == TelemetryFile("here", str(here / "polling.yaml"), POLLING)
+    assert read_file(LocalShell(), False) == PollingFile("here", str(here / "polling.yaml"), POLLING)
 
 
 def test_containers_read_what_was_generated_for_them_and_never_the_host_s_own_file(here: Path) -> None:
@@ -154,7 +154,7 @@ def test_containers_read_what_was_generated_for_them_and_never_the_host_s_own_fi
     assert "ManagePolling" in str(refused.value)
     generated = here / "generated.yaml"
     generated.write_text(PIPELINE)
-    assert read_file(LocalShell(), True) == TelemetryFile("here", str(generated), PIPELINE)
+    assert read_file(LocalShell(), True) == PollingFile("here", str(generated), PIPELINE)
     assert read_file(LocalShell(), False).path == str(here / "polling.yaml")
 
 
@@ -165,7 +165,7 @@ def test_a_host_without_such_a_file_is_refused(here: Path) -> None:
 
 
 def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(here: Path) -> None:
-    path, kept = here / "polling.yaml", Path(kept_name(str(here / "polling.yaml"), STAMP))
+    path, kept = here / "polling.yaml", Path(backup_path(str(here / "polling.yaml"), STAMP))
     set_ = set_interval(read_file(LocalShell(), False), 60, STAMP)
     assert apply_change(LocalShell(), set_, silent) == "done"
     assert path.read_text() == POLLING.replace("300 ", "60 ")
@@ -180,9 +180,9 @@ def test_the_interval_is_set_and_put_back_and_doing_it_twice_changes_nothing(her
 
 
 def test_what_was_kept_before_is_not_overwritten(here: Path) -> None:
-    Path(kept_name(str(here / "polling.yaml"), "x")).write_text("the original\n")
+    Path(backup_path(str(here / "polling.yaml"), "x")).write_text("the original\n")
     apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, "x"), silent)
-    assert Path(kept_name(str(here / "polling.yaml"), "x")).read_text() == "the original\n"
+    assert Path(backup_path(str(here / "polling.yaml"), "x")).read_text() == "the original\n"
 
 
 def test_a_file_that_somebody_changed_meanwhile_is_left_alone(here: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(here: Path) -> Non
 def test_a_change_cut_short_before_its_end_can_be_made_again(here: Path) -> None:
     path = here / "polling.yaml"
     change = set_interval(read_file(LocalShell(), False), 60, "x")
-    shutil.copy(path, kept_name(str(path), "x"))
+    shutil.copy(path, backup_path(str(path), "x"))
     (here / "polling.yaml.openstack-runbooks").write_text("half")
     assert apply_change(LocalShell(), change, silent) == "done"
     assert path.read_text() == POLLING.replace("300 ", "60 ")
@@ -228,7 +228,7 @@ def test_what_a_link_leads_to_is_kept_and_changed_and_the_link_stays(here: Path)
     apply_change(LocalShell(), set_interval(read_file(LocalShell(), False), 60, STAMP), silent)
     assert real.read_text() == POLLING.replace("300 ", "60 ")
     assert path.is_symlink()
-    kept = read_kept(LocalShell(), str(path), STAMP)
+    kept = read_backup(LocalShell(), str(path), STAMP)
     assert kept is not None
     assert kept.text == POLLING
     apply_change(LocalShell(), put_back(read_file(LocalShell(), False), STAMP, STAMP), silent)

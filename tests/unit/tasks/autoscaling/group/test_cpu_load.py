@@ -12,7 +12,7 @@ import pytest
 
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
-from tasks.autoscaling.group.load import Load, end_load, look_at_load, parse_load, start_load
+from tasks.autoscaling.group.cpu_load import LoadReport, parse_report, read_load, start_load, stop_load
 from tests.lab.shell import wait_until
 from tests.unit.fakes import LocalShell
 
@@ -27,29 +27,29 @@ def mark() -> str:
 def shell(monkeypatch: pytest.MonkeyPatch, mark: str) -> Iterator[LocalShell]:
     """This machine, with that mark."""
     for name in ("_START", "_END", "_FIND"):
-        text = getattr(__import__("tasks.autoscaling.group.load", fromlist=[name]), name)
-        monkeypatch.setattr(f"tasks.autoscaling.group.load.{name}", text.replace("OPENSTACK_RUNBOOKS_LOAD", mark))
+        text = getattr(__import__("tasks.autoscaling.group.cpu_load", fromlist=[name]), name)
+        monkeypatch.setattr(f"tasks.autoscaling.group.cpu_load.{name}", text.replace("OPENSTACK_RUNBOOKS_LOAD", mark))
     here = LocalShell()
     yield here
-    here.run(end_load())
+    here.run(stop_load())
 
 
 def load(shell: LocalShell) -> int:
-    return parse_load("here", shell.run(look_at_load()).stdout).running
+    return parse_report("here", shell.run(read_load()).stdout).running
 
 
 def test_load_is_started_found_and_ended(shell: LocalShell) -> None:
     assert load(shell) == 0
-    assert parse_load("here", shell.run(start_load(2, 60)).stdout).running == 2
+    assert parse_report("here", shell.run(start_load(2, 60)).stdout).running == 2
     assert load(shell) == 2
-    assert parse_load("here", shell.run(end_load()).stdout).running == 0
+    assert parse_report("here", shell.run(stop_load()).stdout).running == 0
     assert load(shell) == 0
 
 
 def test_starting_twice_does_not_double_it(shell: LocalShell) -> None:
     shell.run(start_load(1, 60))
-    assert parse_load("here", shell.run(start_load(2, 60)).stdout).running == 2
-    assert parse_load("here", shell.run(start_load(2, 60)).stdout).running == 2
+    assert parse_report("here", shell.run(start_load(2, 60)).stdout).running == 2
+    assert parse_report("here", shell.run(start_load(2, 60)).stdout).running == 2
 
 
 def test_load_ends_by_itself(shell: LocalShell) -> None:
@@ -61,7 +61,7 @@ def test_load_ends_by_itself(shell: LocalShell) -> None:
 
 
 def test_ending_where_nothing_runs_is_no_error(shell: LocalShell) -> None:
-    assert parse_load("here", shell.run(end_load()).stdout).running == 0
+    assert parse_report("here", shell.run(stop_load()).stdout).running == 0
 
 
 @pytest.fixture
@@ -78,19 +78,19 @@ def test_a_member_without_a_timeout_is_loaded_and_its_load_ends_by_itself(
     def there(command: Command) -> int:
         done = subprocess.run(["/bin/sh", "-c", command.line], env=bare, capture_output=True, text=True, timeout=20)
         assert done.returncode == 0, done.stderr
-        return parse_load("there", done.stdout).running
+        return parse_report("there", done.stdout).running
 
     assert there(start_load(2, 3)) == 2
-    assert there(look_at_load()) == 2
-    wait_until("it did not end", lambda: "it runs" if there(look_at_load()) else "", 10)
+    assert there(read_load()) == 2
+    wait_until("it did not end", lambda: "it runs" if there(read_load()) else "", 10)
     assert there(start_load(1, 60)) == 1
-    assert there(end_load()) == 0
+    assert there(stop_load()) == 0
 
 
 def test_nothing_is_left_of_a_load_that_was_ended(shell: LocalShell, mark: str) -> None:
     shell.run(start_load(2, 61))
     assert "sleep" in marked(mark)
-    shell.run(end_load())
+    shell.run(stop_load())
     assert marked(mark) == []
 
 
@@ -104,7 +104,7 @@ def marked(mark: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("command", [start_load(2, 60), end_load(), look_at_load()])
+@pytest.mark.parametrize("command", [start_load(2, 60), stop_load(), read_load()])
 def test_a_user_without_sudo_and_bash_can_run_it(command: object) -> None:
     line = getattr(command, "line", "")
     words = shlex.split(line)
@@ -115,11 +115,11 @@ def test_a_user_without_sudo_and_bash_can_run_it(command: object) -> None:
 
 
 def test_the_answer_is_read() -> None:
-    assert parse_load("m", "vcpus 2\nrunning 1\n") == Load(1, 2)
-    assert parse_load("m", "Warning: host key\nrunning 0\nvcpus \n") == Load(0, 0)
+    assert parse_report("m", "vcpus 2\nrunning 1\n") == LoadReport(1, 2)
+    assert parse_report("m", "Warning: host key\nrunning 0\nvcpus \n") == LoadReport(0, 0)
 
 
 @pytest.mark.parametrize("text", ["", "running \n", "running many\n", "Please login as 'cirros' user\n"])
 def test_what_is_no_answer_is_refused(text: str) -> None:
     with pytest.raises(HostError, match="does not say what load"):
-        parse_load("m", text)
+        parse_report("m", text)

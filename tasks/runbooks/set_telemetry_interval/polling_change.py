@@ -11,14 +11,13 @@ from tasks.engine.change import Change
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
 from tasks.node.versions import TELEMETRY, refuse_versions
-from tasks.telemetry import interval as telemetry
-from tasks.telemetry import kept as keeping
+from tasks.telemetry import polling, polling_backups, polling_changes
 from tasks.telemetry.agents import Agent, read_agents, restart
-from tasks.telemetry.interval import TelemetryFile
+from tasks.telemetry.polling import PollingFile
 
 
 @dataclass(frozen=True)
-class Job:
+class PollingChange:
     """What is set where.
 
     Attributes:
@@ -28,20 +27,20 @@ class Job:
         interval_s: The new interval; None where the old file is put back.
         stamp: Of the name that the old file is kept under, or put back from.
         journal: Of this attempt, with what an earlier one kept.
-        again: Whether an earlier attempt was cut short: its agents may still read the old file.
+        resumed: Whether an earlier attempt was cut short: its agents may still read the old file.
         run_stamp: When this attempt began, for the name of a broken file that the old one replaces.
-        idle: Sentences on agents that do not run and are left alone.
+        stopped_agents: Sentences on agents that do not run and are left alone.
     """
 
     hosts: list[Shell]
-    files: Mapping[str, TelemetryFile]
+    files: Mapping[str, PollingFile]
     agents: Mapping[str, Mapping[str, Agent]]
     interval_s: int | None
     stamp: str
     journal: Journal
-    again: bool
+    resumed: bool
     run_stamp: str
-    idle: list[str]
+    stopped_agents: list[str]
 
     @property
     def put_back(self) -> bool:
@@ -56,21 +55,21 @@ class Job:
     @property
     def nothing_to_do(self) -> bool:
         """Whether every host has the interval, and nothing waits for a restart."""
-        return not (self.again or self.put_back) and all(
-            telemetry.find_source(file).interval_s == self.interval_s for file in self.files.values()
+        return not (self.resumed or self.put_back) and all(
+            polling.find_source(file).interval_s == self.interval_s for file in self.files.values()
         )
 
     @property
     def warnings(self) -> list[str]:
         """What the operator must know."""
         if self.interval_s is not None:
-            return telemetry.warnings(self.interval_s) + self.idle
+            return polling.interval_warnings(self.interval_s) + self.stopped_agents
         broken = [
-            f"{name}: {file.path} is broken, and is kept as {keeping.broken_name(file.path, self.run_stamp)}"
+            f"{name}: {file.path} is broken, and is kept as {polling_backups.broken_path(file.path, self.run_stamp)}"
             for name, file in self.files.items()
-            if telemetry.is_broken(file)
+            if polling.is_broken(file)
         ]
-        return broken + self.idle
+        return broken + self.stopped_agents
 
     @property
     def summary(self) -> str:
@@ -80,15 +79,15 @@ class Job:
             return f"the file that was kept as …before-{self.stamp} is put back on {names}, as far as it is there"
         if self.nothing_to_do:
             return f"CPU is polled every {self.interval_s} s on {names} already"
-        now = ", ".join(sorted({f"{telemetry.find_source(file).interval_s} s" for file in self.files.values()}))
-        kept = ", ".join(sorted({telemetry.kept_name(file.path, self.stamp) for file in self.files.values()}))
+        now = ", ".join(sorted({f"{polling.find_source(file).interval_s} s" for file in self.files.values()}))
+        kept = ", ".join(sorted({polling.backup_path(file.path, self.stamp) for file in self.files.values()}))
         return f"CPU is polled every {self.interval_s} s instead of {now} on {names}; the old file is kept as {kept}"
 
     def change(self, host: str) -> Change:
         """What is done to the file of a host."""
         if self.interval_s is None:
-            return keeping.put_back(self.files[host], self.stamp, self.run_stamp)
-        return telemetry.set_interval(self.files[host], self.interval_s, self.stamp)
+            return polling_changes.put_back(self.files[host], self.stamp, self.run_stamp)
+        return polling_changes.set_interval(self.files[host], self.interval_s, self.stamp)
 
     def with_agent(self, name: str) -> list[Shell]:
         """The hosts that have an agent."""
@@ -100,18 +99,18 @@ class Job:
 
 
 # In the journal, what must be the same in every attempt.
-_KEPT, _PUT_BACK = "old files, dated", "put back from those dated"
+_BACKUP_STAMP, _PUT_BACK = "old files, dated", "put back from those dated"
 
 
 @dataclass(frozen=True)
-class _Seen:
-    file: TelemetryFile
+class _HostState:
+    file: PollingFile
     agents: list[Agent]
     stamps: list[str]
-    idle: list[str]
+    stopped_agents: list[str]
 
 
-def look(run: Run, interval_s: int, put_back: bool) -> Job:
+def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     """Look at all hosts, and refuse with the complete list.
 
     Args:
@@ -123,7 +122,7 @@ def look(run: Run, interval_s: int, put_back: bool) -> Job:
         Refused: With every reason.
     """
     # An attempt that was cut short may have left an agent that does not run.
-    earlier, ended, unread = _earlier(run)
+    earlier, ended, unread = _read_earlier_journals(run)
     journal = earlier or run.journal
     names = _last_restarted(ended) | journal.subject if put_back else journal.subject
     seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
@@ -132,27 +131,31 @@ def look(run: Run, interval_s: int, put_back: bool) -> Job:
     if earlier is not None:
         journal.attempts += 1
     if put_back:
-        stamp = _put_back_from(run, journal, seen)
+        stamp = _stamp_to_put_back(run, journal, seen)
         journal.kept = {_PUT_BACK: stamp}
     else:
-        stamp = _keep_under(run, journal, seen)
-        journal.kept = {_KEPT: stamp}
+        stamp = _backup_stamp(run, journal, seen)
+        journal.kept = {_BACKUP_STAMP: stamp}
     run.refuse_if_any()
-    journal.subject = {_key(name): " ".join(agent.name for agent in one.agents) for name, one in seen.items()}
-    return Job(
+    journal.subject = {_key(name): " ".join(agent.name for agent in state.agents) for name, state in seen.items()}
+    return PollingChange(
         hosts=run.hosts,
-        files={name: one.file for name, one in seen.items()},
-        agents={name: {agent.name: agent for agent in one.agents} for name, one in seen.items()},
+        files={name: state.file for name, state in seen.items()},
+        agents={name: {agent.name: agent for agent in state.agents} for name, state in seen.items()},
         interval_s=None if put_back else interval_s,
         stamp=stamp,
         journal=journal,
-        again=earlier is not None,
+        resumed=earlier is not None,
         run_stamp=run.journal.stamp,
-        idle=[f"{name}: {agent} does not run, and is left alone" for name, one in seen.items() for agent in one.idle],
+        stopped_agents=[
+            f"{name}: {agent} does not run, and is left alone"
+            for name, state in seen.items()
+            for agent in state.stopped_agents
+        ],
     )
 
 
-def _earlier(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
+def _read_earlier_journals(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
     """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
     try:
         return *run.journals.read(), []
@@ -162,10 +165,10 @@ def _earlier(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
 
 def _last_restarted(ended: list[Journal]) -> dict[str, str]:
     """What the last run that set an interval has restarted: one of these may have died of it after that run's end."""
-    return next((journal.subject for journal in reversed(ended) if _KEPT in journal.kept), {})
+    return next((journal.subject for journal in reversed(ended) if _BACKUP_STAMP in journal.kept), {})
 
 
-def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _Seen:
+def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _HostState:
     """Read one host.
 
     Args:
@@ -176,16 +179,16 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
     """
     refuse_versions(shell, TELEMETRY)
     known = read_agents(shell)
-    there = _counting(shell.name, known, put_back, restarted.split())
-    file = telemetry.read_file(shell, any(agent.contained for agent in there))
+    there = _agents_to_restart(shell.name, known, put_back, restarted.split())
+    file = polling.read_file(shell, any(agent.containerized for agent in there))
     if not put_back:
-        telemetry.with_interval(file, interval_s)  # raises where it can't be done
-    agents = [agent for agent in there if agent.polls or file.for_all_agents]
+        polling.with_interval(file, interval_s)  # raises where it can't be done
+    agents = [agent for agent in there if agent.polls or file.read_by_notification_agent]
     idle = [agent.name for agent in known if agent.polls and agent not in there]
-    return _Seen(file, agents, keeping.read_stamps(shell, file.path), idle)
+    return _HostState(file, agents, polling_backups.read_stamps(shell, file.path), idle)
 
 
-def _counting(host: str, known: list[Agent], put_back: bool, restarted: list[str]) -> list[Agent]:
+def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted: list[str]) -> list[Agent]:
     """The agents that are restarted.
 
     Where none runs that polls, the present file may be the reason: that must not stand in the way of the old one.
@@ -206,44 +209,44 @@ def _counting(host: str, known: list[Agent], put_back: bool, restarted: list[str
     )
 
 
-def _put_back_from(run: Run, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
     """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
 
     A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
     """
-    newest = max((stamp for one in seen.values() for stamp in one.stamps), default="")
+    newest = max((stamp for state in seen.values() for stamp in state.stamps), default="")
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
-        paths = ", ".join(sorted({one.file.path for one in seen.values()}))
+        paths = ", ".join(sorted({state.file.path for state in seen.values()}))
         run.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
         return stamp
     for name, one in seen.items():
-        if stamp not in one.stamps and telemetry.is_broken(one.file):
-            missing = telemetry.kept_name(one.file.path, stamp)
+        if stamp not in one.stamps and polling.is_broken(one.file):
+            missing = polling.backup_path(one.file.path, stamp)
             run.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
-    for name, kept in _read_kept(run, seen, stamp).items():
-        if not keeping.may_replace(seen[name].file, kept):
+    for name, kept in _read_backups(run, seen, stamp).items():
+        if not polling_backups.may_replace(seen[name].file, kept):
             run.reasons.append(
                 f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
-                f"set the interval that you want instead, or compare it with {telemetry.kept_name(kept.path, stamp)}"
+                f"set the interval that you want instead, or compare it with {polling.backup_path(kept.path, stamp)}"
             )
     return stamp
 
 
-def _keep_under(run: Run, journal: Journal, seen: Mapping[str, _Seen]) -> str:
+def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
-    stamp = journal.kept.get(_KEPT, journal.stamp)
-    kept = _read_kept(run, seen, stamp)
-    if all(keeping.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+    stamp = journal.kept.get(_BACKUP_STAMP, journal.stamp)
+    kept = _read_backups(run, seen, stamp)
+    if all(polling_backups.same_but_interval(one, seen[name].file) for name, one in kept.items()):
         return stamp
     return run.journal.stamp
 
 
-def _read_kept(run: Run, seen: Mapping[str, _Seen], stamp: str) -> dict[str, TelemetryFile]:
+def _read_backups(run: Run, seen: Mapping[str, _HostState], stamp: str) -> dict[str, PollingFile]:
     """What is kept under a stamp, on each host that has it."""
-    having = {name: one.file.path for name, one in seen.items() if stamp in one.stamps}
+    having = {name: state.file.path for name, state in seen.items() if stamp in state.stamps}
     found = run.everywhere(
-        lambda shell: keeping.read_kept(shell, having[shell.name], stamp) if shell.name in having else None
+        lambda shell: polling_backups.read_backup(shell, having[shell.name], stamp) if shell.name in having else None
     )
     return {name: file for name, file in found.items() if file is not None}
 

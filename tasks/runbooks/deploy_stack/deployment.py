@@ -11,22 +11,22 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
 from tasks.engine.run import Run
-from tasks.heat.planning import StackPlan, plan_anew, plan_stack
+from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
 from tasks.heat.preview import offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
-from tasks.heat.templates import Chosen, Era, Example, StackFiles, choose, load
-from tasks.openstack import resource_types as stack_check
+from tasks.heat.templates import Era, Example, ExampleTemplate, StackFiles, choose_example, read_template
+from tasks.openstack import resource_types
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
 from tasks.telemetry.thresholds import threshold_ns, threshold_percent
 
 # What the document compares with, in percent of all vCPUs of a member: AS 1.2 step 3, AS 1.3 step 2.
-PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
+DOCUMENT_PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
 
 
 @dataclass(frozen=True)
-class Request:
+class StackRequest:
     """What the operator asks for.
 
     Attributes:
@@ -52,7 +52,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job:
+class StackDeployment:
     """What is deployed where.
 
     Attributes:
@@ -64,22 +64,26 @@ class Job:
     """
 
     cloud: Cloud
-    request: Request
+    request: StackRequest
     source: StackSource
     plan: StackPlan
-    chosen: Chosen | None
+    chosen: ExampleTemplate | None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The stack's parameters with their values, as Heat counts them: the operator's own, else the environment's."""
-        return {**_defaults(self.source.stack.template), **_said(self.source.stack), **self.source.parameters}
+        return {
+            **_defaults(self.source.stack.template),
+            **_environment_parameters(self.source.stack),
+            **self.source.parameters,
+        }
 
     @property
     def files(self) -> list[tuple[str, str, str, str]]:
         """Steps 1 to 3 of AS 1.2 (1 and 2 of 1.3): number, sentence, file, what it says."""
         template = self.chosen.template if self.chosen else Path(self.request.template)
         environments = [*([self.chosen.environment] if self.chosen else []), *map(Path, self.request.environments)]
-        named = ", ".join(str(one) for one in environments) or "none"
+        named = ", ".join(str(path) for path in environments) or "none"
         registry = self.source.stack.environment.get("resource_registry") or {}
         members = ", ".join(
             f"{name} is {Path(str(file)).name}" for name, file in registry.items() if name != "resources"
@@ -96,7 +100,7 @@ class Job:
         ]
 
 
-def the_cloud(run: Run) -> Cloud:
+def cloud_of_site(run: Run) -> Cloud:
     """Return the run's client of the site's cloud.
 
     Raises:
@@ -108,7 +112,7 @@ def the_cloud(run: Run) -> Cloud:
     return run.cloud
 
 
-def look(run: Run, request: Request) -> Job:
+def look(run: Run, request: StackRequest) -> StackDeployment:
     """Look at the template and at the cloud, and refuse with the complete list.
 
     Args:
@@ -118,9 +122,9 @@ def look(run: Run, request: Request) -> Job:
     Raises:
         Refused: With every reason.
     """
-    cloud = the_cloud(run)
+    cloud = cloud_of_site(run)
     try:
-        job = prepare(run, cloud, request)
+        job = plan_deployment(run, cloud, request)
     except Refused:
         raise
     except RunbookError as error:
@@ -131,68 +135,69 @@ def look(run: Run, request: Request) -> Job:
     return job
 
 
-def prepare(run: Run, cloud: Cloud, request: Request, anew: bool = False) -> Job:
+def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: bool = False) -> StackDeployment:
     """Read the template and look at what it asks of the cloud.
 
     Args:
         run: The run.
         cloud: Where.
         request: What is asked for.
-        anew: Whether a stack of that name will be removed before.
+        recreate: Whether a stack of that name will be removed before.
 
     Raises:
         Refused: With every reason.
         RunbookError: The template can't be read; the cloud can't be asked.
     """
-    chosen: Chosen | None = None
+    chosen: ExampleTemplate | None = None
     if request.example is not None:
-        chosen = choose(request.example, offered_types(cloud))
-        files = load(chosen.template, [chosen.environment, *map(Path, request.environments)])
+        chosen = choose_example(request.example, offered_types(cloud))
+        files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
-        files = load(Path(request.template), [Path(one) for one in request.environments])
-    problems = stack_check.check(files, read_types(cloud, files))
-    run.reasons += stack_check.refusals(problems)
+        files = read_template(Path(request.template), [Path(path) for path in request.environments])
+    problems = resource_types.find_problems(files, read_types(cloud, files))
+    run.reasons += resource_types.refusals(problems)
     for problem in problems:
         if not problem.refuses:
             run.report_finding(str(problem))
     given = dict(request.parameters)
-    said = {**_said(files), **given}
-    values = {**_defaults(files.template), **said}
+    values_given = {**_environment_parameters(files), **given}
+    values = {**_defaults(files.template), **values_given}
     if chosen is not None and request.example is not None:
         run.reasons += _why_no_numbers(values)
         run.refuse_if_any()
         run.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
         run.refuse_if_any()
-        given |= thresholds(cloud, request, chosen.era, values, said)
+        given |= thresholds(cloud, request, chosen.era, values, values_given)
     source = StackSource(files, given)
+    source.register_hidden()
     if not run.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
         run.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
     run.refuse_if_any()
-    plan = plan_anew(cloud, source) if anew else plan_stack(cloud, request.stack_name, source)
-    return Job(cloud, request, source, plan, chosen)
+    plan = plan_recreation(cloud, source) if recreate else plan_stack(cloud, request.stack_name, source)
+    return StackDeployment(cloud, request, source, plan, chosen)
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
     """Ask Heat for every type that a template uses; one that it does not know is MISSING.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     known: dict[str, ResourceType] = {}
-    for name in sorted(stack_check.types_to_ask(files)):
+    for name in sorted(resource_types.types_to_look_up(files)):
         try:
-            answer = cloud.ask(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
+            answer = cloud.get(f"look at resource type {name}", "orchestration", f"/resource_types/{name}")
         except NotFound:
             known[name] = MISSING
         except RequestRejected as error:  # Heat knows it, and can't make it here for want of the service behind it
-            known[name] = replace(MISSING, message=error.said)
+            known[name] = replace(MISSING, message=error.detail)
         else:
             known[name] = parse_resource_type(answer)
     return known
 
 
-def _said(files: StackFiles) -> dict[str, Any]:
+def _environment_parameters(files: StackFiles) -> dict[str, Any]:
     """What environment files say of parameters, as Heat counts them: parameters go before defaults."""
     environment = files.environment
     return {**(environment.get("parameter_defaults") or {}), **(environment.get("parameters") or {})}
@@ -200,7 +205,11 @@ def _said(files: StackFiles) -> dict[str, Any]:
 
 def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
     parameters = template.get("parameters") or {}
-    return {name: one["default"] for name, one in parameters.items() if isinstance(one, Mapping) and "default" in one}
+    return {
+        name: declared["default"]
+        for name, declared in parameters.items()
+        if isinstance(declared, Mapping) and "default" in declared
+    }
 
 
 def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
@@ -215,10 +224,10 @@ def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def _needs(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, Any]) -> Needs:
+def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:
     """What the project's own templates ask of the cloud, less what an earlier deployment has made already."""
     web, today = request.example is Example.WEB_FARM, chosen.era is Era.TODAY
-    there = servers_of(cloud, request.stack_name)
+    there = count_servers(cloud, request.stack_name)
     members = max(0, int(values.get("max_size", 3)) - there)
     new = there == 0
     floating = str(values.get("floating_network") or "")
@@ -244,26 +253,26 @@ def _needs(cloud: Cloud, request: Request, chosen: Chosen, values: Mapping[str, 
     )
 
 
-def servers_of(cloud: Cloud, name: str) -> int:
+def count_servers(cloud: Cloud, name: str) -> int:
     """How many servers a stack has; none where it is not there.
 
     Raises:
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
     stack = find_stack(cloud, name)
     if stack is None:
         return 0
-    return sum(one.type == "OS::Nova::Server" for one in read_resources(cloud, stack))
+    return sum(resource.type == "OS::Nova::Server" for resource in read_resources(cloud, stack))
 
 
-def percents(request: Request) -> tuple[float, float]:
+def threshold_percents(request: StackRequest) -> tuple[float, float]:
     """The high and the low threshold in percent of all vCPUs of a member: asked for, or the document's."""
-    high, low = PERCENT[request.example or Example.CPU_GROUP]
+    high, low = DOCUMENT_PERCENT[request.example or Example.CPU_GROUP]
     return high if request.high is None else request.high, low if request.low is None else request.low
 
 
 def thresholds(
-    cloud: Cloud, request: Request, era: Era, values: Mapping[str, Any], said: Mapping[str, Any]
+    cloud: Cloud, request: StackRequest, era: Era, values: Mapping[str, Any], values_given: Mapping[str, Any]
 ) -> dict[str, float]:
     """The alarms' thresholds by the members' flavor, where the operator has not said numbers of his own.
 
@@ -272,12 +281,12 @@ def thresholds(
         request: With the percentages.
         era: Of the template: the unit that its alarms compare in.
         values: Of all parameters.
-        said: Of those that are not the template's defaults: from environment files, and the operator's own.
+        values_given: Of those that are not the template's defaults: from environment files, and the operator's own.
     """
-    asked = zip(("threshold_high", "threshold_low"), percents(request), strict=True)
-    wanted = {name: percent for name, percent in asked if name not in said}
+    asked = zip(("threshold_high", "threshold_low"), threshold_percents(request), strict=True)
+    percents = {name: percent for name, percent in asked if name not in values_given}
     if era is Era.OSP_8:
-        return {name: threshold_percent(percent) for name, percent in wanted.items()}
-    with cloud.asking("read the members' flavor") as sdk:
+        return {name: threshold_percent(percent) for name, percent in percents.items()}
+    with cloud.request("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)
-    return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in wanted.items()}
+    return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in percents.items()}

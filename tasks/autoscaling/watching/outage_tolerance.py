@@ -14,39 +14,39 @@ T = TypeVar("T")
 
 
 @dataclass
-class Patience:
+class OutageTolerance:
     """Bears that a look fails, until that has lasted too long.
 
     Attributes:
-        lasts_s: Seconds for which a cloud may fail without a break.
+        limit_s: Seconds for which a cloud may fail without a break.
     """
 
-    lasts_s: float
-    _since: float | None = None
+    limit_s: float
+    _failing_since: float | None = None
 
-    def ask(self, look: Callable[[], T], watch: Watch) -> T | None:
+    def call(self, read: Callable[[], T], watch: Watch) -> T | None:
         """Look once.
 
         Args:
-            look: Looks.
+            read: Looks.
             watch: Told of a failure that is borne.
 
         Returns:
             What it returns; None where the cloud failed, which is to be asked again.
 
         Raises:
-            ServiceFailed: The cloud has failed for longer than `lasts_s`. Not what it was: a step that were tried again would
+            ServiceFailed: The cloud has failed for longer than `limit_s`. Not what it was: a step that were tried again would
                 begin with the load anew.
         """
         try:
-            answer = look()
+            answer = read()
         except (CloudUnreachable, ServiceFailed) as error:
             now = time.monotonic()
-            self._since = now if self._since is None else self._since
-            if now - self._since > self.lasts_s:
-                said = f"has failed for {now - self._since:.0f} s: {error.message}"
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if now - self._failing_since > self.limit_s:
+                said = f"has failed for {now - self._failing_since:.0f} s: {error.message}"
                 raise ServiceFailed(error.host, said, error.hint, error.status) from error
             watch.line(f"{error.message}; it is asked again")
             return None
-        self._since = None
+        self._failing_since = None
         return answer

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused, RunbookError
 from tasks.autoscaling.group.settings import read_settings, why_not_check
-from tasks.autoscaling.timeline import Levels
+from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.living import at_work
 from tasks.engine.run import Run
-from tasks.heat.stack import TAG, Stack, find_left, find_stack
-from tasks.runbooks.deploy_stack import job as stack_job
+from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
+from tasks.runbooks.deploy_stack import deployment as stack_deployment
 
 # Of the tag that says which flow run a stack belongs to.
-_RUN = "run-"
+_RUN_TAG = "run-"
 
 
 @dataclass(frozen=True)
@@ -35,41 +35,41 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class Job:
+class ScalingCheckPlan:
     """What is checked where.
 
     Attributes:
         cloud: The place of the steps.
         runbook: Name of the runbook: the tag of a stack that is its own.
-        left: Whether a stack of that name is what an earlier run of this runbook has left, to be removed first.
-        made: What the stack is made from; None where it stands and is not ours.
+        replaces_leftover: Whether a stack of that name is what an earlier run of this runbook has left, to be removed first.
+        deployment: What the stack is made from; None where it stands and is not ours.
         stack_name: The stack's name.
-        percent: The thresholds in percent of all vCPUs of a member.
+        thresholds_percent: The thresholds in percent of all vCPUs of a member.
         intervals: How often telemetry looks.
         run: Id of the flow run.
     """
 
     cloud: Cloud
     runbook: str
-    left: bool
-    made: stack_job.Job | None
+    replaces_leftover: bool
+    deployment: stack_deployment.StackDeployment | None
     stack_name: str
-    percent: Levels
+    thresholds_percent: Thresholds
     intervals: Intervals
     run: str
 
     @property
-    def own(self) -> str:
+    def run_tag(self) -> str:
         """The tag of a stack that this very run has made."""
-        return f"{_RUN}{self.run}"
+        return f"{_RUN_TAG}{self.run}"
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags of a stack that this runbook makes."""
-        return (TAG, self.runbook, self.own)
+        return (TAG, self.runbook, self.run_tag)
 
 
-def look(run: Run, request: stack_job.Request, intervals: Intervals) -> Job:
+def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals) -> ScalingCheckPlan:
     """Look at the cloud and at the stack, and refuse with the complete list.
 
     A stack of that name that is not this runbook's own is checked as it is; one that is, an earlier run has left: it is
@@ -78,7 +78,7 @@ def look(run: Run, request: stack_job.Request, intervals: Intervals) -> Job:
     Raises:
         Refused: With every reason.
     """
-    cloud = stack_job.the_cloud(run)
+    cloud = stack_deployment.cloud_of_site(run)
     others: list[str] = []
     try:
         run.reasons += [
@@ -93,12 +93,12 @@ def look(run: Run, request: stack_job.Request, intervals: Intervals) -> Job:
             run.reasons += _why_not_left(stack)
         made = None
         if stack is None or left:
-            made = stack_job.prepare(run, cloud, request, anew=left)
+            made = stack_deployment.plan_deployment(run, cloud, request, recreate=left)
             run.reasons += why_not_check(made.source.stack.template, made.parameters)
         else:
             read_settings(cloud, stack, run.name)
-        tagged = [one for one in find_left(cloud, run.name) if one.name != request.stack_name]
-        others = [one.name for one in tagged if not _at_work(one)]
+        tagged = [other for other in find_tagged(cloud, run.name) if other.name != request.stack_name]
+        others = [other.name for other in tagged if not _at_work(other)]
     except Refused as refusal:
         run.reasons += [reason for reason in refusal.reasons if reason not in run.reasons]
     except RunbookError as error:
@@ -109,9 +109,9 @@ def look(run: Run, request: stack_job.Request, intervals: Intervals) -> Job:
             f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
             f"`openstack stack delete {name}`, or check again with stack_name={name}, which makes it anew"
         )
-    high, low = stack_job.percents(request)
-    levels = Levels(high, low)
-    return Job(cloud, run.name, left, made, request.stack_name, levels, intervals, run.journal.run_id)
+    high, low = stack_deployment.threshold_percents(request)
+    levels = Thresholds(high, low)
+    return ScalingCheckPlan(cloud, run.name, left, made, request.stack_name, levels, intervals, run.journal.run_id)
 
 
 def _why_not_left(stack: Stack) -> list[str]:
@@ -125,5 +125,5 @@ def _why_not_left(stack: Stack) -> list[str]:
 
 def _at_work(stack: Stack) -> list[str]:
     """Who is at work with a stack that a run of this runbook has made."""
-    runs = [tag.removeprefix(_RUN) for tag in stack.tags if tag.startswith(_RUN)]
+    runs = [tag.removeprefix(_RUN_TAG) for tag in stack.tags if tag.startswith(_RUN_TAG)]
     return [who for who in map(at_work, runs) if who]

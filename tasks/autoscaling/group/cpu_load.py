@@ -62,7 +62,7 @@ tell
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadReport:
     """What a member says of its load.
 
     Attributes:
@@ -74,22 +74,22 @@ class Load:
     vcpus: int
 
 
-def start_load(processes: int, lasts_s: float) -> Command:
+def start_load(processes: int, time_limit_s: float) -> Command:
     """Bring the number of loads up to `processes`; those that run already are not doubled.
 
     Args:
         processes: How many: the member's vCPUs.
-        lasts_s: Seconds after which each ends by itself; longer than the check may wait for the group to grow.
+        time_limit_s: Seconds after which each ends by itself; longer than the check may wait for the group to grow.
     """
-    return _command(_START, str(processes), str(max(1, round(lasts_s))), says="start the load")
+    return _command(_START, str(processes), str(max(1, round(time_limit_s))), says="start the load")
 
 
-def end_load() -> Command:
+def stop_load() -> Command:
     """End every load that this project has started there, by whichever run."""
     return _command(_END, says="end the load")
 
 
-def look_at_load() -> Command:
+def read_load() -> Command:
     """Ask how many loads run."""
     return _command(f"{_FIND}\ntell", says="look at the load")
 
@@ -99,7 +99,7 @@ def _command(text: str, *arguments: str, says: str) -> Command:
     return Command(words, root=False, limited=False, timeout_s=30, quiet=True, says=says)
 
 
-def parse_load(host: str, text: str) -> Load:
+def parse_report(host: str, text: str) -> LoadReport:
     """Read what each of the commands prints at its end.
 
     Raises:
@@ -109,4 +109,4 @@ def parse_load(host: str, text: str) -> Load:
     if not seen.get("running", "").isdigit():
         raise HostError(host, f"does not say what load it carries: {text.strip()[:200]!r}", "log in and look at `ps`")
     vcpus = seen.get("vcpus", "")
-    return Load(int(seen["running"]), int(vcpus) if vcpus.isdigit() else 0)
+    return LoadReport(int(seen["running"]), int(vcpus) if vcpus.isdigit() else 0)

@@ -15,27 +15,27 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.waiting import wait_until
-from tasks.heat.events import Follower, last_operation, newest_event, read_events
+from tasks.heat.events import EventFollower, last_operation, newest_event, read_events
 from tasks.heat.failure import StackFailed, read_failure
-from tasks.heat.planning import plan_stack, read_held, refuse_suspended
+from tasks.heat.planning import plan_stack, raise_if_suspended, read_current_source
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, read_stack
 
 # Three calls a look: less than one a second. The first looks come sooner, and ask for the stack's state alone.
 _EVERY_S = 4.0
 # Heat ends an operation by its own timeout; ours is for a Heat that no longer answers.
-_GRACE_S = 90.0
+_HEAT_TIMEOUT_GRACE_S = 90.0
 
 OnLine = Callable[[str], None]
 OnProgress = Callable[[float], None]
 
 
-def _nobody(_: object) -> None:
+def _ignore(_: object) -> None:
     """Nobody listens."""
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployResult:
     """A stack that stands.
 
     Attributes:
@@ -56,9 +56,9 @@ def deploy_stack(
     tags: Sequence[str] = (TAG,),
     keep_failed: bool = True,
     approved: str = "",
-    on_line: OnLine = _nobody,
-    on_progress: OnProgress = _nobody,
-) -> Deployed:
+    on_line: OnLine = _ignore,
+    on_progress: OnProgress = _ignore,
+) -> DeployResult:
     """Bring a stack to what a template says, and wait for it.
 
     Args:
@@ -79,57 +79,57 @@ def deploy_stack(
         Conflict: As `plan_stack`; what would be lost was not approved; somebody else removed or changed it meanwhile.
         CloudError, Stopped: As `plan_stack`; Heat goes on with what it began, and the next run attaches to it.
     """
-    within_s = timeout_min * 60 + _GRACE_S
+    within_s = timeout_min * 60 + _HEAT_TIMEOUT_GRACE_S
     plan, attached = plan_stack(cloud, name, source), False
     while plan.action == "wait" and plan.stack is not None:
         on_line(f"attached: {plan.stack.name} is {plan.stack.status}")
-        before = _before_operation(cloud, plan.stack)
+        before = _last_event_before(cloud, plan.stack)
         ended = _follow(cloud, plan.stack, within_s, on_line, on_progress, before)
-        _end_well(cloud, ended, keep_failed or TAG not in plan.stack.tags, on_line)
+        _raise_if_failed(cloud, ended, keep_failed or TAG not in plan.stack.tags, on_line)
         attached = not plan.stack.status.startswith("DELETE")
         plan = plan_stack(cloud, name, source)
     if plan.action == "nothing" and plan.stack is not None:
-        return Deployed("attached" if attached else "already", plan.stack)
+        return DeployResult("attached" if attached else "already", plan.stack)
     if plan.destroys and plan.destroys != approved:
         hint = "start the runbook again: it shows what would be lost, and waits for approval"
         raise Conflict(cloud.name, f"not approved: {plan.destroys}", hint)
     body = source.body | {"timeout_mins": timeout_min}
     if plan.stack is None:
-        stack, seen = _create(cloud, name, body | {"disable_rollback": True, "tags": ",".join(tags)}), ""
+        stack, marker = _create(cloud, name, body | {"disable_rollback": True, "tags": ",".join(tags)}), ""
     else:
         # An update without its tags would take them away. Whether a failed update is rolled back stays as it was.
         body |= {"tags": ",".join(plan.stack.tags)} if plan.stack.tags else {}
-        seen = newest_event(cloud, plan.stack)  # what is older was told by earlier runs
+        marker = newest_event(cloud, plan.stack)  # what is older was told by earlier runs
         stack = _update(cloud, plan.stack, body)
-    stack = _follow(cloud, stack, within_s, on_line, on_progress, seen, plan.stack)
-    _end_well(cloud, stack, keep_failed, on_line)
-    _see_it_is_ours(cloud, stack, source)
-    return Deployed("created" if plan.stack is None else "updated", stack)
+    stack = _follow(cloud, stack, within_s, on_line, on_progress, marker, plan.stack)
+    _raise_if_failed(cloud, stack, keep_failed, on_line)
+    _raise_if_changed_by_others(cloud, stack, source)
+    return DeployResult("created" if plan.stack is None else "updated", stack)
 
 
 def _create(cloud: Cloud, name: str, body: dict[str, Any]) -> Stack:
-    answer = cloud.tell(f"create stack {name}", "orchestration", "POST", "/stacks", body | {"stack_name": name})
+    answer = cloud.send(f"create stack {name}", "orchestration", "POST", "/stacks", body | {"stack_name": name})
     return Stack(name, answer["stack"]["id"], "CREATE_IN_PROGRESS")
 
 
 def _update(cloud: Cloud, stack: Stack, body: dict[str, Any]) -> Stack:
-    cloud.tell(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
+    cloud.send(f"update stack {stack.name}", "orchestration", "PUT", stack.path, body)
     return Stack(stack.name, stack.id, "UPDATE_IN_PROGRESS")
 
 
-def _see_it_is_ours(cloud: Cloud, stack: Stack, source: StackSource) -> None:
+def _raise_if_changed_by_others(cloud: Cloud, stack: Stack, source: StackSource) -> None:
     """Raise where somebody else has removed, suspended or updated the stack while it was followed."""
     if stack.gone:
         hint = "find out who did; started again, the runbook makes it anew"
         raise Conflict(cloud.name, f"stack {stack.name} was deleted while this runbook made or updated it", hint)
-    refuse_suspended(cloud, stack)
-    if not source.may_be(*read_held(cloud, stack)):
+    raise_if_suspended(cloud, stack)
+    if not source.may_match(*read_current_source(cloud, stack)):
         hint = "agree with whoever did; started again, the runbook shows what it would change back"
         said = f"somebody else has updated stack {stack.name} meanwhile: it holds another template or other parameters"
         raise Conflict(cloud.name, said, hint)
 
 
-def _before_operation(cloud: Cloud, stack: Stack) -> str:
+def _last_event_before(cloud: Cloud, stack: Stack) -> str:
     """The event before the operation that is under way."""
     events = read_events(cloud, stack)
     older = len(events) - len(last_operation(events, stack))
@@ -142,7 +142,7 @@ def _follow(
     within_s: float,
     on_line: OnLine,
     on_progress: OnProgress,
-    after: str,
+    marker: str,
     before: Stack | None = None,
 ) -> Stack:
     """Wait until an operation ends, telling what happens after an event.
@@ -153,27 +153,28 @@ def _follow(
         within_s: Seconds until it must have ended.
         on_line: Gets each event.
         on_progress: Gets the percentage.
-        after: The newest event before the operation.
+        marker: The newest event before the operation.
         before: The stack as it was before; None where the operation is known to have begun. The Heat of OSP 8 answers
             first and begins then, and what it shows until then is the end of an earlier operation.
     """
-    follower = Follower(cloud, stack, on_line, on_progress, after)
-    now, due, begun = stack, 0.0, before is None
+    follower = EventFollower(cloud, stack, on_line, on_progress, marker)
+    current, next_read_at, begun = stack, 0.0, before is None
 
     def look() -> str:
-        nonlocal now, due, begun
-        now = read_stack(cloud, stack)
-        begun = begun or before is None or now.busy or now.gone or now.status != before.status
+        nonlocal current, next_read_at, begun
+        current = read_stack(cloud, stack)
+        begun = begun or before is None or current.busy or current.gone or current.status != before.status
         if not begun:
             # It may have begun after the stack was read: its state counts at the next look.
             begun = any(
-                one.stack_id == stack.id and one.resource == stack.name for one in read_events(cloud, stack, after)
+                event.stack_id == stack.id and event.resource == stack.name
+                for event in read_events(cloud, stack, marker)
             )
-            return f"{now.status}, what was asked for has not begun"
-        if not now.gone and (not now.busy or monotonic() >= due):
-            follower.look(deleting=now.status.startswith("DELETE"))
-            due = monotonic() + _EVERY_S / 2
-        return now.status
+            return f"{current.status}, what was asked for has not begun"
+        if not current.gone and (not current.busy or monotonic() >= next_read_at):
+            follower.read_new(deleting=current.status.startswith("DELETE"))
+            next_read_at = monotonic() + _EVERY_S / 2
+        return current.status
 
     wait_until(
         cloud.name,
@@ -185,12 +186,12 @@ def _follow(
         satisfied=lambda status: status.endswith(("_COMPLETE", "_FAILED")),
         hint="see the log of heat-engine; Heat goes on, and this runbook started again attaches to it",
     )
-    if now.complete or now.gone:
-        follower.tell(100.0)
-    return now
+    if current.complete or current.gone:
+        follower.report_progress(100.0)
+    return current
 
 
-def _end_well(cloud: Cloud, stack: Stack, keep_failed: bool, on_line: OnLine) -> None:
+def _raise_if_failed(cloud: Cloud, stack: Stack, keep_failed: bool, on_line: OnLine) -> None:
     """Raise the reason where an operation failed, and remove the stack if it was never whole and nobody wants it."""
     if stack.complete or stack.gone:
         return
@@ -216,14 +217,14 @@ def delete_stack(
     stack: Stack,
     *,
     within_s: float = 900.0,
-    on_line: OnLine = _nobody,
-    on_progress: OnProgress = _nobody,
+    on_line: OnLine = _ignore,
+    on_progress: OnProgress = _ignore,
 ) -> Literal["deleted", "already"]:
     """Delete a stack and wait until it is gone; a deletion that failed is tried once more, which Heat often needs.
 
     Args:
         cloud: Where.
-        stack: Found by `find_stack` or `find_left`.
+        stack: Found by `find_stack` or `find_tagged`.
         within_s: Seconds until it must be gone, for each of the two attempts.
         on_line: Gets each event.
         on_progress: Gets the percentage of resources that are gone.
@@ -231,19 +232,21 @@ def delete_stack(
     Raises:
         StackFailed: With the deepest resource that can't be deleted.
         WaitExpired: It never ended.
-        CloudError, Stopped: As `Cloud.asking`.
+        CloudError, Stopped: As `Cloud.request`.
     """
-    now = read_stack(cloud, stack)
-    if now.gone:
+    current = read_stack(cloud, stack)
+    if current.gone:
         return "already"
     for _ in range(2):
-        if now.status == "DELETE_IN_PROGRESS":
-            seen = _before_operation(cloud, now)
+        if current.status == "DELETE_IN_PROGRESS":
+            marker = _last_event_before(cloud, current)
         else:
-            seen = newest_event(cloud, now)
-            cloud.tell(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
-        now = _follow(cloud, now, within_s, on_line, on_progress, seen, now)
-        if now.gone:
+            marker = newest_event(cloud, current)
+            cloud.send(f"delete stack {stack.name}", "orchestration", "DELETE", stack.path, None)
+        current = _follow(cloud, current, within_s, on_line, on_progress, marker, current)
+        if current.gone:
             return "deleted"
-        on_line(f"{stack.name} is {now.status}: {now.reason}")
-    raise StackFailed(cloud.name, now, read_failure(cloud, now), "remove what stands in its way, then delete it again")
+        on_line(f"{stack.name} is {current.status}: {current.reason}")
+    raise StackFailed(
+        cloud.name, current, read_failure(cloud, current), "remove what stands in its way, then delete it again"
+    )

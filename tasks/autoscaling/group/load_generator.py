@@ -11,69 +11,69 @@ from blocks.remote.command import Command
 from blocks.remote.connection import Watch
 from blocks.remote.errors import RunbookError, Stopped
 from blocks.remote.shell import Shell
+from tasks.autoscaling.group.cpu_load import LoadReport, parse_report, read_load, start_load, stop_load
 from tasks.autoscaling.group.group import Server
-from tasks.autoscaling.group.load import Load, end_load, look_at_load, parse_load, start_load
-from tasks.autoscaling.group.members import Members
+from tasks.autoscaling.group.member_shells import MemberShells
 
 
 @dataclass
-class Loads:
+class LoadGenerator:
     """The loads of one check.
 
     Attributes:
-        members: Shells on the members.
+        shells: Shells on the members.
         processes: How many loads each member gets: its vCPUs.
     """
 
-    members: Members
+    shells: MemberShells
     processes: int
     _loaded: set[str] = field(default_factory=set)
 
-    def ask(self, servers: Collection[Server], lasts_s: float = 0) -> dict[str, Load | str]:
+    def read(self, servers: Collection[Server], start_for_s: float = 0) -> dict[str, LoadReport | str]:
         """What each member carries, or why it is out of reach, by the servers' ids.
 
         Args:
             servers: The members, all asked at once.
-            lasts_s: Seconds after which a load ends by itself; members without one get it first. 0 only looks.
+            start_for_s: Seconds after which a load ends by itself; members without one get it first. 0 only looks.
         """
         if not servers:
             return {}
 
-        def one(server: Server) -> Load | str:
-            new = lasts_s > 0 and server.id not in self._loaded
-            answer = self._on(server, start_load(self.processes, lasts_s) if new else look_at_load())
-            if new and isinstance(answer, Load) and answer.running >= self.processes:
+        def probe(server: Server) -> LoadReport | str:
+            new = start_for_s > 0 and server.id not in self._loaded
+            answer = self._run_on(server, start_load(self.processes, start_for_s) if new else read_load())
+            if new and isinstance(answer, LoadReport) and answer.running >= self.processes:
                 self._loaded.add(server.id)
             return answer
 
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            return dict(zip([server.id for server in servers], pool.map(one, servers), strict=True))
+            return dict(zip([server.id for server in servers], pool.map(probe, servers), strict=True))
 
     @property
-    def any(self) -> bool:
+    def running(self) -> bool:
         """Whether a load was put on a member, and not ended."""
         return bool(self._loaded)
 
-    def end(self, servers: Collection[Server], watch: Watch) -> None:
+    def stop(self, servers: Collection[Server], watch: Watch) -> None:
         """End the loads on all members, at once; one that can't be reached ends by its own time limit."""
 
-        def one(server: Server) -> Load | str:
+        def stop(server: Server) -> LoadReport | str:
             try:
-                return self._on(server, end_load())
+                return self._run_on(server, stop_load())
             except CloudError as error:  # of its console; the others' loads are ended all the same
                 return error.message
 
         if servers:
             with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-                for server, answer in zip(servers, pool.map(one, servers), strict=True):
+                for server, answer in zip(servers, pool.map(stop, servers), strict=True):
                     if isinstance(answer, str):
                         watch.line(f"{server.name}: the load could not be ended, it ends by itself: {answer}")
         self._loaded.clear()
 
-    def _on(self, server: Server, command: Command) -> Load | str:
+    def _run_on(self, server: Server, command: Command) -> LoadReport | str:
         try:
-            shell: Shell = self.members.shell(server)
-            return parse_load(server.name, shell.run(command).stdout)
+            shell: Shell = self.shells.shell(server)
+            return parse_report(server.name, shell.run(command).stdout)
         except (NotFound, Conflict) as error:  # the server went while it was asked for its console, or is not there yet
             return error.message
         except (Stopped, CloudError):
