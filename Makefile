@@ -11,6 +11,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
+# Of the lab: `make lab RELEASE=bullseye`, `make demo FLOOR=rhel-8.2`. Variables of these names that happen to be in the
+# environment mean something else.
+ifeq ($(origin RELEASE),command line)
+export LAB_RELEASE := $(RELEASE)
+endif
+ifeq ($(origin FLOOR),command line)
+export LAB_FLOOR := $(FLOOR)
+endif
+
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -20,7 +29,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and watch restore-galera bring it back
+demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and watch restore-galera bring it back (RELEASE=, FLOOR=)
 	$(RUN) tests.demo
 
 .PHONY: test
@@ -54,8 +63,12 @@ test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
 	$(RUN) tests.interrupted
 
+.PHONY: test-releases
+test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)
+	$(RUN) tests.releases
+
 .PHONY: lab
-lab: .venv/.ready ## Start the lab: three controllers, an undercloud and a backup node (as root)
+lab: .venv/.ready ## Start the lab: three controllers, an undercloud and a backup node (as root; RELEASE=, FLOOR=)
 	$(RUN) tests.lab up
 
 .PHONY: lab-down

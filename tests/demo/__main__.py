@@ -10,6 +10,9 @@ from deployments.project import PROJECT
 from tests.demo import background, cluster, run
 from tests.demo.terminal import heading, quote, say
 from tests.lab import Lab, LabError, dumps
+from tests.lab.floors import FLOORS
+from tests.lab.kinds import Wanted
+from tests.lab.releases import RELEASES
 from tests.lab.shell import interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
@@ -18,11 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 only if the restored cluster is what it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the Prefect server and its worker running")
+    parser.add_argument("--release", choices=RELEASES, help="the Debian of the lab's hosts")
+    parser.add_argument("--floor", choices=FLOORS, help="old versions of programs, below which the hosts refuse")
     options = parser.parse_args(arguments)
     interrupt_on_sigterm()
     lab = Lab()
     try:
-        found = _demo(lab, options.keep)
+        found = _demo(lab, Wanted.asked(options.release, options.floor), options.keep)
     except (LabError, run.RunNotStarted, RuntimeError, TimeoutError) as error:
         found = [str(error)]
     except KeyboardInterrupt:
@@ -33,13 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if found else 0
 
 
-def _demo(lab: Lab, keep: bool) -> list[str]:
+def _demo(lab: Lab, wanted: Wanted, keep: bool) -> list[str]:
     """Walk through the demo; returns what was not as it should be."""
     if os.geteuid() != 0:
         return ["the demo needs root: the lab's hosts are made of namespaces, mounts and control groups"]
     background.end_earlier()
     heading("The lab: three controllers, an undercloud and a backup host (minutes the first time, then one)")
-    cluster.bring_up(lab)
+    cluster.bring_up(lab, wanted)
+    say(f"Its hosts: {lab.kind()}.")
     quote(cluster.pacemaker(lab))
 
     heading("Rows, a dump as documented, and rows that are written after it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.lab import Lab, LabError
+from tests.lab.kinds import Wanted
 from tests.lab.settings import UNDERCLOUD
 from tests.lab.shell import wait_until
 
@@ -25,18 +26,27 @@ BEFORE = ("alpha", "bravo", "charlie")
 AFTER = ("written-after-the-dump-1", "written-after-the-dump-2")
 
 
-def bring_up(lab: Lab) -> None:
+def bring_up(lab: Lab, wanted: Wanted) -> None:
     """Make sure that there is a healthy lab.
 
     Hosts on which an earlier demo, or a restore, was interrupted are switched off first: `up` then makes new ones from
-    its cache, and need not find out that the cluster will never become healthy.
+    its cache, and need not find out that the cluster will never become healthy. So are those of another release, or with
+    another floor.
+
+    Args:
+        lab: The lab.
+        wanted: The kind of lab.
     """
     running = lab.machines.running()
-    if _FIRST in running and _is_interrupted(lab):
-        lab.progress("an earlier demo or restore was interrupted here: beginning with fresh hosts")
+    kind = lab.kind()
+    reason = wanted.differs_from(kind) if kind and running else ""
+    if not reason and _FIRST in running and _is_interrupted(lab):
+        reason = "an earlier demo or restore was interrupted here"
+    if reason:
+        lab.progress(f"there is a lab, but {reason}: beginning with fresh hosts")
         for name in running:
             lab.kill(name)
-    lab.up()
+    lab.up(release=wanted.release, floor=wanted.floor)
 
 
 def _is_interrupted(lab: Lab) -> bool:

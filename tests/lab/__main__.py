@@ -4,8 +4,10 @@ import argparse
 import subprocess
 import sys
 
+from tests.lab.floors import FLOORS
 from tests.lab.lab import Lab
 from tests.lab.processes import enter
+from tests.lab.releases import DEFAULT_RELEASE, RELEASES
 from tests.lab.settings import DEFAULT_SIZE_MB, HOSTS
 from tests.lab.shell import LabError
 
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(lab: Lab, options: argparse.Namespace) -> int:
     if options.command == "up":
-        lab.up(size_mb=options.size_mb, use_cache=options.cache)
+        lab.up(options.size_mb, options.cache, release=options.release, floor=options.floor)
         print(f"site file: {lab.site}")
     elif options.command == "down":
         lab.down()
@@ -55,6 +57,8 @@ def _status(lab: Lab) -> int:
         print(f"{name:14} {host.address:16} {'on' if name in running else 'off'}")
     if not running:
         return 1
+    if kind := lab.kind():
+        print(kind)
     missing = lab.missing()
     print(f"not healthy: {missing}" if missing else f"healthy; VIP {lab.vip}; site file: {lab.site}")
     return 1 if missing else 0
@@ -69,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="make sure that a healthy lab is up")
     up.add_argument("--size-mb", type=int, help=f"size of the databases (default: as it is; new: {DEFAULT_SIZE_MB})")
+    up.add_argument(
+        "--release", choices=RELEASES, help=f"the Debian of its hosts (default: as it is; new: {DEFAULT_RELEASE})"
+    )
+    up.add_argument("--floor", choices=FLOORS, help="the old versions below which its hosts refuse (default: as it is)")
     up.add_argument("--no-cache", dest="cache", action="store_false", help="tear down, and build everything anew")
     commands.add_parser("status", help="tell which hosts are on and whether the cluster is healthy")
     execute = commands.add_parser("exec", help="run a command as root on a host, not over ssh")

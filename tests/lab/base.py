@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.lab.paths import Paths
 from tests.lab.processes import mounts
+from tests.lab.releases import RELEASES, Release
 from tests.lab.settings import (
     CONTROLLERS,
     HOST_PACKAGES,
@@ -35,15 +36,17 @@ _BASE_SOURCES = (
 
 @dataclass(frozen=True)
 class Base:
-    """A complete base in the cache."""
+    """A complete base in the cache, with what is laid over it for the hosts of one lab."""
 
     path: Path
     rootfs: Path
+    floor: Path | None = None
 
     @property
     def lower(self) -> str:
         """The read-only layers of every host, as overlayfs wants them."""
-        return f"{self.path / 'layer'}:{self.rootfs}"
+        floor = [] if self.floor is None else [self.floor]
+        return ":".join(str(layer) for layer in (*floor, self.path / "layer", self.rootfs))
 
     @property
     def store(self) -> Path:
@@ -84,11 +87,12 @@ def install_packages(progress: Progress) -> None:
         run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy", "--no-install-recommends", "install", *missing])
 
 
-def build(paths: Paths, progress: Progress, fresh: bool = False) -> Base:
+def build(paths: Paths, release: Release, progress: Progress, fresh: bool = False) -> Base:
     """Returns the base, after building what of it is not in the cache.
 
     Args:
         paths: Where the cache is.
+        release: What the hosts and the image are made of.
         progress: Told about each part.
         fresh: Whether to build everything anew.
     """
@@ -96,20 +100,29 @@ def build(paths: Paths, progress: Progress, fresh: bool = False) -> Base:
         raise LabError(f"the cache's path must not contain ':', ',' or '\\', which overlayfs cannot take: {paths.root}")
     paths.cache.mkdir(parents=True, exist_ok=True)
     discard(*(path for path in paths.cache.iterdir() if path.name.startswith(".")))
-    host = paths.cache / f"rootfs-host-{digest([HOST_PACKAGES])}"
-    image = paths.cache / f"rootfs-image-{digest([IMAGE_PACKAGES])}"
-    base = Base(paths.cache / f"base-{digest((*_BASE_SOURCES, host.name, image.name))}", host)
+    host, image = rootfs(paths, release)
+    base = Base(paths.cache / f"base-{release.name}-{digest((*_BASE_SOURCES, host.name, image.name))}", host)
     if fresh:
         discard(base.path, host, image)
     with ThreadPoolExecutor() as pool:
         for future in [
-            pool.submit(_bootstrap, host, HOST_PACKAGES, progress),
-            pool.submit(_bootstrap, image, IMAGE_PACKAGES, progress),
+            pool.submit(_bootstrap, host, release, HOST_PACKAGES, progress),
+            pool.submit(_bootstrap, image, release, _image_packages(release), progress),
         ]:
             future.result()
     if not base.path.exists():
         _prepare(base, image, progress)
     return base
+
+
+def rootfs(paths: Paths, release: Release) -> tuple[Path, Path]:
+    """Returns where a release's root file systems are: the hosts' and the image's."""
+    host, image = digest([release.mirror, HOST_PACKAGES]), digest([release.mirror, _image_packages(release)])
+    return paths.cache / f"rootfs-{release.name}-host-{host}", paths.cache / f"rootfs-{release.name}-image-{image}"
+
+
+def _image_packages(release: Release) -> str:
+    return ",".join(filter(None, (IMAGE_PACKAGES, release.image_packages)))
 
 
 def unfinished(target: Path) -> Path:
@@ -121,11 +134,18 @@ def unfinished(target: Path) -> Path:
     return target.with_name(f".{os.getpid()}-{target.name}")
 
 
-def prune(paths: Paths, keep: Iterable[Path]) -> None:
-    """Removes from the cache what was made from earlier versions of the lab's files."""
-    kept = set(keep)
+def prune(paths: Paths, keep: Iterable[Path], release: str = "") -> None:
+    """Removes from the cache what was made from earlier versions of the lab's files.
+
+    Args:
+        paths: Where the cache is.
+        keep: What stays.
+        release: The release that was built; what is there of others stays as well.
+    """
+    kept, others = set(keep), {name for name in RELEASES if name != release}
     for pattern in ("base-*", "formed-*", "rootfs-*"):
-        discard(*(path for path in paths.cache.glob(pattern) if path not in kept))
+        made = (path for path in paths.cache.glob(pattern) if path.name.split("-")[1] not in others)
+        discard(*(path for path in made if path not in kept))
 
 
 def discard(*directories: Path) -> None:
@@ -140,14 +160,17 @@ def discard(*directories: Path) -> None:
             run(["rm", "--recursive", "--force", "--one-file-system", gone])
 
 
-def _bootstrap(target: Path, packages: str, progress: Progress) -> None:
+def _bootstrap(target: Path, release: Release, packages: str, progress: Progress) -> None:
     if target.exists():
         return
     building = unfinished(target)
     options = ["--mode=root", "--variant=minbase", "--format=directory", f"--include={packages}"]
     # Ends with this process, even if that is killed, and takes its mounts along.
     contained = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child"]
-    run([*contained, "mmdebstrap", *options, "bookworm", building], what=f"mmdebstrap {target.name}")
+    words: list[str | Path] = ["mmdebstrap", *options, release.name, building]
+    if release.mirror:
+        words.append(release.mirror)
+    run([*contained, *words], what=f"mmdebstrap {target.name}")
     building.rename(target)
     progress(f"root file system {target.name}")
 
@@ -165,7 +188,7 @@ def _prepare(base: Base, image: Path, progress: Progress) -> None:
     common: list[str | Path] = [SCRIPTS / "prepare-host.sh", f"{new.key}.pub", new.known_hosts, building / "hosts"]
     run([*overlay, base.rootfs, building / "layer", building / "root", *common])
     progress("the hosts' common layer")
-    shape: list[str | Path] = [SCRIPTS / "import-image.sh", SCRIPTS / "prepare-image.sh"]
+    shape: list[str | Path] = [SCRIPTS / "import-image.sh", SCRIPTS / "prepare-image.sh", base.rootfs]
     run([*overlay, image, building / "image", building / "root", *shape, new.store, IMAGE_MARIADB, *IMAGE_TAGS])
     for rest in ("image", "image.work", "layer.work", "root"):
         shutil.rmtree(building / rest)

@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
-from tests.lab.base import Base, digest, prune, unfinished
+from tests.lab.base import Base, digest, prune, rootfs, unfinished
 from tests.lab.paths import Paths
+from tests.lab.releases import Release
 from tests.lab.settings import HOSTS
 from tests.lab.shell import SCRIPTS, run
 
@@ -15,12 +16,12 @@ _SOURCES = (
 )
 
 
-def formed(paths: Paths, base: Base, size_mb: int) -> Path:
+def formed(paths: Paths, base: Base, release: Release, size_mb: int) -> Path:
     """Returns where the disks of a cluster are kept that has this base, these files and this size of databases."""
-    return paths.cache / f"formed-{digest((base.path.name, *_SOURCES))}-{size_mb}"
+    return paths.cache / f"formed-{release.name}-{digest((base.path.name, str(release), *_SOURCES))}-{size_mb}"
 
 
-def save(paths: Paths, base: Base, target: Path) -> None:
+def save(paths: Paths, base: Base, release: Release, target: Path) -> None:
     """Moves the disks of stopped hosts into the cache, and removes those that were made from earlier versions."""
     new = unfinished(target)
     new.mkdir()
@@ -30,7 +31,7 @@ def save(paths: Paths, base: Base, target: Path) -> None:
     (paths.run / "hosts").rename(new / "hosts")
     new.rename(target)
     of_this_version = paths.cache.glob(f"{target.name.rsplit('-', 1)[0]}-*")
-    prune(paths, [base.path, *paths.cache.glob("rootfs-*"), *of_this_version])
+    prune(paths, [base.path, *rootfs(paths, release), *of_this_version], release.name)
 
 
 def restore(source: Path, paths: Paths) -> None:

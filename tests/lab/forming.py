@@ -1,6 +1,7 @@
 """Making the cluster over the controllers. A change here makes the cached disks void."""
 
 from tests.lab.machines import Machines, on_all
+from tests.lab.releases import Release
 from tests.lab.settings import (
     CLUSTER_NAME,
     CONTROLLERS,
@@ -15,9 +16,9 @@ from tests.lab.settings import (
 from tests.lab.shell import Progress, wait_until
 
 
-def form(machines: Machines, progress: Progress) -> None:
+def form(machines: Machines, release: Release, progress: Progress) -> None:
     """Makes the cluster on controllers that have just been installed."""
-    on_all(CONTROLLERS, lambda name: _start_pcsd(machines, name))
+    on_all(CONTROLLERS, lambda name: _start_pcsd(machines, name, release.pcsd_units))
     progress("pcsd on the controllers")
     members = " ".join(f"{name} addr={HOSTS[name].address}" for name in CONTROLLERS)
     first = CONTROLLERS[0]
@@ -36,6 +37,9 @@ def form(machines: Machines, progress: Progress) -> None:
         host_map=GALERA_HOST_MAP,
         mysql_image=IMAGE_TAGS[0],
         haproxy_image=IMAGE_TAGS[1],
+        promoted_max=release.promoted_max,
+        promoted=release.promoted,
+        unpromoted=release.unpromoted,
     )
     progress("galera-bundle, haproxy-bundle and VIP defined")
 
@@ -45,9 +49,9 @@ def stop(machines: Machines) -> None:
     machines.exec(CONTROLLERS[0], "pcs cluster stop --all", timeout=300)
 
 
-def _start_pcsd(machines: Machines, name: str) -> None:
+def _start_pcsd(machines: Machines, name: str, units: tuple[str, ...]) -> None:
     machines.exec(name, "chpasswd", input=f"hacluster:{PASSWORDS['hacluster']}\n")
-    machines.exec(name, "systemctl enable --quiet --now pcsd")
+    machines.exec(name, f"systemctl enable --quiet --now {' '.join(units)}")
     answers = "curl --silent --insecure --output /dev/null https://127.0.0.1:2224/"
     wait_until(
         f"pcsd did not answer on {name}",

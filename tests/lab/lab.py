@@ -4,14 +4,18 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
-from tests.lab import cache, cluster, databases, files, forming, network, processes
+from tests.lab import cache, cluster, databases, files, floors, forming, network, processes
 from tests.lab.base import Base, build, discard, install_packages
 from tests.lab.cgroups import of_machine
+from tests.lab.kinds import Kind, Wanted
 from tests.lab.machines import Machines
 from tests.lab.paths import LOCK, Paths
-from tests.lab.settings import CONTROLLERS, DEFAULT_SIZE_MB, HOSTS, PASSWORDS, UNDERCLOUD, VIP
+from tests.lab.releases import release_named
+from tests.lab.settings import CONTROLLERS, HOSTS, PASSWORDS, UNDERCLOUD, VIP
 from tests.lab.shell import LabError, Progress, exclusive
 
 _HEALTHY_SECONDS = 300
@@ -50,7 +54,14 @@ class Lab:
         """The site file."""
         return self.paths.site
 
-    def up(self, size_mb: int | None = None, use_cache: bool = True) -> None:
+    def up(
+        self,
+        size_mb: int | None = None,
+        use_cache: bool = True,
+        *,
+        release: str | None = None,
+        floor: str | None = None,
+    ) -> None:
         """Makes sure that there is a healthy lab.
 
         A complete lab is kept: hosts that are off are started, and it gets time to become healthy. Anything else that
@@ -59,26 +70,31 @@ class Lab:
         Args:
             size_mb: Size of the databases. None takes a lab that is up as it is, and makes a new one with 20 MB.
             use_cache: Whether to start from what earlier labs have left. Without it everything is built anew.
+            release: The Debian of the hosts. None takes what LAB_RELEASE says, or else a lab that is up as it is, and
+                makes a new one with bookworm.
+            floor: The old versions below which the hosts refuse. None takes what LAB_FLOOR says, or else a lab that is
+                up as it is, and makes a new one with none.
 
         Raises:
-            LabError: It cannot be done, or a lab of another size is up.
+            LabError: It cannot be done, or a lab of another kind is up.
         """
         _require_root()
+        wanted = Wanted.asked(release, floor, size_mb)
         with exclusive(LOCK, "up"):
             self.progress = Progress(self.progress.quiet)
-            if use_cache and self._keep(size_mb):
+            if use_cache and self._keep(wanted):
                 return
             self._tear_down()
-            self._make(DEFAULT_SIZE_MB if size_mb is None else size_mb, use_cache)
+            self._make(wanted.of_new(), use_cache)
 
-    def _keep(self, size_mb: int | None) -> bool:
+    def _keep(self, wanted: Wanted) -> bool:
         """Repairs a complete lab by giving it power and time; returns whether a healthy lab is there."""
-        state = self._state()
+        kind = self.kind()
         running = self.machines.running()
-        if state is None or not running:
+        if kind is None or not running:
             return False
-        if size_mb not in (None, state["size_mb"]):
-            raise LabError(f"the lab is up with {state['size_mb']} MB of databases, not {size_mb}; run `down` first")
+        if other := wanted.differs_from(kind):
+            raise LabError(f"the lab is up, but {other}; run `down` first")
         for name in HOSTS:
             if name not in running:
                 self._start(name)
@@ -91,40 +107,44 @@ class Lab:
         self.progress("the lab is up and healthy")
         return True
 
-    def _make(self, size_mb: int, use_cache: bool) -> None:
+    def _make(self, kind: Kind, use_cache: bool) -> None:
         install_packages(self.progress)
         network.fence()
-        base = build(self.paths, self.progress, fresh=not use_cache)
-        formed = cache.formed(self.paths, base, size_mb)
+        release = release_named(kind.release)
+        base = build(self.paths, release, self.progress, fresh=not use_cache)
+        formed = cache.formed(self.paths, base, release, kind.size_mb)
         if not use_cache:
             discard(formed)
         self.paths.run.mkdir(parents=True)
         files.write_keys(self.paths, base)
         if not formed.exists():
-            self._form(base, size_mb, formed)
+            self._form(base, kind, formed)
         cache.restore(formed, self.paths)
         self.progress("disks copied from the cache")
+        if kind.floor != floors.NO_FLOOR:
+            base = floors.lay(base, self.paths.floor)
         self.machines.boot(HOSTS, base)
         self.progress("five hosts up")
         cluster.wait_healthy(self.machines, _HEALTHY_SECONDS)
         files.write_site(self.paths)
-        self._write_state(base, size_mb)
-        self.progress("the lab is up and healthy")
+        self._write_state(base, kind)
+        self.progress(f"the lab is up and healthy ({kind})")
 
-    def _form(self, base: Base, size_mb: int, formed: Path) -> None:
+    def _form(self, base: Base, kind: Kind, formed: Path) -> None:
         """Forms a cluster with databases from nothing, stops it cleanly, and puts its disks into the cache."""
+        release = release_named(kind.release)
         self.machines.create_disks(base)
         self.machines.boot(HOSTS, base)
         self.progress("five hosts up for the first time")
         self._give_undercloud_key()
-        forming.form(self.machines, self.progress)
+        forming.form(self.machines, release, self.progress)
         cluster.wait_healthy(self.machines, _HEALTHY_SECONDS)
         self.progress("all three promoted")
-        databases.create(self.machines, size_mb, self.progress)
+        databases.create(self.machines, kind.size_mb, self.progress)
         forming.stop(self.machines)
         self.progress("cluster stopped cleanly")
         self.machines.kill(HOSTS)
-        cache.save(self.paths, base, formed)
+        cache.save(self.paths, base, release, formed)
         self.progress("disks put into the cache")
 
     def _give_undercloud_key(self) -> None:
@@ -202,11 +222,10 @@ class Lab:
         """Returns the first thing that keeps the lab from being healthy, or an empty string."""
         return cluster.missing(self.machines)
 
-    def _state(self) -> dict[str, str | int] | None:
-        if not self.paths.state.exists():
-            return None
-        state: dict[str, str | int] = json.loads(self.paths.state.read_text())
-        return state
+    def kind(self) -> Kind | None:
+        """Returns which kind of lab is up, or None."""
+        state = self._state()
+        return None if state is None else Kind(**{field.name: state[field.name] for field in fields(Kind)})
 
     def base(self) -> Base:
         """Returns what the lab that is up was made from.
@@ -217,10 +236,17 @@ class Lab:
         state = self._state()
         if state is None:
             raise LabError("the lab is not up")
-        return Base(Path(str(state["base"])), Path(str(state["rootfs"])))
+        floor = None if state["floor"] == floors.NO_FLOOR else self.paths.floor
+        return Base(Path(state["base"]), Path(state["rootfs"]), floor)
 
-    def _write_state(self, base: Base, size_mb: int) -> None:
-        state = {"base": str(base.path), "rootfs": str(base.rootfs), "size_mb": size_mb}
+    def _state(self) -> dict[str, Any] | None:
+        if not self.paths.state.exists():
+            return None
+        # What a lab lacks that was made by an earlier version of these files has its default.
+        return {**asdict(Kind()), **json.loads(self.paths.state.read_text())}
+
+    def _write_state(self, base: Base, kind: Kind) -> None:
+        state = {"base": str(base.path), "rootfs": str(base.rootfs), **asdict(kind)}
         new = self.paths.state.with_suffix(".new")
         new.write_text(json.dumps(state))
         new.rename(self.paths.state)

@@ -57,6 +57,11 @@ class Paths:
         """The site file which points at the files above."""
         return self.run / "site.toml"
 
+    @property
+    def floor(self) -> Path:
+        """The layer with the old versions' wrappers, where the live lab has a floor."""
+        return self.run / "floor"
+
     def disk(self, host: str) -> Path:
         """The directory with what a host has written."""
         return self.run / "hosts" / host

@@ -11,6 +11,7 @@ from tests.lab.paths import LOCK
 from tests.lab.settings import HOSTS, SERVICES
 from tests.lab.shell import exclusive
 
+pytestmark = pytest.mark.releases
 _SCHEMA_NAMES = (
     "SELECT schema_name FROM information_schema.schemata "
     "WHERE schema_name NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')"

@@ -53,7 +53,14 @@ def _without_marks(checksums: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "damage", [all_databases_stopped, grastate_gone_on_one, grastate_gone_on_all, data_of_one_wiped, one_lost_power]
+    "damage",
+    [
+        pytest.param(all_databases_stopped, marks=pytest.mark.releases),
+        grastate_gone_on_one,
+        grastate_gone_on_all,
+        data_of_one_wiped,
+        one_lost_power,
+    ],
 )
 def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     cloud.write_mark(f"after-{damage.__name__}")
@@ -65,6 +72,7 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     assert cloud.adopted() == set(cloud.lab.controllers)
 
 
+@pytest.mark.releases
 def test_routines_events_views_triggers_accounts_and_roles_come_back(cloud: Cloud, dump: Dump) -> None:
     kinds = ("schemas", "routines", "events", "views", "triggers")
     before = {kind: cloud.objects(kind) for kind in kinds}
@@ -107,6 +115,7 @@ def test_pacemaker_heals_the_cluster_that_it_adopted(cloud: Cloud) -> None:
     assert cloud.problems() == []
 
 
+@pytest.mark.releases
 def test_ends_as_documented_with_a_restart(cloud: Cloud, dump: Dump) -> None:
     cloud.write_mark("after-restart")
     checksums = cloud.checksums("controller-0")
@@ -118,7 +127,9 @@ def test_ends_as_documented_with_a_restart(cloud: Cloud, dump: Dump) -> None:
         assert re.search(rf"^\| {step} \| .* \| done", report, re.MULTILINE), f"step {step} was not taken"
 
 
-@pytest.mark.parametrize("take", [dumps.documented, dumps.as_role, dumps.whole_server])
+@pytest.mark.parametrize(
+    "take", [pytest.param(dumps.documented, marks=pytest.mark.releases), dumps.as_role, dumps.whole_server]
+)
 def test_a_dump_of_each_kind_brings_back_what_it_holds(cloud: Cloud, dump: Dump, take: Callable[[Lab], Dump]) -> None:
     held = take(cloud.lab)
     checksums = cloud.checksums("controller-0")

@@ -1,4 +1,5 @@
 # Run as root on one controller once the cluster is up, with: vip cluster_address host_map mysql_image haproxy_image
+# promoted_max promoted unpromoted
 # All resources go in with one push, so that the cluster computes one transition for them.
 set -euo pipefail
 cib=/root/lab-cib.xml
@@ -12,7 +13,7 @@ pcs -f $cib property set stonith-enabled=false
 # The default of 20 s is how long a start waits for a coordinator which may still appear.
 pcs -f $cib property set dc-deadtime=4s
 pcs -f $cib resource bundle create galera-bundle \
-  container podman image="$mysql_image" replicas=3 promoted-max=3 network=host \
+  container podman image="$mysql_image" replicas=3 "$promoted_max"=3 network=host \
   options="--user=root --log-driver=k8s-file -e KOLLA_CONFIG_STRATEGY=COPY_ALWAYS" \
   run-command="/bin/bash /usr/local/bin/kolla_start" \
   network control-port=3123 \
@@ -26,8 +27,8 @@ pcs -f $cib resource bundle create galera-bundle \
 pcs -f $cib resource create galera ocf:heartbeat:galera additional_parameters='--open-files-limit=16384' \
   enable_creation=true wsrep_cluster_address="$cluster_address" cluster_host_map="$host_map" \
   log=/var/log/mysql/mysqld.log \
-  op monitor interval=20s timeout=30s op monitor role=Promoted interval=10s timeout=30s \
-  op monitor role=Unpromoted interval=3s timeout=30s op promote timeout=300s on-fail=block \
+  op monitor interval=20s timeout=30s op monitor role="$promoted" interval=10s timeout=30s \
+  op monitor role="$unpromoted" interval=3s timeout=30s op promote timeout=300s on-fail=block \
   meta container-attribute-target=host ordered=true bundle galera-bundle
 pcs -f $cib resource create "ip-$vip" ocf:heartbeat:IPaddr2 ip="$vip" cidr_netmask=32 op monitor interval=10s timeout=20s
 pcs -f $cib resource bundle create haproxy-bundle container podman image="$haproxy_image" replicas=3 network=host \

@@ -1,9 +1,10 @@
 #!/bin/bash
-# import-image.sh ROOT PREPARE STORE IMAGE TAG... : prepares ROOT and imports it into an image store for all hosts.
+# import-image.sh ROOT PREPARE HOST STORE IMAGE TAG... : prepares ROOT and imports it into an image store for all hosts.
+# HOST is the root filesystem of the hosts.
 set -euo pipefail
-root=$1 prepare=$2 store=$3 image=$4
-shift 4
-bash "$prepare" "$root"
+root=$1 prepare=$2 host=$3 store=$4 image=$5
+shift 5
+bash "$prepare" "$root" "$host"
 mkdir -p "$store"
 # podman allows a run directory 50 characters. This runs in a mount namespace of its own, where /mnt is free.
 mount -t tmpfs tmpfs /mnt

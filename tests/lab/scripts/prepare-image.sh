@@ -1,8 +1,9 @@
 #!/bin/bash
-# prepare-image.sh ROOT : shapes a Debian root filesystem like the mariadb image of OSP 16.1
+# prepare-image.sh ROOT HOST : shapes a Debian root filesystem like the mariadb image of OSP 16.1
 # (user id 42434, /etc/my.cnf, kolla_start, clustercheck, pacemaker_remoted). Runs from outside.
+# HOST is the root filesystem of the hosts, of the same release.
 set -euo pipefail
-root=$1
+root=$1 host=$2
 
 chroot "$root" groupmod -g 42434 mysql
 chroot "$root" usermod -u 42434 -g 42434 -d /var/lib/mysql -s /bin/bash mysql
@@ -25,6 +26,11 @@ auth-root-authentication-method = normal
 EOF
 ln -sf /usr/sbin/mariadbd "$root/usr/libexec/mysqld"
 ln -sf /usr/sbin/mariadbd "$root/usr/libexec/mariadbd"
+
+# The resource agent needs it. Debian 11 has it in a package that excludes the one with pacemaker_remoted.
+if [ ! -e "$root/usr/sbin/crm_attribute" ]; then install -m 755 "$host/usr/sbin/crm_attribute" "$root/usr/sbin/"; fi
+# Pacemaker 3 has it under a new name only.
+if [ ! -e "$root/usr/sbin/pacemaker_remoted" ]; then ln -s pacemaker-remoted "$root/usr/sbin/pacemaker_remoted"; fi
 
 # Debian patches the resource agent's default paths; these are the upstream ones, which Red Hat's package has.
 sed -i -e 's|^\(\s*OCF_RESKEY_config_default=\)"/etc/mysql/my.cnf"|\1"/etc/my.cnf"|' \

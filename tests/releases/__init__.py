@@ -1,0 +1,1 @@
+"""The lab's tests and restore-galera on every release of the lab."""

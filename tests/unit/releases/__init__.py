@@ -1,0 +1,1 @@
+"""The run on every release of the lab."""
