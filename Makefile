@@ -24,7 +24,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check test-server test-lab test-openstack ## Run every test: check, test-server, test-lab and test-openstack
+test: check test-server test-both ## Run every test: check, test-server, and test-lab beside test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests
@@ -37,6 +37,10 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
 	$(RUN) pytest tests/server
+
+.PHONY: test-both
+test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as root)
+	$(RUN) tests.side_by_side test-lab test-openstack
 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
