@@ -58,6 +58,10 @@ test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
 	$(RUN) tests.interrupted
 
+.PHONY: test-leftovers
+test-leftovers: .venv/.ready ## Interrupt each suite and program midway, and see that nothing is left (as root)
+	$(RUN) tests.leftovers
+
 .PHONY: lab
 lab: .venv/.ready ## Start the lab: three controllers, an undercloud and a backup node (as root)
 	$(RUN) tests.lab up

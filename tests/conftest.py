@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Generator
 
 import pytest
 
 from tests.lab import Lab
-from tests.lab.shell import interrupt_on_sigterm
+from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 
 _ENDS = pytest.StashKey[list[Callable[[], None]]]()
 
@@ -30,9 +29,8 @@ def gone_if_interrupted(config: pytest.Config, end: Callable[[], None]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None]:
-    """Let fixtures, and what is gone if interrupted, end undisturbed: whoever interrupts often does so twice."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # and not SIG_IGN, which the programs that are run here would inherit
+    """Let fixtures, and what is gone if interrupted, end undisturbed."""
+    bear_interrupts()
     yield
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         for end in reversed(session.config.stash[_ENDS]):

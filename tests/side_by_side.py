@@ -19,7 +19,7 @@ from pathlib import Path
 
 from deployments.project import PROJECT
 from tests.lab.base import install_packages
-from tests.lab.shell import LabError, Progress, interrupt_on_sigterm
+from tests.lab.shell import LabError, Progress, bear_interrupts, interrupt_on_sigterm
 
 # What a target that was interrupted gets to take down what it has made.
 _PATIENCE_S = 240
@@ -110,8 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(targets: Sequence[Target]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # whoever interrupts often does so twice
+    bear_interrupts()
     for target in targets:
         target.interrupt()
     for target in targets:

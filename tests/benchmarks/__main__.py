@@ -21,8 +21,8 @@ from tests.benchmarks import results
 from tests.benchmarks.flow_run import deployed, restore, server
 from tests.benchmarks.lab_job import Job, prepare, timed_script, whole_afterwards
 from tests.benchmarks.results import Result, compare
-from tests.lab import LabError
-from tests.lab.shell import interrupt_on_sigterm
+from tests.lab import Lab, LabError
+from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 _HERE = Path(__file__).resolve().parent
@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        bear_interrupts()
+        Lab().down()
         print("benchmarks: interrupted; start them again", file=sys.stderr)
         return 130
     results.write(measured)

@@ -10,7 +10,7 @@ from deployments.project import PROJECT
 from tests.demo import background, cluster, run
 from tests.demo.terminal import heading, quote, say
 from tests.lab import Lab, LabError, dumps
-from tests.lab.shell import interrupt_on_sigterm
+from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 
@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (LabError, run.RunNotStarted, RuntimeError, TimeoutError) as error:
         found = [str(error)]
     except KeyboardInterrupt:
+        bear_interrupts()
+        lab.down()
         print("demo: interrupted; start it again, it begins with a healthy lab", file=sys.stderr)
         return 130
     for problem in found:
