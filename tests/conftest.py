@@ -33,7 +33,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     bear_interrupts()
     yield
     if exitstatus == pytest.ExitCode.INTERRUPTED:
-        for end in reversed(session.config.stash[_ENDS]):
+        for end in session.config.stash[_ENDS]:
             end()
 
 
