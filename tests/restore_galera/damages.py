@@ -11,10 +11,6 @@ Damage = Callable[[Lab], None]
 KILL = "pkill -9 -x 'mysqld_safe|mariadbd-safe'; pkill -9 -x 'mysqld|mariadbd'"
 
 
-def nothing(lab: Lab) -> None:
-    """Leave it healthy."""
-
-
 def all_databases_stopped(lab: Lab) -> None:
     """Shut every database down, as an operator does: Pacemaker is told not to interfere."""
     lab.exec("controller-0", "pcs resource unmanage galera-bundle")
