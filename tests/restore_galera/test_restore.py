@@ -126,7 +126,7 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
         (dumps.whole_server, data_of_one_wiped),
     ],
 )
-def test_a_dump_of_each_kind_brings_back_what_it_holds_from(
+def test_a_dump_of_each_kind_brings_back_what_it_holds(
     cloud: Cloud, dump: Dump, take: Callable[[Lab], Dump], damage: Damage
 ) -> None:
     output = restore_after(cloud, damage, take(cloud.lab))
