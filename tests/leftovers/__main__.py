@@ -13,22 +13,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployments.project import PROJECT
 from tests.lab import LabError
 from tests.lab.shell import interrupt_on_sigterm, wait_until
-from tests.leftovers.found import everything, processes
+from tests.leftovers.found import Process, everything, ours, processes
 
 _BEGIN_S = 1200
 _END_S = 240
 
 
-def _runs(text: str, age_s: float = 0) -> Callable[[], bool]:
-    """Whether a process of this machine has a text in its command line, and this age."""
-    return lambda: any(text in one.line and one.age_s >= age_s for one in processes())
+def _runs(text: str, age_s: float = 0, among: Callable[[], Iterable[Process]] = ours) -> Callable[[], bool]:
+    """Whether a process has a text in its command line, and this age: of this project's, or of all on this machine."""
+    return lambda: any(text in one.line and one.age_s >= age_s for one in among())
 
 
 def _all(*conditions: Callable[[], bool]) -> Callable[[], bool]:
@@ -61,16 +61,17 @@ def _module(name: str, *words: str, midway: Callable[[], bool]) -> Case:
 _RESTORING = _runs("tests.restore_galera.run", age_s=12)
 _IN_A_WORKER = _runs("prefect.flow_engine", age_s=12)
 # A member of a group, under the load of a check.
-_CHECKING = _runs("dd if=/dev/zero of=/dev/null")
+_CHECKING = _runs("dd if=/dev/zero of=/dev/null", among=processes)
 CASES = {
-    "lab that comes up": _make("lab", _runs("scripts/pid1.sh", age_s=3)),
+    "lab that comes up": _make("lab", _runs("scripts/pid1.sh", age_s=3, among=processes)),
     "test-server": _make("test-server", _runs("prefect worker start", age_s=3), only="bare or scheduled"),
     "test-lab": _make("test-lab", _RESTORING, only="restores_from"),
     "test-openstack": _make("test-openstack", _CHECKING, only="no_load_is_left"),
     "test-both": _make("test-both", _all(_RESTORING, _CHECKING), only="restores_from or no_load_is_left"),
     "demo": _make("demo", _IN_A_WORKER),
     "bench": _module(
-        "tests.benchmarks", "--size-mb", "20", "--only", "by-hand", midway=_runs("benchmarks/by-hand.sh", age_s=30)
+        *("tests.benchmarks", "--size-mb", "20", "--only", "by-hand"),
+        midway=_runs("benchmarks/by-hand.sh", age_s=30, among=processes),
     ),
     "interrupted": _module("tests.interrupted", "--only", "after 6", midway=_RESTORING),
 }
