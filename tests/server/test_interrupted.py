@@ -1,4 +1,4 @@
-"""SIGTERM ends a suite as Ctrl-C does: the server and the worker that it has started end with it."""
+"""SIGTERM ends a suite as Ctrl-C does: the server and the worker that it has started end with it, and even if it is killed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from deployments.project import PROJECT
 from tests.leftovers.found import Process, ours
 from tests.server.fixtures import wait_until
 
 
-def test_what_an_interrupted_suite_has_started_ends_with_it() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 2), (signal.SIGKILL, -signal.SIGKILL)])
+def test_what_an_interrupted_suite_has_started_ends_with_it(number: signal.Signals, code: int) -> None:
     before = {one.pid for one in ours()}
 
     def new() -> list[Process]:
@@ -25,6 +28,8 @@ def test_what_an_interrupted_suite_has_started_ends_with_it() -> None:
     )
     wait_until("it starts a worker", lambda: any("prefect worker start" in one.line for one in new()), timeout_s=120)
     assert any("prefect server start" in one.line for one in new())
-    suite.send_signal(signal.SIGTERM)
-    assert suite.wait(60) == 2
+    suite.send_signal(number)
+    assert suite.wait(60) == code
+    if number == signal.SIGKILL:
+        wait_until(f"all of it ends: {new()}", lambda: not new(), timeout_s=60)
     assert [one.line for one in new()] == []
