@@ -33,7 +33,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check test-server test-lab test-openstack ## Run every test: check, test-server, test-lab and test-openstack
+test: check test-server test-both ## Run every test: check, test-server, and test-lab beside test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests
@@ -46,6 +46,10 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
 	$(RUN) pytest tests/server
+
+.PHONY: test-both
+test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as root)
+	$(RUN) tests.side_by_side test-lab test-openstack
 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
@@ -66,6 +70,10 @@ test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, a
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)
 	$(RUN) tests.releases
+
+.PHONY: test-leftovers
+test-leftovers: .venv/.ready ## Interrupt each suite and program midway, and see that nothing is left (as root)
+	$(RUN) tests.leftovers
 
 .PHONY: lab
 lab: .venv/.ready ## Start the lab: three controllers, an undercloud and a backup node (as root; RELEASE=, FLOOR=)

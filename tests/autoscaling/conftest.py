@@ -10,6 +10,7 @@ import pytest
 
 from tests.autoscaling.runbooks import BESIDE, PARAMETERS, SITE, Runbooks
 from tests.autoscaling.stacks import Standing
+from tests.conftest import gone_if_interrupted
 from tests.openstack import Cloud
 from tests.server.fixtures import PrefectServer
 
@@ -23,8 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
+def runbooks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbooks]:
     cloud = Cloud()
+    gone_if_interrupted(request.config, cloud.down)
     cloud.up()
     server = PrefectServer.start(tmp_path_factory.mktemp("prefect"))
     beside = cloud.site.with_name("beside.toml")

@@ -86,6 +86,7 @@ class Runbooks:
     logs: Path
 
     def __post_init__(self) -> None:
+        self._begun: list[Begun] = []
         self._ready = self._start()
 
     def run(self, name: str, **parameters: Any) -> Ended:
@@ -113,12 +114,14 @@ class Runbooks:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-        return Begun(process, log)
+        self._begun.append(Begun(process, log))
+        return self._begun[-1]
 
     def close(self) -> None:
-        """End the process that was ready for one more."""
-        self._ready.process.kill()
-        self._ready.process.wait()
+        """End the process that was ready for one more, and what goes on because nobody came to wait for its end."""
+        for begun in self._begun:
+            begun.process.kill()
+            begun.process.wait()
 
     def crashed(self, name: str) -> None:
         """Tell the server that the run of a runbook which goes on has crashed, as a worker does when its process is killed."""

@@ -50,7 +50,7 @@ class Standing:
     def _resources(self) -> list[Resource]:
         # The SDK leaves nested_depth away.
         heat = self.project.orchestration
-        path = f"/stacks/{self.name}/{heat.find_stack(self.name).id}/resources"
+        path = f"/stacks/{self.name}/{heat.find_stack(self.name, ignore_missing=False).id}/resources"
         return [parse_resource(resource) for resource in heat.get(f"{path}?nested_depth={DEPTH}").json()["resources"]]
 
     def servers(self) -> list[str]:
@@ -116,7 +116,9 @@ class Standing:
 
     def fill(self, size: int) -> None:
         """Call the webhook to scale up, again and again where the group is busy or cools down, until it is of a size."""
-        stack = self.project.orchestration.get_stack(self.project.orchestration.find_stack(self.name).id)
+        stack = self.project.orchestration.get_stack(
+            self.project.orchestration.find_stack(self.name, ignore_missing=False).id
+        )
         (url,) = [output["output_value"] for output in stack.outputs if output["output_key"] == "scale_up_url"]
 
         def look() -> str:

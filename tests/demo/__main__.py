@@ -13,7 +13,7 @@ from tests.lab import Lab, LabError, dumps
 from tests.lab.floors import FLOORS
 from tests.lab.kinds import Wanted
 from tests.lab.releases import RELEASES
-from tests.lab.shell import interrupt_on_sigterm
+from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 
@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (LabError, run.RunNotStarted, RuntimeError, TimeoutError) as error:
         found = [str(error)]
     except KeyboardInterrupt:
+        bear_interrupts()
+        lab.down()
         print("demo: interrupted; start it again, it begins with a healthy lab", file=sys.stderr)
         return 130
     for problem in found:

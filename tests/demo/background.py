@@ -40,12 +40,12 @@ def server_and_worker(keep: bool) -> Iterator[PrefectServer]:
     end_earlier()
     shutil.rmtree(home(), ignore_errors=True)
     home().mkdir(parents=True, mode=0o700)
-    server = PrefectServer.start(home(), _port())
+    server = PrefectServer.start(home(), _port(), outlives=keep)
     _record(server.pid)
     worker: Worker | None = None
     kept = False
     try:
-        worker = Worker.start(server, **_SETTINGS)
+        worker = Worker.start(server, outlives=keep, **_SETTINGS)
         _record(server.pid, worker.pid)
         yield server
         kept = keep

@@ -19,7 +19,7 @@ from pathlib import Path
 from deployments.project import PROJECT
 from tests.lab import Lab, dumps
 from tests.lab.dumps import Dump
-from tests.lab.shell import interrupt_on_sigterm
+from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
 from tests.unit.flows.jobs import ORDER
@@ -117,6 +117,8 @@ def main() -> int:
     try:
         outcomes = run_cases(chosen)
     except KeyboardInterrupt:
+        bear_interrupts()
+        Lab().down()
         print("interrupted; build/interrupted.md has what was seen so far", file=sys.stderr)
         return 130
     return 1 if any(one.problems for one in outcomes) else 0

@@ -9,7 +9,7 @@ from tests.lab.lab import Lab
 from tests.lab.processes import enter
 from tests.lab.releases import DEFAULT_RELEASE, RELEASES
 from tests.lab.settings import DEFAULT_SIZE_MB, HOSTS
-from tests.lab.shell import LabError
+from tests.lab.shell import LabError, bear_interrupts, interrupt_on_sigterm
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,13 +19,18 @@ def main(argv: list[str] | None = None) -> int:
         The exit code: 0 for done, 1 for an error or (status) a lab that is not healthy, and of `exec` the command's.
     """
     options = _parser().parse_args(argv)
+    lab = Lab()
+    interrupt_on_sigterm()
     try:
-        return _run(Lab(), options)
+        return _run(lab, options)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; the next `up` or `down` clears what is half done", file=sys.stderr)
+        bear_interrupts()
+        if options.command == "up":
+            lab.down()
+        print("lab: interrupted", file=sys.stderr)
         return 130
 
 

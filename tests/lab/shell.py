@@ -77,6 +77,15 @@ def interrupt_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def bear_interrupts() -> None:
+    """Lets Ctrl-C and SIGTERM change nothing from here on: whoever interrupts often does so twice, and this is the way out.
+
+    They are not ignored, since the programs that are run here would inherit that.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+
 def wait_until(subject: str, look: Callable[[], str], timeout: float, interval: float = 0.3) -> None:
     """Looks again and again, until nothing is missing any more.
 

@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 
-from tests.lab.shell import LabError
+from tests.lab.shell import LabError, bear_interrupts, interrupt_on_sigterm
 from tests.openstack.cloud import Cloud
 from tests.openstack.faults import FAULTS
 from tests.openstack.settings import CLOUD
@@ -17,13 +17,18 @@ def main(argv: list[str] | None = None) -> int:
         The exit code: 0 for done, 1 for an error or (status) a cloud that is not whole, and of `exec` the command's.
     """
     options = _parser().parse_args(argv)
+    cloud = Cloud()
+    interrupt_on_sigterm()
     try:
-        return _run(Cloud(), options)
+        return _run(cloud, options)
     except LabError as error:
         print(f"cloud: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("cloud: interrupted; the next `up` or `down` clears what is half done", file=sys.stderr)
+        bear_interrupts()
+        if options.command == "up":
+            cloud.down()
+        print("cloud: interrupted", file=sys.stderr)
         return 130
 
 

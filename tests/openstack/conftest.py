@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import gone_if_interrupted
 from tests.openstack import Cloud
 
 
@@ -17,8 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Cloud:
+def cloud(request: pytest.FixtureRequest) -> Cloud:
     cloud = Cloud()
+    gone_if_interrupted(request.config, cloud.down)
     cloud.up()
     return cloud
 

@@ -100,9 +100,9 @@ def create(project: Any, name: str, user_data: str = WEB_SERVER) -> Any:
     """Asks Nova for a server."""
     return project.compute.create_server(
         name=name,
-        image_id=project.image.find_image(IMAGE).id,
-        flavor_id=project.compute.find_flavor(FLAVOR).id,
-        networks=[{"uuid": project.network.find_network("private").id}],
+        image_id=project.image.find_image(IMAGE, ignore_missing=False).id,
+        flavor_id=project.compute.find_flavor(FLAVOR, ignore_missing=False).id,
+        networks=[{"uuid": project.network.find_network("private", ignore_missing=False).id}],
         key_name=KEYPAIR,
         user_data=base64.b64encode(user_data.encode()).decode(),
     )
@@ -110,7 +110,7 @@ def create(project: Any, name: str, user_data: str = WEB_SERVER) -> Any:
 
 def attach(project: Any, port: str) -> Any:
     """Gives a port a floating address."""
-    public = project.network.find_network("public").id
+    public = project.network.find_network("public", ignore_missing=False).id
     return project.network.create_ip(floating_network_id=public, port_id=port)
 
 

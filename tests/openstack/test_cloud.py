@@ -10,6 +10,7 @@ import yaml
 
 from blocks.site_file import read_site
 from tasks.autoscaling.group.cpu_load import parse_report, start_load
+from tasks.openstack.named import find_named
 from tests.lab.shell import LabError, exclusive, wait_until
 from tests.openstack import Cloud
 from tests.openstack.cloud import LOCK
@@ -114,4 +115,4 @@ def test_a_server_that_cannot_boot(cloud: Cloud, project: Any) -> None:
         server(cloud, project, "never"),
     ):
         pass
-    assert project.compute.find_server("never") is None
+    assert find_named(project.compute.find_server, "never") is None

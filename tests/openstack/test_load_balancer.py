@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tasks.openstack.named import find_named
 from tests.lab.shell import wait_until
 from tests.openstack import Cloud
 from tests.openstack.servers import attach, page, server, wait_for_page
@@ -16,7 +17,7 @@ class Balancer:
 
     def __init__(self, project: Any, undo: ExitStack) -> None:
         self._octavia = octavia = project.load_balancer
-        self._subnet = project.network.find_subnet("private").id
+        self._subnet = project.network.find_subnet("private", ignore_missing=False).id
         self.balancer = octavia.create_load_balancer(name="balancer", vip_subnet_id=self._subnet)
         undo.callback(self._delete)
         self._wait()
@@ -58,7 +59,7 @@ class Balancer:
 
     def _delete(self) -> None:
         self._octavia.delete_load_balancer(self.balancer.id, cascade=True)
-        self.wait_for(lambda: self._octavia.find_load_balancer(self.balancer.id), None)
+        self.wait_for(lambda: find_named(self._octavia.find_load_balancer, self.balancer.id), None)
 
 
 @pytest.fixture

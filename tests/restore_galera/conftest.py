@@ -22,13 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
-    lab = Lab()
-    lab.up()
-    return lab
-
-
-@pytest.fixture(scope="session")
 def cloud(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     server = PrefectServer.start(tmp_path_factory.mktemp("prefect"))
     try:

@@ -1,4 +1,9 @@
-"""A choice of the points at which a run can be killed; `make test-interrupted` takes all of them."""
+"""One point of each kind at which a run can be killed; `make test-interrupted` takes all of them.
+
+The kinds are those of what the next run makes of it: it takes the first steps again, goes on in the import, forms the
+cluster again, goes on after Pacemaker has it back, and only looks where clients had been let in; in the second test it begins
+again, since no data was moved.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from tests.restore_galera.cloud import Cloud
 
 @pytest.mark.parametrize(
     "case",
-    [Case("5", True), Case("6", False), Case("9", False), Case("15", True), Case("20", True), Case("25", False)],
+    [Case("6", False), Case("15", True), Case("20", True), Case("25", False), Case("22", False)],
     ids=str,
 )
 def test_killed_and_started_again_it_reaches_the_same_end(cloud: Cloud, dump: Dump, case: Case) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from blocks.site_file import read_site
 from tasks.engine.locks import lock_host
 from tests.lab import Lab
 from tests.lab.dumps import Dump
-from tests.restore_galera.cloud import Cloud
+from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import Worker, wait_until
 
 _FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -103,20 +106,62 @@ def secrets_of(lab: Lab) -> list[str]:
     return [lab.root_password, lab.root_password.encode().hex(), *(one.lstrip("*") for one in hashes)]
 
 
-def test_runs_by_its_bare_name_and_leaves_no_secret_anywhere(cloud: Cloud, worker: Worker, dump: Dump) -> None:
+@dataclass
+class ByName:
+    """A run of the deployment, and what others were told meanwhile.
+
+    Attributes:
+        run: The run.
+        state: How it ended.
+        secrets: What nobody may see.
+        watcher: Of the machine's processes, from its beginning to its end.
+        other: The runbook, started once more.
+        busy: What another runbook's lock was refused with.
+    """
+
+    run: Run
+    state: str
+    secrets: list[str]
+    watcher: Watcher
+    other: Ended
+    busy: str
+
+
+@pytest.fixture(scope="module")
+def by_name(cloud: Cloud, worker: Worker, dump: Dump) -> ByName:
     secrets = secrets_of(cloud.lab)
-    assert len(secrets) > 10
     cloud.write_mark("after-bare-name")
     with Watcher(secrets) as watcher:
         run = Run(cloud, dump)
-        assert run.wait(240) == "COMPLETED", "\n".join(run.messages()[-40:])
+        try:
+            wait_until("it works", run.has_begun, 120)
+            other = cloud.restore(dump)
+            shell = read_site(cloud.lab.site).shell(Host(name="controller-1", address="192.168.24.12"))
+            with closing(shell), pytest.raises(Busy) as busy:
+                lock_host(shell, "a colleague's laptop")
+        finally:
+            state = run.wait(240)
+    return ByName(run, state, secrets, watcher, other, str(busy.value))
+
+
+def test_runs_by_its_bare_name_and_leaves_no_secret_anywhere(cloud: Cloud, worker: Worker, by_name: ByName) -> None:
+    assert by_name.state == "COMPLETED", "\n".join(by_name.run.messages()[-40:])
     assert cloud.problems() == []
-    assert watcher.looks > 100
-    assert watcher.found == set()
-    told = "\n".join(run.messages())
+    assert len(by_name.secrets) > 10
+    assert by_name.watcher.looks > 100
+    assert by_name.watcher.found == set()
+    told = "\n".join(by_name.run.messages())
     assert "step 15 on controller-0" in told
     stored = told + cloud.report() + worker.log + cloud.server.log + everything(cloud)
-    assert [secret for secret in secrets if secret in stored] == []
+    assert [secret for secret in by_name.secrets if secret in stored] == []
+
+
+def test_another_run_meanwhile_is_refused(by_name: ByName) -> None:
+    assert by_name.other.code == 1
+    assert "another runbook holds the lock of site lab" in by_name.other.output
+    assert re.search(f"another runbook is at work: restore-galera on lab, flow run .*{by_name.run.id}", by_name.busy), (
+        by_name.busy
+    )
 
 
 def everything(cloud: Cloud) -> str:
@@ -169,22 +214,6 @@ def test_cancelled_in_a_long_command_it_stops_and_says_what_stands(cloud: Cloud,
     assert left == ""
     ended = cloud.restore(dump)
     assert ended.code == 0, ended.output[-3000:]
-    assert cloud.problems() == []
-
-
-def test_refuses_while_another_runbook_is_at_work(cloud: Cloud, worker: Worker, dump: Dump) -> None:
-    run = Run(cloud, dump)
-    try:
-        wait_until("it works", run.has_begun, 120)
-        other = cloud.restore(dump)
-        assert other.code == 1
-        assert "another runbook holds the lock of site lab" in other.output
-        shell = read_site(cloud.lab.site).shell(Host(name="controller-1", address="192.168.24.12"))
-        with pytest.raises(Busy, match=f"another runbook is at work: restore-galera on lab, flow run .*{run.id}"):
-            lock_host(shell, "a colleague's laptop")
-        shell.close()
-    finally:
-        assert run.wait(240) == "COMPLETED"
     assert cloud.problems() == []
 
 

@@ -20,6 +20,8 @@ from deployments.project import PROJECT
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
+# Gets SIGTERM when the process that started it is gone, even if that was killed.
+_CONTAINED = ("setpriv", "--pdeathsig", "TERM")
 
 
 def free_port() -> int:
@@ -46,11 +48,11 @@ class _Background:
     log: Path
 
     @classmethod
-    def start(cls, words: list[str], log: Path, env: dict[str, str]) -> _Background:
+    def start(cls, words: list[str], log: Path, env: dict[str, str], outlives: bool = False) -> _Background:
         stream: IO[bytes]
         with log.open("ab") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deployments", *words],
+                [*([] if outlives else _CONTAINED), sys.executable, "-m", "deployments", *words],
                 cwd=PROJECT,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -95,17 +97,19 @@ class PrefectServer:
         self._background = background
 
     @classmethod
-    def start(cls, home: Path, port: int | None = None, **settings: str) -> PrefectServer:
+    def start(cls, home: Path, port: int | None = None, outlives: bool = False, **settings: str) -> PrefectServer:
         """Start a server and wait until it answers.
 
         Args:
             home: An existing directory; a server that ran in it before goes on with its database.
             port: Where it listens; none takes a free one.
+            outlives: Whether it may go on after this process.
             settings: Environment variables besides.
         """
         port = port or free_port()
         env = _clean_environment() | {"PREFECT_HOME": str(home)} | settings
-        server = cls(home, port, _Background.start(["server", "--port", str(port)], home / "server.log", env))
+        words = ["server", "--port", str(port)]
+        server = cls(home, port, _Background.start(words, home / "server.log", env, outlives))
         try:
             wait_until(f"server on port {port} answers", server._answers, START_TIMEOUT_S)
         except BaseException:
@@ -171,10 +175,16 @@ class Worker:
         self._background = background
 
     @classmethod
-    def start(cls, server: PrefectServer, **settings: str) -> Worker:
-        """Start a worker and wait until the server knows it; `settings` are environment variables besides."""
+    def start(cls, server: PrefectServer, outlives: bool = False, **settings: str) -> Worker:
+        """Start a worker and wait until the server knows it.
+
+        Args:
+            server: The server.
+            outlives: Whether it may go on after this process.
+            settings: Environment variables besides.
+        """
         env = server.env() | {"PREFECT_WORKER_QUERY_SECONDS": "1"} | settings
-        worker = cls(_Background.start(["worker"], server.home / "worker.log", env))
+        worker = cls(_Background.start(["worker"], server.home / "worker.log", env, outlives))
         try:
             wait_until("worker is online", lambda: worker._is_known_to(server), START_TIMEOUT_S)
         except BaseException:

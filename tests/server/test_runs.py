@@ -69,5 +69,5 @@ def test_a_scheduled_run_appears_and_runs(server: PrefectServer, worker: Worker,
 
 
 def test_the_scheduler_has_no_error_in_its_log(server: PrefectServer) -> None:
-    """With a newer SQLAlchemy it fails in every loop, and only the server's log says so."""
+    """With SQLAlchemy 2.1 that of Prefect 3.8.8 failed in every loop, and only the server's log said so."""
     assert "scheduler" not in server.log.lower(), server.log[-3000:]

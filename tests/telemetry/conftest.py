@@ -33,13 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
-@pytest.fixture(scope="session")
-def lab() -> Lab:
-    lab = Lab()
-    lab.up()
-    return lab
-
-
 @dataclass
 class Site:
     """The site, and the runbook on it."""

@@ -14,7 +14,8 @@ class NetworkUsed(AssertionError):
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test that opens a connection; pipes and socket pairs within the process are left alone."""
 
-    def refuse(_: socket.socket, address: Any) -> NoReturn:
+    def refuse(unconnected: socket.socket, address: Any) -> NoReturn:
+        unconnected.close()  # who wanted it expects an OSError, and would leave it open
         raise NetworkUsed(f"a unit test tried to connect to {address!r}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)

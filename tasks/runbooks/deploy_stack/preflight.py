@@ -8,6 +8,7 @@ from typing import Any
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import RunbookError, Stopped
+from tasks.openstack.named import find_named
 from tasks.openstack.quotas import why_no_balancer, why_no_compute, why_no_network, why_no_volume
 from tasks.telemetry.measures import read_archive_policies
 from tasks.telemetry.thresholds import METHODS, ArchivePolicy
@@ -123,10 +124,10 @@ def _compute(cloud: Cloud, needs: Needs) -> list[str]:
     """Flavor and key pair, and the room for so many servers of this flavor."""
     reasons = []
     with cloud.request("look for flavor and key pair") as sdk:
-        flavor = sdk.compute.find_flavor(needs.flavor)
+        flavor = find_named(sdk.compute.find_flavor, needs.flavor)
         if flavor is None:
             reasons.append(_missing(cloud, "flavor", needs.flavor, sdk.compute.flavors(details=False)))
-        if needs.key_name and sdk.compute.find_keypair(needs.key_name) is None:
+        if needs.key_name and find_named(sdk.compute.find_keypair, needs.key_name) is None:
             reasons.append(_missing(cloud, "key pair", needs.key_name, sdk.compute.keypairs()))
     if flavor is not None:
         reasons += why_no_compute(cloud, needs.members, needs.members * flavor.vcpus, needs.members * flavor.ram)
@@ -135,14 +136,14 @@ def _compute(cloud: Cloud, needs: Needs) -> list[str]:
 
 def _image(cloud: Cloud, needs: Needs) -> list[str]:
     with cloud.request("look for the image") as sdk:
-        image = sdk.image.find_image(needs.image)
+        image = find_named(sdk.image.find_image, needs.image)
         if image is None:
             return [_missing(cloud, "image", needs.image, sdk.image.images())]
         if image.status != "active":
             return [
                 f"{cloud.name}: image {needs.image!r} is {image.status}; wait until it is active, or upload it again"
             ]
-        flavor = sdk.compute.find_flavor(needs.flavor)
+        flavor = find_named(sdk.compute.find_flavor, needs.flavor)
         if flavor is not None and flavor.ram < (image.min_ram or 0):
             return [
                 f"{cloud.name}: image {needs.image!r} needs {image.min_ram} MiB of RAM, flavor {needs.flavor!r} has "
@@ -162,7 +163,7 @@ def _networks(cloud: Cloud, needs: Needs) -> list[str]:
             ("security group", needs.security_groups, net.find_security_group, net.security_groups),
         )
         for kind, names, find, listed in wanted:
-            reasons += [_missing(cloud, kind, name, listed()) for name in names if find(name) is None]
+            reasons += [_missing(cloud, kind, name, listed()) for name in names if find_named(find, name) is None]
     if needs.external_network and not any(needs.external_network in (network.name, network.id) for network in external):
         reasons.append(_missing(cloud, "external network", needs.external_network, external))
     return reasons

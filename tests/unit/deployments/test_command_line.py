@@ -79,7 +79,9 @@ def test_hosts_of_other_roles_without_a_key_are_a_note_and_no_error(
 ) -> None:
     site = write_site(tmp_path)
     known_hosts = tmp_path / "known_hosts"
-    known_hosts.write_text("".join(line for line in known_hosts.open() if "192.168.24.51" not in line))
+    known_hosts.write_text(
+        "".join(line for line in known_hosts.read_text().splitlines(True) if "192.168.24.51" not in line)
+    )
     (tmp_path / "prefect.yaml").write_text(PREFECT_YAML)
     (tmp_path / "say_hello.py").write_text(FLOW.format(name="say-hello"))
     monkeypatch.setattr("deployments.apply._check_answers", lambda _: None)

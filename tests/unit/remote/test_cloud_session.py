@@ -68,6 +68,7 @@ def test_close_ends_a_connection_that_waits_for_an_answer(monkeypatch: pytest.Mo
     throttle.close()
     waiting.join(5)
     theirs.close()
+    ours.close()
     assert heard == [b""]
     throttle.close()  # the connection is gone; nothing is left to end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -271,10 +271,11 @@ class Faked:
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
+def faked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faked]:
     connection = Faked()
     monkeypatch.setattr(blocks.remote.hops, "Connection", connection)
-    return connection
+    with connection.sock:
+        yield connection
 
 
 @pytest.fixture

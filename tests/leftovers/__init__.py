@@ -1,0 +1,1 @@
+"""What interrupted tests, demos and benchmarks may have left on this machine."""
