@@ -40,6 +40,12 @@ def one_lost_power(lab: Lab) -> None:
     lab.start("controller-1")
 
 
+def all_databases_killed(lab: Lab) -> None:
+    """Pacemaker is left to notice it, and to begin what it does about it."""
+    for host in lab.controllers:
+        lab.exec(host, _KILL)
+
+
 def assert_restored(cloud: Cloud, checksums: str) -> None:
     """The cluster is whole, and every node holds the dump and nothing else."""
     assert cloud.problems() == []
@@ -70,6 +76,33 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     assert ended.code == 0, ended.output[-4000:]
     assert_restored(cloud, checksums)
     assert cloud.adopted() == set(cloud.lab.controllers)
+
+
+# What Pacemaker is doing when it is stopped depends on how long ago it noticed.
+@pytest.mark.parametrize("noticed_s", [0, 8])
+def test_pacemaker_that_lost_every_database_is_not_waited_for_to_the_bound(
+    cloud: Cloud, dump: Dump, noticed_s: float
+) -> None:
+    all_databases_killed(cloud.lab)
+    cloud.wait_noticed(noticed_s)
+    ended = cloud.restore(dump)
+    assert ended.code == 0, ended.output[-4000:]
+    assert cloud.problems() == []
+    (seconds,) = re.findall(r"^\| 4 \| .* \| (?:done|already) \| ([\d.]+)", cloud.report(), re.MULTILINE)
+    assert float(seconds) < 60, "the bound is 130"
+
+
+def test_rules_that_somebody_has_set_by_hand_do_not_keep_clients_off_afterwards(cloud: Cloud, dump: Dump) -> None:
+    rule = f"INPUT -p tcp --destination-port 3306 -d {cloud.lab.vip} -j DROP"
+    holder = next(host for host in cloud.lab.controllers if cloud.holds_vip(host))
+    cloud.lab.exec(holder, f"iptables -I {rule}; iptables -I {rule}")
+    try:
+        ended = cloud.restore(dump)
+        assert ended.code == 0, ended.output[-4000:]
+        assert f"{holder}: 2 firewall rule(s) that somebody has set by hand" in ended.output
+        assert cloud.problems() == []
+    finally:
+        cloud.lab.exec(holder, f"while iptables -D {rule} 2>/dev/null; do :; done")
 
 
 @pytest.mark.releases
