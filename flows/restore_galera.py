@@ -6,6 +6,7 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from pydantic import Field
@@ -104,11 +105,16 @@ def _put_aside(steps: Steps, job: Job) -> None:
         return data_directory.make_anew(directory, kept, database.owner, labelled, job.resume.rebuild, NAME)
 
     steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
+    for name, rules in facts.by_hand.items():
+        steps.report_finding(
+            f"{name}: {len(rules)} firewall rule(s) that somebody has set by hand keep clients off {facts.vip}, too; step 22 "
+            f"deletes them with this runbook's own: {'; '.join(shlex.join(words) for words in rules)}"
+        )
     block = firewall.block(facts.vip, database.port)
     steps.step(
         "2",
         "Disable the database connections through the virtual IP",
-        controllers,
+        job.entrance,
         block,
         always=job.fenced,
         raises=job.blocked,
@@ -139,8 +145,10 @@ def _build(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = importing.load(server, job.request.dump, facts.parts, bounds.load_s)
-    grant = importing.load_grants(server, job.request.grants, facts.grants.undefined_roles, bounds.load_s)
+    load = importing.load(server, job.request.dump, facts.parts, bounds.load_s, facts.contents)
+    grant = importing.load_grants(
+        server, job.request.grants, facts.grants.undefined_roles, bounds.load_s, facts.contents
+    )
     remove = Cleanup(
         key="dump copies",
         sentence="Remove the copies of the dump and of the grants from the data directory",
@@ -312,8 +320,8 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     steps.step(
         "22",
         "Allow database connections through the virtual IP",
-        job.hosts,
-        firewall.unblock(facts.vip, port),
+        job.entrance,
+        lambda host: firewall.unblock(facts.vip, port, facts.by_hand.get(host.name, ())),
         always=True,
         lifts=job.blocked,
     )

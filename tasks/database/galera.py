@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import configparser
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -77,27 +78,70 @@ def _read(shell: Shell, ask: Command) -> Member:
 
 
 def parse_cluster_address(host: str, text: str) -> str:
-    """Find `wsrep_cluster_address` in an option file, spaces around `=` or not.
+    """Find `wsrep_cluster_address` in an option file, as MariaDB reads it: the last one counts, `#` begins a comment.
 
     Raises:
-        HostError: It is missing or names no node.
+        HostError: It is missing, or is no list of nodes.
     """
-    parser = configparser.RawConfigParser(
-        strict=False, allow_no_value=True, delimiters=("=",), comment_prefixes=("#", ";", "!")
-    )
+    address, in_section = "", False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            in_section = True
+        name, _, value = line.partition("=")
+        if in_section and name.strip().replace("-", "_").removeprefix("loose_") == "wsrep_cluster_address":
+            address = _unquoted(_without_comment(value).strip())
+    if not address.removeprefix(FOUND).strip():
+        raise HostError(
+            host, "Galera's option file names no cluster address", "see database.galera_options in the site file"
+        )
+    if not address.startswith(FOUND) or not all(_is_node(node) for node in cluster_nodes(address)):
+        raise HostError(
+            host,
+            f"Galera's option file has {address!r} for wsrep_cluster_address, which is no list of nodes",
+            "it must be gcomm:// and the nodes' names or addresses, separated by commas; correct it in the configuration "
+            "of the deployment",
+        )
+    return address
+
+
+def _without_comment(value: str) -> str:
+    """Cut what MariaDB takes for a comment: `#` and what follows it, unless it stands in quotes."""
+    quote = ""
+    for place, letter in enumerate(value):
+        if letter in "'\"" and quote in ("", letter):
+            quote = "" if quote else letter
+        elif letter == "#" and not quote:
+            return value[:place]
+    return value
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1].strip() if quoted else value
+
+
+_PORT = re.compile(r":\d+$")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9.])?")
+
+
+def cluster_nodes(address: str) -> tuple[str, ...]:
+    """The nodes of a cluster address, without ports and without the options after `?`: names, or IP addresses."""
+    listed = address.removeprefix(FOUND).partition("?")[0].split(",")
+    return tuple(_without_port(node.strip()) for node in listed if node.strip())
+
+
+def _without_port(node: str) -> str:
+    if node.startswith("["):
+        return node[1:].partition("]")[0]
+    return _PORT.sub("", node) if node.count(":") == 1 else node
+
+
+def _is_node(node: str) -> bool:
     try:
-        parser.read_string("\n".join(line.strip() for line in text.splitlines()))
-    except configparser.Error as error:
-        raise HostError(host, f"Galera's option file can't be read: {error.message}") from error
-    for section in parser.sections():
-        for name, value in parser.items(section):
-            if name.replace("-", "_") == "wsrep_cluster_address" and value:
-                address = value.strip().strip("'\"")
-                if address.removeprefix("gcomm://").strip():
-                    return address
-    raise HostError(
-        host, "Galera's option file names no cluster address", "see database.galera_options in the site file"
-    )
+        ipaddress.ip_address(node)
+    except ValueError:
+        return _NAME.fullmatch(node) is not None
+    return True
 
 
 def read_options(container: str, path: str) -> Command:
@@ -219,6 +263,7 @@ _GREETING = 'exec 3<>"/dev/tcp/$1/$2" && head -c 5 <&3 | tail -c 1 | od -An -tu1
 
 def check_address(vip: str, port: int) -> Change:
     """Look until a MariaDB greets at the virtual address (its protocol's version is 10)."""
+    shown = f"[{vip}]" if ":" in vip else vip
     ask = Command(("bash", "-c", _GREETING, "bash", vip, str(port)), timeout_s=10, ok=tuple(range(124)), quiet=True)
 
     def look(shell: Shell) -> str:
@@ -229,5 +274,5 @@ def check_address(vip: str, port: int) -> Change:
         return "greeted by MariaDB" if said == "10" else "refused or closed"
 
     return Change(
-        (), until=Wait(f"{vip}:{port}", "greeted by MariaDB", look, 60, "see haproxy on the controller that holds it")
+        (), until=Wait(f"{shown}:{port}", "greeted by MariaDB", look, 60, "see haproxy on the controller that holds it")
     )

@@ -89,14 +89,17 @@ rm -f {_PID}
 """
 
 
-def _long(server: Server, key: str, text: str, within_s: float, *arguments: str) -> LongCommand:
-    words = inside(server.container, "bash", "-c", text, key, server.client_options, server.socket, *arguments)
+def _long(server: Server, key: str, contents: str, text: str, within_s: float, *arguments: str) -> LongCommand:
+    # What is loaded is in the name by which the script goes, and so in the unit's: an import of another dump is not this one.
+    words = inside(
+        server.container, "bash", "-c", text, f"{key}-{contents}", server.client_options, server.socket, *arguments
+    )
     at_stop = inside(server.container, "bash", "-c", _END)
     how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
     return LongCommand(f"{server.runbook}-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
 
 
-def load(server: Server, dump: str, parts: Parts | None, within_s: float) -> Change:
+def load(server: Server, dump: str, parts: Parts | None, within_s: float, contents: str = "") -> Change:
     """Load the dump, as a long command that outlives us.
 
     Args:
@@ -104,21 +107,22 @@ def load(server: Server, dump: str, parts: Parts | None, within_s: float) -> Cha
         dump: The dump's path as an operator gave it.
         parts: What of it is loaded side by side; None where it is loaded as it is.
         within_s: Seconds until it is ended.
+        contents: The key of what is loaded, dump and grants: it is part of the unit's name.
     """
     copy = copy_of(server.directory, dump)
     if parts is None:
-        return Change((_long(server, "load", _LOAD, within_s, copy),))
+        return Change((_long(server, "load", contents, _LOAD, within_s, copy),))
     # The largest first, so that it is not the last to begin.
     tables = sorted(parts.tables, key=lambda part: -part.length)
     words = (str(parts.head), _words(tables), _words([parts.rest] if parts.rest else []))
-    return Change((_long(server, "load", _LOAD_PARTS, within_s, copy, *words),))
+    return Change((_long(server, "load", contents, _LOAD_PARTS, within_s, copy, *words),))
 
 
 def _words(parts: Iterable[Part]) -> str:
     return " ".join(f"{part.begin} {part.length}" for part in parts)
 
 
-def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float) -> Change:
+def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float, contents: str = "") -> Change:
     """Load the grants, as a long command.
 
     Args:
@@ -126,8 +130,9 @@ def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: f
         grants: The grants' path as an operator gave it.
         roles: Roles to create before: the grants give them to accounts without creating them.
         within_s: Seconds until it is ended.
+        contents: The key of what is loaded, dump and grants: it is part of the unit's name.
     """
-    long = _long(server, "grant", _GRANT, within_s, copy_of(server.directory, grants), " ".join(roles))
+    long = _long(server, "grant", contents, _GRANT, within_s, copy_of(server.directory, grants), " ".join(roles))
     return Change(
         (long,),
         findings_after=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)],

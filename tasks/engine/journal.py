@@ -7,6 +7,7 @@ done, perhaps half done, look.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -32,6 +33,25 @@ class Record(BaseModel):
     result: JsonValue = None
 
 
+class Contents(BaseModel):
+    """What is loaded into a data directory that a runbook has made anew, each by its fingerprint.
+
+    Attributes:
+        dump: Of the dump.
+        grants: Of the grants.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dump: str
+    grants: str
+
+    @property
+    def key(self) -> str:
+        """The same in a word, for names."""
+        return hashlib.sha256(f"{self.dump}\n{self.grants}".encode()).hexdigest()[:12]
+
+
 class Journal(BaseModel):
     """The state of one run of one runbook.
 
@@ -42,6 +62,9 @@ class Journal(BaseModel):
         started: When the first attempt began (UTC).
         stamp: The same as part of file names.
         subject: What it works on (paths and fingerprints of the dump); another subject is another job.
+        contents: What the latest attempt loads into the data directory. Until the step is settled that makes the directory
+            anew, something else may still lie there.
+        exposed: Whether clients may have written to what this run has built.
         kept: Names that must be the same in every attempt (the directory that keeps the old data).
         attempts: How many runs have worked on it.
         settled: Numbers of the steps that are done.
@@ -59,6 +82,8 @@ class Journal(BaseModel):
     run_id: str
     started: datetime
     subject: dict[str, str] = Field(default_factory=dict)
+    contents: Contents | None = None
+    exposed: bool = False
     kept: dict[str, str] = Field(default_factory=dict)
     attempts: int = 1
     settled: list[str] = Field(default_factory=list)

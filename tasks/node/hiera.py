@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from blocks.remote.command import Command, question
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
@@ -37,3 +39,29 @@ def lookup(shell: Shell, config: str, key: str) -> str:
         HostError: It has no answer.
     """
     return parse_answer(shell.name, key, shell.run(ask(config, key)).stdout)
+
+
+def parse_address(host: str, key: str, answer: str) -> str:
+    """Read an IP address: hiera may give it in brackets, as an address of IPv6 in a URL, or with the prefix of its network.
+
+    Raises:
+        HostError: It is none.
+    """
+    text = answer.strip("[]\"' ").partition("/")[0].strip("[]\"' ")
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise HostError(
+            host,
+            f"hiera answers {answer!r} for {key}, which is no IP address",
+            "a firewall rule needs one: see the hierarchy in the site's hiera_config, and database.vip_key in the site file",
+        ) from None
+
+
+def lookup_address(shell: Shell, config: str, key: str) -> str:
+    """Ask hiera for a key that holds an IP address.
+
+    Raises:
+        HostError: It has no answer, or another one.
+    """
+    return parse_address(shell.name, key, lookup(shell, config, key))

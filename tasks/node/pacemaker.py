@@ -102,6 +102,15 @@ def read_bundle(shell: Shell, name: str) -> Bundle:
     Raises:
         HostError: Pacemaker does not run, or has no such bundle.
     """
+    return parse_bundle(shell.name, run_crm_mon(shell), name)
+
+
+def run_crm_mon(shell: Shell) -> str:
+    """Ask Pacemaker for its status, as XML.
+
+    Raises:
+        HostError: Pacemaker does not run.
+    """
     answer = shell.run(question("crm_mon", "--as-xml", ok=tuple(range(256))))
     if answer.exit_code != 0:
         raise HostError(
@@ -109,7 +118,7 @@ def read_bundle(shell: Shell, name: str) -> Bundle:
             f"Pacemaker does not answer (crm_mon: exit code {answer.exit_code})",
             "start the cluster first: `pcs cluster start --all`",
         )
-    return parse_bundle(shell.name, answer.stdout, name)
+    return answer.stdout
 
 
 def parse_galera_pid(xml: str) -> str:
@@ -128,22 +137,38 @@ def read_galera_pid(shell: Shell) -> str:
     return parse_galera_pid(shell.run(ask).stdout)
 
 
-# Pacemaker's own wait takes two seconds where there is nothing to wait for, and clients are shut out by then. So it is asked
-# first whether it rests, and what it would do next: that a bundle is unmanaged keeps it busy for a tenth of a second.
+# What is waited for is what concerns the bundle: its own operations that are under way (in the CIB as pending) or that Pacemaker
+# would begin next, a host that is to be fenced, a node that joins. Pacemaker's own wait (`crm_resource --wait`) is of no use
+# where databases have just been lost: seen to last until its bound in a cluster that had been idle for two minutes. Nor is it
+# waited for what other resources do, which may go on for ever: where only they keep Pacemaker busy, ten quiet looks will do.
 # None of these questions may last: where nobody decides, they have no answer for half a minute each.
 _SETTLE = r"""
-dc=$(timeout 2 crmadmin -D 2>/dev/null | grep -oE '[^ ]+$') || dc=
-rests() { [ -n "$dc" ] && timeout 2 crmadmin -S "$dc" 2>&1 | grep -q S_IDLE; }
+bundle=$1 until=$((SECONDS + $2))
+query() { timeout 5 cibadmin --query --xpath "$1" 2>/dev/null; }
+database=$(query "//bundle[@id='$bundle']/primitive" | sed -nE 's/.*<primitive( [^>]*)? id="([^"]*)".*/\2/p') || database=
+ids="^($bundle|${database:-$bundle})([:_-].*)?$"
+under_way() {
+  query "//lrm_rsc_op[@op-status='-1']" | sed -nE 's/.*<lrm_rsc_op( [^>]*)? id="([^"]*)".*/\2/p' | grep -E "$ids" >/dev/null
+}
 plans_nothing() {
-  timeout 2 crm_simulate -L -S 2>/dev/null |
-    awk '/^Revised/ { whole = 1 } /^ *\* (Resource|Pseudo|Cluster) action|^ *\* Fencing / { plans = 1 }
+  timeout 5 crm_simulate -L -S 2>/dev/null |
+    awk -v ids="$ids" '/^Revised/ { whole = 1 } /^ *\* Fencing / { plans = 1 }
+      /^ *\* (Resource|Pseudo|Cluster) action/ { sub(/^[^:]*: */, ""); if ($1 ~ ids) plans = 1 }
       END { exit !whole || plans }'
 }
-for _ in 1 2 3 4 5; do
-  if rests && plans_nothing; then exit 0; fi
-  sleep 0.1
+quiet=0
+while [ "$SECONDS" -lt "$until" ]; do
+  dc=$(timeout 2 crmadmin -D 2>/dev/null | grep -oE '[^ ]+$') || dc=
+  state=$([ -z "$dc" ] || timeout 2 crmadmin -S "$dc" 2>&1) || :
+  if ! under_way && plans_nothing; then
+    quiet=$((quiet + 1))
+    case $state in *S_IDLE*) exit 0;; *S_TRANSITION_ENGINE*) [ "$quiet" -lt 10 ] || exit 0;; esac
+  else
+    quiet=0
+  fi
+  sleep 0.2
 done
-exec crm_resource --wait "--timeout=$1"
+echo "Pacemaker still works on $bundle"
 """
 
 
@@ -156,7 +181,7 @@ def unmanage(name: str, settle_s: float) -> Change:
     What `crm_mon` shows as pending is not enough: a controller that had lost power was still coming back, and Pacemaker
     started the new database anew. What is planned counts, too.
     """
-    settle = script(_SETTLE, str(round(settle_s)), timeout_s=settle_s + 40, ok=tuple(range(256)), quiet=True)
+    settle = script(_SETTLE, name, str(round(settle_s)), timeout_s=settle_s + 40, ok=tuple(range(256)), quiet=True)
     return Change(
         (Command(("pcs", "resource", "unmanage", name)), settle),
         already=lambda shell: _charge(shell, name) == _UNMANAGED,
@@ -287,5 +312,21 @@ def parse_charge(xml: str) -> str:
     return _UNMANAGED if given_up else _MANAGED
 
 
+def parse_wanted_role(xml: str) -> str:
+    """What role somebody has set for a bundle or for its database (`pcs resource disable` sets Stopped); empty for none."""
+    pairs = ElementTree.fromstring(xml).iter("nvpair")  # noqa: S314 - Pacemaker's own, over pinned SSH
+    return next((pair.get("value", "") for pair in pairs if pair.get("name") == "target-role"), "")
+
+
+def read_in_cib(shell: Shell, name: str) -> str:
+    """Ask for a bundle's part of the CIB, as XML."""
+    return shell.run(question("cibadmin", "--query", "--xpath", f"//bundle[@id='{name}']")).stdout
+
+
+def is_managed(shell: Shell, name: str) -> bool:
+    """Whether Pacemaker is in charge of the bundle."""
+    return _charge(shell, name) == _MANAGED
+
+
 def _charge(shell: Shell, name: str) -> str:
-    return parse_charge(shell.run(question("cibadmin", "--query", "--xpath", f"//bundle[@id='{name}']")).stdout)
+    return parse_charge(read_in_cib(shell, name))

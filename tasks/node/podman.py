@@ -70,27 +70,44 @@ def names(shell: Shell) -> list[str]:
     return shell.run(question("podman", "container", "ls", "--all", "--format", "{{.Names}}")).stdout.split()
 
 
-def find_one(host: str, among: Sequence[str], pattern: str) -> str:
+def find_one(shell: Shell, among: Sequence[str], pattern: str) -> str:
     """Find the one container whose name contains the pattern.
 
+    Of several, the one that runs is meant, or else the only one that was ever started: a replica that Pacemaker has moved
+    away can leave a container behind.
+
     Args:
-        host: Whose containers they are.
+        shell: The host whose containers they are.
         among: Their names.
         pattern: A part of the name.
 
     Raises:
-        HostError: There is none, or several.
+        HostError: There is none, or several that may be meant.
     """
     found = [name for name in among if pattern in name]
-    if len(found) != 1:
+    if not found:
         raise HostError(
-            host,
-            f"{'no container has' if not found else 'several containers have'} {pattern!r} in the name"
-            + (f": {', '.join(found)}" if found else ""),
+            shell.name,
+            f"no container has {pattern!r} in the name",
             "if the resource is disabled, `pcs resource enable` it, so that Pacemaker makes the containers; "
             "else correct the pattern in the site file",
         )
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    states = {name: status(shell, name) for name in found}
+    for wanted in ({"running"}, {*states.values()} - _NEVER_STARTED):
+        meant = [name for name, state in states.items() if state in wanted]
+        if len(meant) == 1:
+            return meant[0]
+    raise HostError(
+        shell.name,
+        f"several containers have {pattern!r} in the name: "
+        + ", ".join(f"{name} ({state})" for name, state in states.items()),
+        "remove those that are no longer used with `podman rm NAME`; if all are in use, correct the pattern in the site file",
+    )
+
+
+_NEVER_STARTED = {"created", "configured"}
 
 
 def status(shell: Shell, container: str) -> str:

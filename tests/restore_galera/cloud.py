@@ -171,6 +171,17 @@ class Cloud:
 
         wait_until("Pacemaker sees the containers stopped", seen, timeout_s=150)
 
+    def wait_noticed(self, seconds: float) -> None:
+        """Wait until Pacemaker has noticed that a database is lost, at most so long."""
+        look = 'crm_mon --as-xml | grep -cE \'heartbeat:galera" role="(Promoted|Master)".* failed="false"\''
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.lab.exec("controller-0", look, check=False).stdout.strip() == "3":
+            time.sleep(0.3)
+
+    def holds_vip(self, host: str) -> bool:
+        """Whether the virtual address is on this host."""
+        return self.lab.vip in self.lab.exec(host, "ip -o addr show").stdout
+
     def status(self, host: str) -> dict[str, str]:
         """The wsrep status variables of a node."""
         rows = self.lab.sql(host, "SHOW STATUS LIKE 'wsrep%'").splitlines()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud
@@ -94,6 +95,61 @@ def test_a_controller_with_another_host_key(cloud: Cloud, dump: Dump) -> None:
     )
     with changed(cloud, "controller-1", change, "mv -f /root/k/* /etc/ssh/; rmdir /root/k; systemctl restart ssh"):
         assert_refused(cloud, dump, "controller-1: the host key of 192.168.24.12 is not the pinned one")
+
+
+def test_two_of_three_controllers(cloud: Cloud, dump: Dump, tmp_path: Path) -> None:
+    """What somebody does who was refused over a dead controller."""
+    inventory, site = tmp_path / "inventory.yaml", tmp_path / "two.toml"
+    whole = yaml.safe_load(cloud.lab.inventory.read_text())
+    for group in whole.values():
+        (group.get("hosts") or {}).pop("controller-2", None)
+    inventory.write_text(yaml.safe_dump(whole, sort_keys=False))
+    text = cloud.lab.site.read_text().replace('name = "lab"', 'name = "two"')
+    site.write_text(text.replace(str(cloud.lab.inventory), str(inventory)))
+    cloud.server.run("-m", "deployments", "apply", "--site", str(site)).check_returncode()
+    ended = cloud.restore(dump, site="two")
+    assert ended.code == 1
+    for reason in (
+        "group mysql of the inventory has controller-0, controller-1, but",
+        "wsrep_cluster_address also has controller-2.internalapi.localdomain",
+        "galera-bundle has 3 replicas",
+        "Pacemaker also has controller-2",
+    ):
+        assert reason in ended.output, ended.output[-3000:]
+    assert cloud.problems() == []
+
+
+STATES = {
+    "node controller-1 is standby in Pacemaker": ("pcs node standby controller-1", "pcs node unstandby controller-1"),
+    "node controller-2 is maintenance in Pacemaker": (
+        "pcs node maintenance controller-2",
+        "pcs node unmaintenance controller-2",
+    ),
+    "Pacemaker's property maintenance-mode is true": (
+        "pcs property set maintenance-mode=true",
+        "pcs property set maintenance-mode=false",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", STATES)
+def test_a_pacemaker_that_could_not_take_the_database_back(cloud: Cloud, dump: Dump, reason: str) -> None:
+    try:
+        with changed(cloud, "controller-0", *STATES[reason]):
+            ended = cloud.restore(dump)
+            assert ended.code == 1
+            assert "refuses to begin; nothing was changed" in ended.output
+            assert reason in ended.output, ended.output[-3000:]
+    finally:
+        cloud.lab.wait_healthy(180)
+
+
+def test_a_rule_that_keeps_clients_off_and_more(cloud: Cloud, dump: Dump) -> None:
+    rule = "INPUT -p tcp --dport 3306 -j DROP"
+    with changed(cloud, "controller-1", f"iptables -I {rule}", f"iptables -D {rule}"):
+        ended = cloud.restore(dump)
+    assert ended.code == 1
+    assert "controller-1: a rule that is not this runbook's keeps clients off" in ended.output
 
 
 def test_a_resource_and_containers_of_other_names(cloud: Cloud, dump: Dump, tmp_path: Path) -> None:

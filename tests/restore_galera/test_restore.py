@@ -14,6 +14,7 @@ from tests.restore_galera.cloud import Cloud
 from tests.restore_galera.damages import (
     KILL,
     Damage,
+    all_databases_killed,
     all_databases_stopped,
     data_of_one_wiped,
     grastate_gone_on_all,
@@ -150,3 +151,27 @@ def restore_after(cloud: Cloud, damage: Damage, dump: Dump) -> str:
     assert_holds_the_dump(cloud, checksums)
     assert cloud.adopted() == set(cloud.lab.controllers)
     return ended.output
+
+
+# What Pacemaker is doing when it is stopped depends on how long ago it noticed.
+@pytest.mark.parametrize(("noticed_s", "rules"), [(0, 0), (8, 2)])
+def test_pacemaker_that_lost_every_database_is_not_waited_for_to_the_bound_and_rules_set_by_hand_go(
+    cloud: Cloud, dump: Dump, noticed_s: float, rules: int
+) -> None:
+    rule = f"INPUT -p tcp --destination-port 3306 -d {cloud.lab.vip} -j DROP"
+    holder = next(host for host in cloud.lab.controllers if cloud.holds_vip(host))
+    all_databases_killed(cloud.lab)
+    cloud.wait_noticed(noticed_s)
+    cloud.lab.exec(holder, f"for _ in $(seq {rules}); do iptables -I {rule}; done")
+    try:
+        ended = cloud.restore(dump)
+    finally:
+        left = cloud.lab.exec(
+            holder, f"n=0; while iptables -D {rule} 2>/dev/null; do n=$((n + 1)); done; echo $n"
+        ).stdout
+    assert ended.code == 0, ended.output[-4000:]
+    assert left.strip() == "0", "the document's rule, set by hand, keeps clients off"
+    assert (f"{holder}: 2 firewall rule(s) that somebody has set by hand" in ended.output) is (rules == 2)
+    assert cloud.problems() == []
+    (seconds,) = re.findall(r"^\| 4 \| .* \| (?:done|already) \| ([\d.]+)", cloud.report(), re.MULTILINE)
+    assert float(seconds) < 60, "the bound is 130"

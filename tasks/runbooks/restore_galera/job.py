@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,6 +72,9 @@ class Facts:
         labelled: Hosts that label files for SELinux.
         grants: What the grants file holds.
         parts: What of the dump is loaded side by side.
+        contents: The key of dump and grants.
+        entrance: The hosts at which clients are kept off: the controllers, and others that may hold the virtual address.
+        by_hand: Host → firewall rules that somebody has set, and that keep clients off as ours does.
     """
 
     vip: str
@@ -84,6 +88,9 @@ class Facts:
     labelled: frozenset[str]
     grants: Grants
     parts: Parts | None = None
+    contents: str = ""
+    entrance: tuple[Shell, ...] = ()
+    by_hand: Mapping[str, tuple[firewall.Words, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,11 @@ class Job:
         """The remaining controllers."""
         return self.hosts[1:]
 
+    @property
+    def entrance(self) -> list[Shell]:
+        """The hosts at which clients are kept off."""
+        return list(self.facts.entrance) or self.hosts
+
     def server(self, host: Shell) -> Server:
         """The MariaDB of a host."""
         return self.facts.servers[host.name]
@@ -151,10 +163,12 @@ class Job:
     @property
     def blocked(self) -> Fence:
         """In force from step 2 to step 22."""
-        rule = f"iptables -D INPUT {shlex.join(firewall.rule(self.facts.vip, self.database.port))}"
+        vip, port = self.facts.vip, self.database.port
+        rule = f"{firewall.program(vip)} -D INPUT {shlex.join(firewall.rule(vip, port))}"
+        where = ", ".join(host.name for host in self.entrance)
         return Fence(
             "clients",
-            f"clients are blocked from {self.facts.vip}:{self.database.port} on every controller (`{rule}` unblocks)",
+            f"clients are blocked from {vip}:{port} on {where} (`{rule}` unblocks)",
         )
 
     @property
@@ -167,7 +181,7 @@ def unknown_job(hosts: list[Shell], database: GaleraDatabase, request: Request) 
     """A job of which nothing is known yet: its steps have their numbers and their order, and no more."""
     servers = {host.name: Server("", database.data_directory, database.client_options, NAME) for host in hosts}
     facts = Facts(
-        vip="",
+        vip="0.0.0.0",  # noqa: S104 - the number of an address, bound to nothing
         password="",
         version=Version(10, 3),
         bundle=database.resource,

@@ -16,13 +16,14 @@ from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts, read_parts
 from tasks.database.dumps import File, Grants
 from tasks.database.mariadb import Server, Version
-from tasks.engine.journal import Journal
-from tasks.engine.journals import STATE_DIRECTORY
+from tasks.engine.journal import Contents, Journal
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
-from tasks.node import firewall, hiera, pacemaker, podman, versions
+from tasks.node import hiera, pacemaker, podman, versions
+from tasks.node.pacemaker_cluster import Cluster, read_cluster
+from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
-from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, how_to_go_on, unknown_saves
+from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class _FirstFacts:
     vip: str | None
     password: str | None = field(repr=False)
     version: Version | None
+    cluster: Cluster | None
     pid_file: str | None
     address: str | None
     dump: File | None
@@ -75,12 +77,14 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     database, container = run.site.database, by_host[run.first.name].container
     asked = _ask_first(run, container, request)
     in_grants = _check_files(run, asked.dump, asked.grants, asked.version)
-    files = [file for file in (asked.dump, asked.grants) if file]
+    control_plane = _control_plane(run, [name for name in run.shells if name not in by_host], asked)
     parts = _parts(run, by_host, asked.dump)
+    contents = _contents(asked.dump, asked.grants)
     found = bool(container and in_grants) and _import_found(
-        run.first, _server(database, container), files, parts, in_grants
+        run.first, _server(database, container), request, parts, in_grants, contents
     )
-    resume = _ask(run, lambda: _resume(run, order, by_host, files, found, request.ending == "adopt"))
+    situation = Situation(control_plane.fenced, control_plane.managed, found)
+    resume = _ask(run, lambda: _resume(run, order, by_host, contents, situation, request.ending == "adopt"))
     if asked.dump is not None:
         again = resume is not None and bool(resume.rebuild or resume.settled)
         run.reasons += _why_no_space(by_host, asked.dump, again)
@@ -100,6 +104,9 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         labelled=frozenset(name for name, host in by_host.items() if host.directory.labelled),
         grants=in_grants,
         parts=parts,
+        contents=contents.key,
+        entrance=control_plane.entrance,
+        by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
     )
     return Job(run.hosts, database, request, facts, resume)
 
@@ -108,15 +115,23 @@ def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
     """Ask the first host everything that depends on no other answer."""
     first, database = run.first, run.site.database
     with Questions(run.reasons) as questions:
-        vip = questions.ask(lambda: hiera.lookup(first, database.hiera_config, database.vip_key))
+        vip = questions.ask(lambda: hiera.lookup_address(first, database.hiera_config, database.vip_key))
         password = questions.ask(lambda: _password(first, database))
         version = questions.ask(lambda: mariadb.read_version(first, container) if container else None)
-        pid_file = questions.ask(lambda: _pacemaker(first, database.resource))
+        cluster = questions.ask(lambda: _pacemaker(first, database.resource))
         address = questions.ask(lambda: _cluster_address(first, container, database.galera_options))
         dump_file = questions.ask(lambda: dumps.read_file(first, request.dump))
         grants_file = questions.ask(lambda: dumps.read_file(first, request.grants))
+    in_cluster, pid_file = cluster.known or (None, None)
     return _FirstFacts(
-        vip.known, password.known, version.known, pid_file.known, address.known, dump_file.known, grants_file.known
+        vip.known,
+        password.known,
+        version.known,
+        in_cluster,
+        pid_file,
+        address.known,
+        dump_file.known,
+        grants_file.known,
     )
 
 
@@ -142,8 +157,8 @@ def _look_at_host(run: Run, shell: Shell) -> _HostFacts:
     database = run.site.database
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
-    container = _ask(run, lambda: podman.find_one(shell.name, names, database.container_pattern)) or ""
-    check = _ask(run, lambda: podman.find_one(shell.name, names, database.clustercheck_pattern)) or ""
+    container = _ask(run, lambda: podman.find_one(shell, names, database.container_pattern)) or ""
+    check = _ask(run, lambda: podman.find_one(shell, names, database.clustercheck_pattern)) or ""
     known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
     run.reasons += [str(check) for check in known if not check.ok]
     run.facts += [fact for fact in versions.untried(known) if fact not in run.facts]
@@ -167,9 +182,19 @@ def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
-def _pacemaker(shell: Shell, resource: str) -> str:
-    pacemaker.read_bundle(shell, resource)
-    return pacemaker.read_galera_pid(shell)
+def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
+    return read_cluster(shell, resource), pacemaker.read_galera_pid(shell)
+
+
+def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> ControlPlane:
+    """Compare the site with the cluster, and find where clients come in."""
+    cluster = asked.cluster
+    found = (
+        _ask(run, lambda: look_at_control_plane(run, silent, cluster, asked.vip, asked.address)) if cluster else None
+    )
+    found = found or ControlPlane([], tuple(run.hosts), {}, managed=False)
+    run.reasons += [str(check) for check in found.checks if not check.ok]
+    return found
 
 
 def _check_files(run: Run, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
@@ -190,52 +215,43 @@ def _parts(run: Run, by_host: Mapping[str, _HostFacts], dump: File | None) -> Pa
 
 
 def _resume(
-    run: Run, order: Order, by_host: Mapping[str, _HostFacts], files: Sequence[File], import_found: bool, adopting: bool
+    run: Run,
+    order: Order,
+    by_host: Mapping[str, _HostFacts],
+    contents: Contents,
+    situation: Situation,
+    adopting: bool,
 ) -> Resume:
     new = Journal.model_copy(run.journal, deep=True)
     earlier, finished = run.journals.read()
     if earlier is not None:
         # What an earlier attempt left stands, whether this one begins or not: every report says so.
         run.journal.in_force, run.journal.kept = dict(earlier.in_force), dict(earlier.kept)
-        _refuse_if_finished_by_hand(run, order, earlier)
-    new.subject = {("dump", "grants")[number]: file.fingerprint for number, file in enumerate(files)}
+    new.contents, new.subject = contents, contents.model_dump()
     directory = run.site.database.data_directory
     kept = earlier.kept.get("old data", "") if earlier else ""
     observed = {
-        name: Observed(one.running, one.server_process, kept in one.directory.saves, one.directory.saves)
-        for name, one in by_host.items()
+        name: Observed(host.running, host.server_process, kept in host.directory.saves, host.directory.saves)
+        for name, host in by_host.items()
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
     run.reasons += unknown_saves(observed, known)
     kept_name = data_directory.kept_name(directory, new.stamp)
-    return how_to_go_on(order, new, earlier, observed, kept_name, import_found, adopting)
+    return how_to_go_on(order, new, earlier, observed, situation, kept_name, adopting)
 
 
-def _refuse_if_finished_by_hand(run: Run, order: Order, earlier: Journal) -> None:
-    """Refuse where the journal says "clients are blocked", and nobody is: what lies in the data directory is in use."""
-    database, first = run.site.database, run.first
-    if not order.reached(earlier.begun, "6") or order.reached(earlier.begun, "22"):
-        return
-    vip = hiera.lookup(first, database.hiera_config, database.vip_key)
-    blocked = run.everywhere(lambda shell: firewall.is_blocked(shell, vip, database.port))
-    if pacemaker.is_healthy(first, database.resource) and not any(blocked.values()):
-        raise RunbookError(
-            f"the restore of {earlier.started:%Y-%m-%d %H:%M} UTC did not get beyond step {earlier.begun}, and yet the cluster is "
-            "promoted and open to clients: somebody has finished it by hand",
-            f"on {first.name}, move {STATE_DIRECTORY}/{run.name}/current.json away, and rename {earlier.kept.get('old data')} on "
-            "every controller (not to *-save*): the next run then begins anew and keeps today's data aside",
-        )
+def _contents(dump: File | None, grants: File | None) -> Contents:
+    return Contents(dump=dump.fingerprint if dump else "", grants=grants.fingerprint if grants else "")
 
 
 def _import_found(
-    first: Shell, server: Server, files: Sequence[File], parts: Parts | None, grants: Grants | None
+    first: Shell, server: Server, request: Request, parts: Parts | None, grants: Grants | None, contents: Contents
 ) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
-    if grants is None or len(files) < 2:
-        return False
+    roles = grants.undefined_roles if grants else ()
     changes = (
-        importing.load(server, files[0].path, parts, 1),
-        importing.load_grants(server, files[1].path, grants.undefined_roles, 1),
+        importing.load(server, request.dump, parts, 1, contents.key),
+        importing.load_grants(server, request.grants, roles, 1, contents.key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

@@ -11,9 +11,21 @@ from pathlib import PurePosixPath
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
+from tasks.node.firewall import COMMENT
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.control_plane import DUMP, DUMP_TEXT, GRANTS, GRANTS_TEXT, VERSIONS, directory
-from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
+from tests.unit.tasks.control_plane import (
+    ACCEPTING,
+    BLOCKING,
+    DUMP,
+    DUMP_TEXT,
+    GRANTS,
+    GRANTS_TEXT,
+    VERSIONS,
+    directory,
+    names,
+    resolved,
+)
+from tests.unit.tasks.crm import Replica, cib_address, cib_constraints, cib_nodes, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS
 
 
@@ -89,9 +101,12 @@ class Controller(FakeShell):
         server: None, `alone` or `member`.
         password: Whether root has one.
         rules: How many rules block the clients.
+        by_hand: How many rules do so that somebody has set by hand.
         units: State of each transient unit: `ended`, `failed`.
         files: Copies of the dump in the data directory.
         journals: Journal files.
+        loads: What the dump is called.
+        loaded: What was loaded into the data directory since it was made.
         seen_stopped: Whether Pacemaker believes the container to be stopped.
     """
 
@@ -101,11 +116,13 @@ class Controller(FakeShell):
         self.container = f"galera-bundle-podman-{number}"
         self.data: str | None = "original"
         self.kept: dict[str, str | None] = {}
-        self.running, self.password, self.rules = True, True, 0
+        self.running, self.password, self.rules, self.by_hand = True, True, 0, 0
         self.server: str | None = None
         self.units: dict[str, str] = {}
         self.files: set[str] = set()
         self.seen_stopped = False
+        self.loads = ""
+        self.loaded: list[str] = []
         self.journals: dict[str, str] = {}
         self._answer_questions()
         self._take_orders()
@@ -124,7 +141,11 @@ class Controller(FakeShell):
         self.on("container ls", say=f"clustercheck\n{self.container}\n")
         self.on("State.Status", "--type=container", say=lambda _: "running\n" if self.running else "exited\n")
         self.on("pgrep", say=lambda _: "7\n" if self.server else "")
-        self.on("iptables -w -C", say=lambda _: 0 if self.rules else 1)
+        self.on("iptables -w -C", say=lambda asked: 0 if self._stands(asked) else 1)
+        self.on("iptables -w -S INPUT", say=lambda _: self._firewall())
+        self.on("hostname", say=names(int(self.name[-1]))).on("getent", say=resolved)
+        self.on("--scope nodes", say=cib_nodes()).on("--scope constraints", say=cib_constraints())
+        self.on("IPaddr", say=cib_address())
         self.on("crm_mon", say=lambda _: self._crm_mon())
         self.on("test -e", say=lambda asked: 0 if asked.words[-1] in self.kept else 1)
         self.on("stat -c", "%u:%g", say="")
@@ -136,9 +157,22 @@ class Controller(FakeShell):
             say=lambda _: "Galera cluster node is synced.\n" if self.server == "member" else 1,
         )
         self.on("podman exec", " true", say=lambda asked: 0 if self.running or "clustercheck" in asked.words else 125)
-        self.on("/dev/tcp", say=lambda _: "10\n" if self.cluster.members and not self.rules else 1)
+        self.on("/dev/tcp", say=lambda _: "10\n" if self.cluster.members and not self.rules and not self.by_hand else 1)
         self.on("systemctl show", say=self._unit)
         self.on("*.json", say=lambda _: self._list_journals())
+
+    def _stands(self, asked: Command) -> bool:
+        return bool(self.rules if COMMENT in asked.words else self.by_hand)
+
+    def _firewall(self) -> str:
+        by_hand = "-A INPUT -d 172.16.2.99/32 -p tcp -m tcp --dport 3306 -j DROP\n"
+        return by_hand * self.by_hand + (BLOCKING if self.rules else ACCEPTING)
+
+    def _unblock(self, asked: Command) -> None:
+        if COMMENT in asked.words:
+            self.rules = 0
+        else:
+            self.by_hand = 0
 
     def _crm_mon(self) -> str:
         managed, promoted = self.cluster.managed, self.cluster.knows
@@ -188,12 +222,12 @@ class Controller(FakeShell):
 
     def _take_orders(self) -> None:
         self.order("iptables -w -I", do=lambda _: self._set(rules=self.rules + 1))
-        self.order("iptables -w -D", do=lambda _: self._set(rules=0))
+        self.order("-w -D INPUT", do=self._unblock)
         self.order("pcs resource unmanage", do=lambda _: setattr(self.cluster, "managed", False))
         self.order("pcs resource manage", do=lambda _: self.cluster.manage())
         self.on("cibadmin", "//bundle", say=lambda _: in_cib() if self.cluster.managed else in_cib("false", "false"))
         self.order("crm_resource --refresh", do=lambda _: self._set(seen_stopped=not self.running))
-        self.order("crm_resource --wait", do=lambda _: None)
+        self.order("crm_simulate", do=lambda _: None)
         self.order("pcs resource refresh", do=lambda _: setattr(self.cluster, "refreshed", True))
         self.order("container stop", self.container, do=lambda _: self.stop())
         self.order("container start", self.container, do=lambda _: self._set(running=True))
@@ -234,7 +268,7 @@ class Controller(FakeShell):
         kept = asked.words[-1]
         if kept in self.kept:
             return 17
-        self.kept[kept], self.data = self.data, None
+        self.kept[kept], self.data, self.loaded = self.data, None, []
         return 0
 
     def _discard(self, asked: Command) -> int:
@@ -242,7 +276,7 @@ class Controller(FakeShell):
         if kept not in self.kept:
             return 1
         assert self.server is None, "data is discarded under a running server"
-        self.data = None
+        self.data, self.loaded = None, []
         self.files.clear()
         if runbook == "restore-galera":
             self.units.clear()
@@ -289,6 +323,7 @@ class Controller(FakeShell):
     def _load(self, asked: Command) -> int:
         if self._unit_ends(asked, self.server == "alone" and self._has_copy(DUMP)):
             self.data = "dump"
+            self.loaded.append(self.loads)
         return 0
 
     def _grant(self, asked: Command) -> int:

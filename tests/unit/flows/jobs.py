@@ -37,6 +37,7 @@ def facts(*, roles: tuple[str, ...] = (), version: Version = V10_3) -> Facts:
         labelled=frozenset(HOSTS),
         parts=Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900)),
         grants=Grants((Account("nova", "%"), Account("root", "localhost")), (), roles),
+        contents="0123456789ab",
     )
 
 

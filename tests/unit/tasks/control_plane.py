@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 
+from blocks.remote.command import Command
 from blocks.remote.shell import Shell
 from tasks.engine.run import Run
+from tasks.node.firewall import COMMENT
 from tests.unit.fakes import FakeShell
-from tests.unit.tasks.crm import Replica, in_cib, pacemaker_1_1
+from tests.unit.tasks.crm import EVERYWHERE, Replica, cib_address, cib_constraints, cib_nodes, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
 VIP, PASSWORD = "172.16.2.99", "Tr0ub4dor&3"
@@ -53,19 +55,52 @@ def give_file(shell: FakeShell, path: str, text: str | None, size: int | None = 
     )
 
 
-def controller(number: int) -> FakeShell:
-    """One healthy controller."""
+# TripleO's rule, which lets clients in, and the documented one with this project's comment.
+ACCEPTING = (
+    "-P INPUT ACCEPT\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+    '-A INPUT -p tcp -m multiport --dports 3306 -m conntrack --ctstate NEW -m comment --comment "100 mysql_haproxy" -j ACCEPT\n'
+)
+BLOCKING = (
+    "-P INPUT ACCEPT\n"
+    f"-A INPUT -d {VIP}/32 -p tcp -m tcp --dport 3306 -m comment --comment {COMMENT} -j DROP\n"
+    + ACCEPTING.partition("\n")[2]
+)
+
+
+def names(number: int) -> str:
+    """What a controller says of its names and addresses."""
+    return (
+        f"name controller-{number}\nname controller-{number}.localdomain\naddress 127.0.0.1\n"
+        f"address 192.0.2.{number + 1}\naddress 172.16.2.{number + 11}\n"
+    )
+
+
+def resolved(asked: Command) -> str:
+    """What getent says of nodes of the internal API's network."""
+    known = {f"controller-{number}.internalapi": f"172.16.2.{number + 11}" for number in range(3)}
+    return "".join(f"{word} {known[word]}\n" for word in asked.words if word in known)
+
+
+def controller(number: int, controllers: int = 3) -> FakeShell:
+    """One healthy controller of so many."""
     shell = FakeShell(HOSTS[number])
     shell.on("mountpoint -q", "/var/lib/mysql", say=directory())
     shell.on("container ls", say=f"clustercheck\ngalera-bundle-podman-{number}\nhaproxy-bundle-podman-{number}\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
-    shell.on("pgrep", say="7\n").on("iptables -w -C", say=1)
+    shell.on("pgrep", say="7\n").on("iptables -w -S INPUT", say=ACCEPTING)
+    shell.on("hostname", say=names(number))
     if number == 0:
         shell.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
         shell.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n")
-        shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * 3)).on("cibadmin", "instance_attributes", say="")
+        shell.on("crm_mon", say=pacemaker_1_1([Replica("Master")] * controllers)).on(
+            "cibadmin", "instance_attributes", say=""
+        )
         shell.on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib())
-        shell.on("podman exec", "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+        in_order = dict(list(EVERYWHERE.items())[:controllers])
+        shell.on("--scope nodes", say=cib_nodes(in_order)).on("--scope constraints", say=cib_constraints())
+        shell.on("IPaddr", say=cib_address()).on("getent", say=resolved)
+        nodes = ",".join(NODES.split(",")[:controllers])
+        shell.on("podman exec", "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {nodes}\n")
         shell.on("*.json", say="").on("systemctl show", say="LoadState=not-found\nActiveState=inactive\n")
         give_file(shell, DUMP, DUMP_TEXT)
         give_file(shell, GRANTS, GRANTS_TEXT)
@@ -77,11 +112,11 @@ def interrupted(shells: list[FakeShell], journal_line: str) -> None:
     shells[0].on("*.json", say=f"current.json\t{journal_line}")
     shells[0].on("cibadmin --query --xpath", "//bundle[@id='galera-bundle']", say=in_cib("false", "false"))
     for shell in shells:
-        shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -C", say=0)
+        shell.on("mountpoint", say=directory(saves=(KEPT,))).on("iptables -w -S INPUT", say=BLOCKING)
 
 
 def control_plane(controllers: int = 3) -> tuple[Run, list[FakeShell]]:
     """A run on healthy controllers, and their shells."""
-    fakes = [controller(number) for number in range(controllers)]
+    fakes = [controller(number, controllers) for number in range(controllers)]
     shells: dict[str, Shell] = {shell.name: shell for shell in fakes}
     return Run("restore-galera", SITE, shells, False, journal()), fakes

@@ -1,5 +1,9 @@
 """What the members of a cluster say of themselves, and what keeps them from being one healthy cluster."""
 
+import socket
+import threading
+from pathlib import Path
+
 import pytest
 
 from blocks.remote.errors import CommandTimedOut, HostError, WaitExpired
@@ -8,6 +12,7 @@ from tasks.database.galera import (
     check_address,
     check_cluster,
     check_member,
+    cluster_nodes,
     cluster_uuids,
     disagreements,
     parse_cluster_address,
@@ -17,7 +22,7 @@ from tasks.database.galera import (
 )
 from tasks.database.mariadb import Server
 from tasks.engine.step import apply_change
-from tests.unit.fakes import FakeClock, FakeShell, silent
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 UUID, OTHER = "6a3f2c9e-0000-11ef-8000-000000000001", "6a3f2c9e-0000-11ef-8000-000000000002"
@@ -111,11 +116,68 @@ def test_a_cluster_of_fewer_nodes_is_told_with_its_size(clock: FakeClock) -> Non
         f"[client]\nport = 3306\n\n[mysqld]\nskip-name-resolve\n[galera]\nwsrep_cluster_address ={NODES}\n",
         f"# wsrep_cluster_address = gcomm://old\n!includedir /etc/my.cnf.d\n[mysqld]\nwsrep_cluster_address= {NODES}\n",
         f"[mysqld]\nwsrep_cluster_address = gcomm://\nwsrep_cluster_address = {NODES}\n",
+        f'[mysqld]\nwsrep_cluster_address="{NODES}" # all nodes\n',
+        f"[mysqld]\nwsrep_cluster_address = {NODES}# all nodes\n",
+        f"[mysqld]\nwsrep_cluster_address = '{NODES}'  # it's \"all\" nodes\n",
+        f"[mysqld]\nloose-wsrep_cluster_address = {NODES}\n",
+        f"[mysqld]\n;wsrep_cluster_address = gcomm://old\nwsrep_cluster_address = {NODES}\n",
+        f"[mysqld]\nwsrep_cluster_address = gcomm://old\n[galera]\nwsrep_cluster_address = {NODES}\n",
         f"[mysqld]\nwsrep_provider_options = gmcast.listen_addr=tcp://1.2.3.4:4567;x=y\nwsrep_cluster_address={NODES}\n",
     ],
 )
 def test_the_cluster_address_is_found_however_it_is_written(text: str) -> None:
     assert parse_cluster_address("controller-0", text) == NODES
+
+
+@pytest.mark.parametrize(
+    ("address", "nodes"),
+    [
+        (NODES, ("controller-0.internalapi", "controller-1.internalapi", "controller-2.internalapi")),
+        ("gcomm://c-0:4567,c-1:4567?pc.wait_prim=no&gmcast.segment=1", ("c-0", "c-1")),
+        ("gcomm://172.16.2.11, 172.16.2.12,", ("172.16.2.11", "172.16.2.12")),
+        ("gcomm://[fd00::11]:4567,[fd00::12]", ("fd00::11", "fd00::12")),
+        ("gcomm://fd00::11,fd00::12", ("fd00::11", "fd00::12")),
+    ],
+)
+def test_the_nodes_of_an_address_are_told_without_ports_and_options(address: str, nodes: tuple[str, ...]) -> None:
+    assert cluster_nodes(parse_cluster_address("x", f"[mysqld]\nwsrep_cluster_address = {address}\n")) == nodes
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "c-0,c-1",
+        "dummy://",
+        "gcomm://c-0 c-1",
+        "gcomm://<nodes>",
+        "gcomm://c-0;c-1",
+        '"gcomm://c-0,c-1',
+        "gcomm://c_0/c-1",
+    ],
+)
+def test_what_is_no_list_of_nodes_is_refused_with_what_it_is(address: str) -> None:
+    with pytest.raises(HostError, match="which is no list of nodes") as refused:
+        parse_cluster_address("controller-0", f"[mysqld]\nwsrep_cluster_address = {address}\n")
+    assert address in refused.value.message
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_a_mariadb_greets_at_an_address_of_ipv6_too() -> None:
+    """The words are those that bash takes: the address without brackets."""
+    with socket.socket(socket.AF_INET6) as server:
+        server.bind(("::1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"\x4a\x00\x00\x00\x0a10.3.28-MariaDB")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        assert apply_change(LocalShell(), check_address("::1", port), silent) == "done"
+        greeting.join()
 
 
 def test_an_indented_line_is_an_option_of_its_own() -> None:

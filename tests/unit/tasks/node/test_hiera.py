@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.remote.errors import HostError
-from tasks.node.hiera import ask, lookup
+from tasks.node.hiera import ask, lookup, lookup_address
 from tests.unit.fakes import FakeShell
 
 
@@ -32,3 +32,30 @@ def test_a_refusal_does_not_quote_the_answer() -> None:
     with pytest.raises(HostError) as refused:
         lookup(FakeShell().on("hiera", say="part one\npart two"), "/etc/puppet/hiera.yaml", "x")
     assert "part" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("172.16.2.99", "172.16.2.99"),
+        ("172.16.2.99/32", "172.16.2.99"),
+        ('["172.16.2.99"]', "172.16.2.99"),
+        ("fd00:fd00:fd00:2000::14", "fd00:fd00:fd00:2000::14"),
+        ("FD00:fd00:fd00:2000:0::14", "fd00:fd00:fd00:2000::14"),
+        ("[fd00:fd00:fd00:2000::14]", "fd00:fd00:fd00:2000::14"),
+        ("[fd00:fd00:fd00:2000::14]/64", "fd00:fd00:fd00:2000::14"),
+        ("fd00:fd00:fd00:2000::14/64", "fd00:fd00:fd00:2000::14"),
+    ],
+)
+def test_an_address_is_read_however_it_is_written(text: str, address: str) -> None:
+    assert (
+        lookup_address(FakeShell().on("mysql_vip", say=f"{text}\n"), "/etc/puppet/hiera.yaml", "mysql_vip") == address
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["overcloud.internalapi.localdomain", "172.16.2", '["172.16.2.99", "172.16.2.98"]', "true"]
+)
+def test_what_is_no_address_is_refused_with_the_key(text: str) -> None:
+    with pytest.raises(HostError, match="for mysql_vip, which is no IP address"):
+        lookup_address(FakeShell().on("mysql_vip", say=f"{text}\n"), "/etc/puppet/hiera.yaml", "mysql_vip")

@@ -1,6 +1,6 @@
 """Pacemaker's words of three releases, and what is run to take the bundle from it and to give it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -149,7 +149,13 @@ IN_CHARGE, NOT_IN_CHARGE = in_cib(), in_cib("false", "false")
 
 def cluster(*charges: str, status: list[str] | None = None) -> FakeShell:
     """A cluster whose CIB and whose status are these, one after the other."""
-    shell = FakeShell().on("pcs", say="").on("crm_resource", say=0).on("crm_mon", say=[*(status or [PROMOTED])])
+    shell = (
+        FakeShell()
+        .on("pcs", say="")
+        .on("crm_resource", say=0)
+        .on("crm_simulate", say="")
+        .on("crm_mon", say=[*(status or [PROMOTED])])
+    )
     return shell.on("cibadmin", "//bundle[@id='galera-bundle']", say=[*charges])
 
 
@@ -159,64 +165,100 @@ def test_a_managed_bundle_is_unmanaged_and_looked_at_again(clock: FakeClock) -> 
     assert shell.lines("pcs") == ["sudo pcs resource unmanage galera-bundle"]
 
 
-@pytest.mark.parametrize("code", [0, 1, 124])
-def test_what_pacemaker_has_under_way_may_end_first(clock: FakeClock, code: int) -> None:
-    shell = cluster(IN_CHARGE, NOT_IN_CHARGE).on("crm_resource --wait", say=code)
-    assert apply_change(shell, unmanage("galera-bundle", 130), silent) == "done"
-    assert len(shell.lines("crm_resource --wait")) == 1
-
-
 RESTS = "Revised Cluster Status:\n  * Online: [ controller-0 ]"
-PLANS = "Executing Cluster Transition:\n  * Resource action: galera  cancel=10000 on galera-bundle-0\n\n" + RESTS
-BUSY = "S_TRANSITION_ENGINE"
-# The states that Pacemaker is in at each look; what it would do next; whether it is waited for.
+NO_OPERATION = ""
+PROMOTES = (
+    '<xpath-query>\n  <lrm_rsc_op id="galera_last_0" operation_key="galera_promote_0" operation="promote" op-status="-1"/>\n'
+    "</xpath-query>"
+)
+IDLE, BUSY, JOINING = "S_IDLE", "S_TRANSITION_ENGINE", "S_FINALIZE_JOIN"
+
+
+def plans(*actions: str) -> str:
+    return "\n".join(("Executing Cluster Transition:", *(f"  * {action}" for action in actions), "", RESTS))
+
+
+# The state that Pacemaker is in, what it would do next, what it has under way; whether it is waited for.
 SETTLING = {
-    "it rests": (["S_IDLE"], RESTS, False),
-    "it rests soon": ([BUSY, BUSY, "S_IDLE"], RESTS, False),
-    "it is busy": ([BUSY], RESTS, True),
-    "it has something planned": (["S_IDLE"], PLANS, True),
-    "older Pacemaker has": (["S_IDLE"], " * Pseudo action:   galera-bundle_start_0\nRevised cluster status:", True),
-    "a host is to be fenced": (["S_IDLE"], f" * Fencing controller-1 (reboot)\n{RESTS}", True),
-    "nobody knows what is planned": (["S_IDLE"], "", True),
-    "nobody knows in which state it is": ([""], RESTS, True),
+    "it rests": (IDLE, RESTS, NO_OPERATION, False),
+    "a promotion is under way": (IDLE, RESTS, PROMOTES, True),
+    "a start of the container is under way": (
+        BUSY,
+        RESTS,
+        PROMOTES.replace('"galera_last', '"galera-bundle-podman-1_last'),
+        True,
+    ),
+    "another resource is at work": (BUSY, RESTS, PROMOTES.replace('"galera_last', '"rabbitmq_last'), False),
+    "another resource is to be started for ever": (BUSY, plans("Resource action: cinder-volume start on x"), "", False),
+    "one of a similar name is": (BUSY, plans("Resource action: galera2   monitor on x"), NO_OPERATION, False),
+    "the database is to be stopped": (IDLE, plans("Resource action: galera    stop on galera-bundle-0"), "", True),
+    "a look at it is to be ended": (
+        IDLE,
+        plans("Resource action: galera    cancel=10000 on galera-bundle-0"),
+        "",
+        True,
+    ),
+    "the bundle is to be started": (IDLE, plans("Pseudo action:   galera-bundle_start_0"), NO_OPERATION, True),
+    "a container is to be looked for": (
+        IDLE,
+        plans("Resource action: galera-bundle-podman-1 monitor on c-1"),
+        "",
+        True,
+    ),
+    "older Pacemaker plans": (IDLE, " * Pseudo action:   galera-bundle_start_0\nRevised cluster status:", "", True),
+    "a host is to be fenced": (IDLE, f" * Fencing controller-1 (reboot)\n{RESTS}", NO_OPERATION, True),
+    "a node joins": (JOINING, RESTS, NO_OPERATION, True),
+    "nobody knows what is planned": (IDLE, "", NO_OPERATION, True),
+    "nobody knows in which state it is": ("", RESTS, NO_OPERATION, True),
 }
 
 
 @pytest.mark.parametrize("case", SETTLING)
-def test_pacemaker_is_waited_for_only_where_it_has_something_to_do(tmp_path: Path, case: str) -> None:
-    states, planned, waited_for = SETTLING[case]
-    for number, state in enumerate([*states, *[states[-1]] * 5]):
-        (tmp_path / f"state-{number}").write_text(f"Controller on controller-0 in state {state}: ok\n")
+def test_pacemaker_is_waited_for_only_where_it_works_on_the_bundle(tmp_path: Path, case: str) -> None:
+    state, planned, under_way, waited_for = SETTLING[case]
+    assert still_works(tmp_path, state, planned, under_way, within_s=1 if waited_for else 30) is waited_for
+
+
+def test_a_cluster_that_settles_is_not_waited_for_any_longer(tmp_path: Path) -> None:
+    """It has a promotion under way at the first two looks."""
+    begins = f"[ -e {tmp_path}/second ] && exit; [ -e {tmp_path}/first ] && touch {tmp_path}/second; touch {tmp_path}/first\n"
+    assert not still_works(tmp_path, IDLE, RESTS, PROMOTES, before_query=begins, within_s=20)
+    assert (tmp_path / "second").exists()
+
+
+def test_questions_that_nobody_answers_do_not_last(tmp_path: Path) -> None:
+    assert still_works(tmp_path, IDLE, RESTS, NO_OPERATION, crmadmin="exec sleep 300")
+
+
+def still_works(
+    folder: Path,
+    state: str,
+    planned: str,
+    under_way: str,
+    *,
+    before_query: str = "",
+    crmadmin: str = "",
+    within_s: float = 1,
+) -> bool:
+    """Whether it is waited for to the bound, where Pacemaker's programs say this."""
+    for name, text in {"plan": planned, "under-way": under_way}.items():
+        (folder / name).write_text(text)
     programs = {
-        "crmadmin": f"""
-            if [ "$1" = -D ]; then echo "Designated Controller is: controller-0"; exit; fi
-            [ "$*" = "-S controller-0" ] || exit 1
-            n=$(ls {tmp_path} | grep -c asked-); touch {tmp_path}/asked-$n; cat {tmp_path}/state-$n""",
-        "crm_simulate": f'[ "$*" = "-L -S" ] && echo "{planned}"',
-        "crm_resource": f'echo "$*" > {tmp_path}/waited',
+        "crmadmin": crmadmin
+        or f"""if [ "$1" = -D ]; then echo "Designated Controller is: controller-0"; exit; fi
+            [ "$*" = "-S controller-0" ] && echo "Controller on controller-0 in state {state}: ok" """,
+        "crm_simulate": f'[ "$*" = "-L -S" ] && cat {folder}/plan',
+        "cibadmin": f"""case $* in
+            *lrm_rsc_op*) {before_query} cat {folder}/under-way; [ -s {folder}/under-way ] || exit 105;;
+            *bundle*) echo '<primitive class="ocf" id="galera" type="galera">';;
+            esac""",
     }
-    assert settled(tmp_path, programs) == ("--wait --timeout=130" if waited_for else "")
-
-
-def test_a_cluster_in_which_nobody_decides_is_waited_for_at_once(tmp_path: Path) -> None:
-    programs = {
-        "crmadmin": "exec sleep 300",
-        "crm_simulate": f'echo "{RESTS}"',
-        "crm_resource": f'echo "$*" > {tmp_path}/waited',
-    }
-    assert settled(tmp_path, programs) == "--wait --timeout=130"
-
-
-def settled(folder: Path, programs: Mapping[str, str]) -> str:
-    """What Pacemaker's own wait was called with, if it was, where its programs are these."""
     for name, text in programs.items():
         (folder / name).write_text(f"#!/bin/bash\n{text}\n")
         (folder / name).chmod(0o755)
-    _, settle = unmanage("galera-bundle", 130).commands
+    _, settle = unmanage("galera-bundle", within_s).commands
     assert isinstance(settle, Command)
-    LocalShell(folder).run(settle)
-    waited = folder / "waited"
-    return waited.read_text().strip() if waited.exists() else ""
+    return "still works on galera-bundle" in LocalShell(folder).run(settle).stdout
 
 
 def test_an_unmanaged_bundle_is_left_as_it_is(clock: FakeClock) -> None:

@@ -26,22 +26,39 @@ def podman(*states: str) -> FakeShell:
 
 def test_the_one_container_with_the_pattern_in_its_name_is_found() -> None:
     shell = FakeShell().on("container ls --all", say=f"clustercheck\n{NAME}\nhaproxy-bundle-podman-1\n")
-    assert find_one(shell.name, names(shell), "galera-bundle") == NAME
+    assert find_one(shell, names(shell), "galera-bundle") == NAME
 
 
-@pytest.mark.parametrize(
-    ("among", "said"),
-    [
-        (["haproxy-bundle-podman-1"], "controller-1: no container has 'galera-bundle' in the name"),
-        (
-            [NAME, "haproxy-bundle-podman-1", f"{NAME}-old"],
-            f"several containers have 'galera-bundle' in the name: {NAME}, {NAME}-old",
-        ),
-    ],
-)
-def test_none_or_several_are_refused(among: list[str], said: str) -> None:
+OTHER_NAME = "galera-bundle-podman-0"
+
+
+def two(one: str, other: str) -> FakeShell:
+    shell = FakeShell("controller-1")
+    return shell.on("State.Status", NAME, say=f"{one}\n").on("State.Status", OTHER_NAME, say=f"{other}\n")
+
+
+@pytest.mark.parametrize("one", ["running", "exited", "paused"])
+@pytest.mark.parametrize("other", ["created", "configured"])
+def test_of_two_the_one_that_was_started_is_meant(one: str, other: str) -> None:
+    assert find_one(two(one, other), [NAME, "clustercheck", OTHER_NAME], "galera-bundle") == NAME
+
+
+@pytest.mark.parametrize("other", ["exited", "stopped", "created"])
+def test_of_two_the_one_that_runs_is_meant(other: str) -> None:
+    assert find_one(two(other, "running"), [NAME, OTHER_NAME], "galera-bundle") == OTHER_NAME
+
+
+@pytest.mark.parametrize(("one", "other"), [("running", "running"), ("exited", "exited"), ("created", "created")])
+def test_several_that_may_be_meant_are_refused_with_their_states(one: str, other: str) -> None:
+    said = rf"controller-1: several containers have 'galera-bundle' in the name: {NAME} \({one}\), {OTHER_NAME} \({other}\)"
     with pytest.raises(HostError, match=said) as refused:
-        find_one("controller-1", among, "galera-bundle")
+        find_one(two(one, other), [NAME, "haproxy-bundle-podman-1", OTHER_NAME], "galera-bundle")
+    assert "podman rm" in refused.value.hint
+
+
+def test_none_is_refused() -> None:
+    with pytest.raises(HostError, match="controller-1: no container has 'galera-bundle' in the name") as refused:
+        find_one(FakeShell("controller-1"), ["haproxy-bundle-podman-1"], "galera-bundle")
     assert "site file" in refused.value.hint
 
 

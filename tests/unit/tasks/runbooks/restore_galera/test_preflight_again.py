@@ -7,13 +7,15 @@ import pytest
 from blocks.remote.errors import Refused
 from tasks.engine.run import Run
 from tests.unit.fakes import FakeShell
+from tests.unit.flows.jobs import ORDER
 from tests.unit.tasks.control_plane import (
+    ACCEPTING,
+    BLOCKING,
     DUMP,
     DUMP_TEXT,
     GIB,
     GRANTS,
     GRANTS_TEXT,
-    VIP,
     control_plane,
     directory,
     interrupted,
@@ -32,8 +34,10 @@ def earlier(begun: str, finished: bool = False) -> str:
         "dump": f"{DUMP} {size} bytes of 1763726400",
         "grants": f"{GRANTS} {len(GRANTS_TEXT)} bytes of 1763726400",
     }
+    settled = ORDER[: ORDER.index(begun)] if begun else ()
     kept = {"old data": KEPT}
-    return journal(begun=begun, subject=subject, kept=kept, finished=finished).model_dump_json() + "\n"
+    of_job = journal(begun=begun, contents=subject, settled=settled, kept=kept, finished=finished)
+    return of_job.model_dump_json() + "\n"
 
 
 def with_journal(text: str) -> Run:
@@ -85,30 +89,33 @@ def finished_by_hand(begun: str) -> tuple[Run, Shells]:
     interrupted(shells, earlier(begun))
     shells[0].on("cibadmin", "//bundle", say=in_cib())
     for shell in shells:
-        shell.on("iptables -w -C", say=1)
+        shell.on("iptables -w -S INPUT", say=ACCEPTING)
     return run, shells
 
 
-@pytest.mark.parametrize("begun", ["15", "20", "25d", "V1"])
+@pytest.mark.parametrize("begun", ["15", "20", "24a"])
 def test_what_somebody_has_finished_by_hand_is_not_discarded(begun: str) -> None:
     run, shells = finished_by_hand(begun)
     (told,) = refusal(run, shells)
     assert f"did not get beyond step {begun}" in told
     assert "somebody has finished it by hand" in told
-    assert "on controller-0, move /var/lib/openstack-runbooks/restore-galera/current.json away" in told
+    assert "on the first controller, move /var/lib/openstack-runbooks/restore-galera/current.json away" in told
 
 
 def test_each_controller_is_asked_for_the_rule_of_step_2() -> None:
     run, shells = finished_by_hand("15")
     refusal(run, shells)
-    assert [len(shell.lines("iptables -w -C INPUT", f"-d {VIP}")) for shell in shells] == [1, 1, 1]
+    assert [len(shell.lines("iptables -w -S INPUT")) for shell in shells] == [1, 1, 1]
+
+
+def blocked_everywhere(shells: Shells) -> None:
+    for shell in shells:
+        shell.on("iptables -w -S INPUT", say=BLOCKING)
 
 
 UNFINISHED: dict[str, Break] = {
-    "the rule stands on the first controller": answer(0, "iptables -w -C", say=0),
-    "the rule stands on the last controller alone": answer(2, "iptables -w -C", say=0),
+    "the rule stands on every controller": blocked_everywhere,
     "galera is unmanaged": answer(0, "cibadmin", "//bundle", say=in_cib("false", "false")),
-    "a replica is not promoted": answer(0, "crm_mon", say=pacemaker_2_1([Replica(), Replica(), Replica("Unpromoted")])),
 }
 
 
@@ -121,17 +128,33 @@ def test_nobody_has_finished_it_where(case: str) -> None:
     changed_nothing(shells)
 
 
-@pytest.mark.parametrize("begun", ["", "1", "22", "V3", "V4"])
-def test_a_cluster_is_whole_before_the_block_and_once_clients_are_in_again(begun: str) -> None:
+OPEN: dict[str, Break] = {
+    "the rule is left on the first controller": answer(0, "iptables -w -S INPUT", say=BLOCKING),
+    "the rule is left on the last controller alone": answer(2, "iptables -w -S INPUT", say=BLOCKING),
+    "a replica is not promoted": answer(0, "crm_mon", say=pacemaker_2_1([Replica(), Replica(), Replica("Unpromoted")])),
+    "a database is down": answer(0, "pgrep", say=""),
+}
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_what_somebody_has_finished_by_hand_is_not_discarded_either_where(case: str) -> None:
+    run, shells = finished_by_hand("15")
+    OPEN[case](shells)
+    (told,) = refusal(run, shells)
+    assert "somebody has finished it by hand" in told
+
+
+@pytest.mark.parametrize("begun", ["25d", "V1", "22", "V3", "V4"])
+def test_a_cluster_that_clients_have_is_only_checked(begun: str) -> None:
     run, _ = finished_by_hand(begun)
     _, resume = look(run)
-    assert resume.clients_in is (begun in {"22", "V3", "V4"})
+    assert resume.clients_in
+    assert resume.settled[-1] == "25c"
 
 
-def test_the_rule_is_not_looked_for_where_there_is_no_earlier_attempt() -> None:
-    run, shells = control_plane()
+def test_nothing_is_on_record_where_there_is_no_earlier_attempt() -> None:
+    run, _ = control_plane()
     look(run)
-    assert all(shell.lines("iptables") == [] for shell in shells)
     assert (run.journal.in_force, run.journal.kept) == ({}, {})
 
 

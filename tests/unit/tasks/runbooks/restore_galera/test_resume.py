@@ -9,11 +9,22 @@ from itertools import product
 import pytest
 
 from blocks.remote.errors import RunbookError
-from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, how_to_go_on, unknown_saves
+from tasks.engine.journal import Contents
+from tasks.runbooks.restore_galera.resume import (
+    Observed,
+    Order,
+    Resume,
+    Situation,
+    contents_of,
+    how_to_go_on,
+    unknown_saves,
+)
 from tests.unit.flows.jobs import ORDER
 from tests.unit.tasks.samples import HOSTS, KEPT, journal
 
-DUMP, OTHER_DUMP = {"dump": "/root/d.sql 10 bytes of 100"}, {"dump": "/root/d.sql 11 bytes of 200"}
+GRANTS = "/root/g.sql 10 bytes of 100"
+DUMP = Contents(dump="/root/d.sql 10 bytes of 100", grants=GRANTS)
+OTHER_DUMP = Contents(dump="/root/d.sql 11 bytes of 200", grants=GRANTS)
 FIRST_STEPS = ORDER[: ORDER.index("9")]
 BUILDING = ORDER[ORDER.index("9") : ORDER.index("17")]
 TEMPORARY = ORDER[ORDER.index("11") : ORDER.index("16")]
@@ -40,13 +51,17 @@ def go_on(
     begun: str,
     observed: dict[str, Observed],
     import_found: bool = True,
-    dump: dict[str, str] = DUMP,
+    dump: Contents = DUMP,
     adopting: bool = True,
+    fenced: bool = True,
+    managed: bool = False,
+    **earlier: object,
 ) -> Resume:
-    earlier = journal(begun=begun, subject=DUMP, kept={"old data": KEPT})
-    return how_to_go_on(
-        Order(ORDER), journal(subject=dump, run_id="2"), earlier, observed, NEXT, import_found, adopting
-    )
+    """Go on after an attempt that died at this step, having settled all before it."""
+    settled = ORDER[: ORDER.index(begun)] if begun else ()
+    before = journal(**{"begun": begun, "contents": DUMP, "settled": settled, "kept": {"old data": KEPT}, **earlier})
+    situation = Situation(fenced, managed, import_found)
+    return how_to_go_on(Order(ORDER), journal(contents=dump, run_id="2"), before, observed, situation, NEXT, adopting)
 
 
 @dataclass(frozen=True)
@@ -55,29 +70,71 @@ class Case:
 
     begun: str
     observed: dict[str, Observed]
-    dump: dict[str, str]
-    resume: Resume
+    dump: Contents
+    fenced: bool
+    managed: bool
+    exposed: bool
+    resume: Resume | None
 
     @property
     def clients_in(self) -> bool:
         return self.begun in CLIENTS_BACK
 
+    @property
+    def clients_may_be_in(self) -> bool:
+        """Let in on purpose; or by a rule that is gone, once Pacemaker starts databases, or where one runs."""
+        moved = any(host.kept for host in self.observed.values())
+        running = any(host.server_running for host in self.observed.values())
+        given_back = self.begun in ORDER[ORDER.index("25") :]
+        formed = self.begun in ORDER[ORDER.index("17") :]
+        gone = moved and not self.fenced and formed and (given_back or running)
+        return self.clients_in or self.exposed or gone
+
+    @property
+    def new_job(self) -> bool:
+        return self.resume is not None and self.resume.supersedes is not None
+
+
+def _case(
+    begun: str,
+    observed: dict[str, Observed],
+    found: bool,
+    dump: Contents,
+    end: bool,
+    fenced: bool,
+    managed: bool,
+    exposed: bool,
+) -> Case:
+    try:
+        resume = go_on(begun, observed, found, dump, end, fenced, managed, exposed=exposed)
+    except RunbookError:
+        resume = None
+    return Case(begun, observed, dump, fenced, managed, exposed, resume)
+
 
 @cache
 def every_case() -> tuple[Case, ...]:
-    """Every step × containers × servers × kept or not × import found or not × the same dump or another × the ending."""
-    sides, either = (UP, DOWN, *SOME), (True, False)
+    """All that can be seen, at every step.
+
+    Containers and servers, kept or not, import found or not, the same dump or another, the ending, the rule there or not,
+    Pacemaker in charge or not, clients possibly in before or not.
+    """
+    either = (True, False)
+    sides = [(UP, UP), (DOWN, DOWN), (UP, DOWN), *((UP, some) for some in SOME), (SOME[1], UP), (SOME[2], UP)]
+    observed = [seen(containers, servers, kept) for containers, servers in sides for kept in either]
     return tuple(
-        Case(
-            begun,
-            seen(containers, servers, kept),
-            dump,
-            go_on(begun, seen(containers, servers, kept), found, dump, end),
+        _case(begun, hosts, found, dump, end, fenced, managed, exposed and begun in ORDER[ORDER.index("17") :])
+        for begun, hosts, found, dump, end, fenced, managed, exposed in product(
+            ("", *ORDER), observed, either, (DUMP, OTHER_DUMP), either, either, either, either
         )
-        for begun, containers, servers, kept, found, dump, end in product(
-            ("", *ORDER), sides, sides, either, either, (DUMP, OTHER_DUMP), either
-        )
+        if found or begun in IMPORTS
     )
+
+
+@cache
+def every_way() -> tuple[tuple[Case, Resume], ...]:
+    """Every case that is not refused, and how it is gone on with."""
+    return tuple((case, case.resume) for case in every_case() if case.resume is not None)
 
 
 def test_the_order_has_every_documented_step_once_and_22_after_25() -> None:
@@ -90,7 +147,8 @@ def test_the_order_has_every_documented_step_once_and_22_after_25() -> None:
 
 
 def test_a_first_attempt_takes_every_step_and_notes_where_the_old_data_will_be() -> None:
-    resume = how_to_go_on(Order(ORDER), journal(), None, seen(kept=False), KEPT, import_found=False, adopting=True)
+    nothing = Situation(fenced=False, managed=True, import_found=False)
+    resume = how_to_go_on(Order(ORDER), journal(), None, seen(kept=False), nothing, KEPT, adopting=True)
     assert (resume.settled, resume.rebuild, resume.kept, resume.why) == ((), False, KEPT, "")
     assert resume.journal.kept == {"old data": KEPT}
 
@@ -104,15 +162,15 @@ def test_an_attempt_that_had_not_moved_any_data_is_begun_again(begun: str) -> No
 @pytest.mark.parametrize("begun", BEFORE_CLIENTS)
 def test_another_dump_is_built_from_the_beginning(begun: str) -> None:
     resume = go_on(begun, seen(), dump=OTHER_DUMP)
-    assert (resume.settled, resume.rebuild, resume.kept) == ((), True, KEPT)
-    assert resume.journal.subject == OTHER_DUMP
+    assert (resume.settled, resume.rebuild, resume.kept) == ((), begun in ORDER[ORDER.index("7") :], KEPT)
+    assert resume.journal.contents == OTHER_DUMP
 
 
 @pytest.mark.parametrize("begun", ["", *FIRST_STEPS])
 @pytest.mark.parametrize("containers", [UP, DOWN, *SOME])
 def test_the_first_steps_are_simply_taken_again(begun: str, containers: tuple[bool, ...]) -> None:
     resume = go_on(begun, seen(containers))
-    assert (resume.settled, resume.rebuild) == ((), False)
+    assert (resume.settled, resume.rebuild) == ((), begun == "7")
 
 
 @pytest.mark.parametrize("begun", BUILDING)
@@ -227,9 +285,10 @@ def test_clients_are_not_in_before_they_are_let_in(begun: str) -> None:
     ("begun", "kept"), [("7b", KEPT), ("26", KEPT), ("nonsense", KEPT), ("5", ""), ("", ""), ("V4", "")]
 )
 def test_a_journal_that_cannot_be_understood_is_refused(begun: str, kept: str) -> None:
-    earlier = journal(begun=begun, subject=DUMP, kept={"old data": kept} if kept else {})
+    earlier = journal(begun=begun, contents=DUMP, kept={"old data": kept} if kept else {})
+    situation = Situation(fenced=True, managed=False, import_found=True)
     with pytest.raises(RunbookError, match="2026-11-21 12:34 UTC") as refused:
-        how_to_go_on(Order(ORDER), journal(subject=DUMP), earlier, seen(), KEPT, import_found=True, adopting=True)
+        how_to_go_on(Order(ORDER), journal(contents=DUMP), earlier, seen(), situation, KEPT, adopting=True)
     assert "original" in refused.value.hint
 
 
@@ -237,54 +296,151 @@ def test_attempts_are_counted() -> None:
     assert go_on("5", seen()).journal.attempts == 2
 
 
+# -- what is known of the data directory
+
+
+@pytest.mark.parametrize("begun", ["2", "4", "5", "6", "7"])
+def test_what_an_attempt_was_to_discard_is_discarded_by_the_next_one(begun: str) -> None:
+    """The first attempt has loaded a dump, the second was to load another one and died before it made the directory anew."""
+    second = go_on("15b", seen(), dump=OTHER_DUMP)
+    assert second.rebuild
+    left = second.journal.model_copy(update={"begun": begun, "settled": list(ORDER[: ORDER.index(begun)])})
+    third = go_on(begun, seen(), dump=OTHER_DUMP, **left.model_dump(include={"contents", "settled", "attempts"}))
+    assert (third.rebuild, third.settled) == (True, ())
+
+
+def test_it_is_known_by_what_it_was_loaded_from_once_the_directory_was_made_anew() -> None:
+    assert contents_of(journal(contents=DUMP, settled=["6"])) is None
+    assert contents_of(journal(contents=DUMP, settled=["6", "7"])) == DUMP
+    assert contents_of(journal(settled=["6", "7"])) is None
+
+
+def test_other_grants_are_other_contents() -> None:
+    resume = go_on("20", seen(), dump=Contents(dump=DUMP.dump, grants="/root/g.sql 11 bytes of 200"))
+    assert resume.rebuild
+
+
+@pytest.mark.parametrize("begun", [*BUILDING, *FORMING, *HANDING_OVER])
+@pytest.mark.parametrize("again", ["2", "4", "8"])
+def test_a_step_that_is_taken_in_every_attempt_is_not_the_place_that_it_has_got_to(begun: str, again: str) -> None:
+    once = go_on(begun, seen())
+    twice = go_on(again, seen(), settled=ORDER[: ORDER.index(begun)], attempts=2)
+    assert (twice.settled, twice.rebuild) == (once.settled, once.rebuild)
+
+
+# -- a rule that is gone
+
+
+@pytest.mark.parametrize("begun", [step for step in HANDING_OVER if ORDER.index(step) >= ORDER.index("25")])
+@pytest.mark.parametrize("servers", [UP, DOWN, *SOME])
+def test_clients_count_as_let_in_where_pacemaker_has_the_database_and_a_rule_is_gone(
+    begun: str, servers: tuple[bool, ...]
+) -> None:
+    resume = go_on(begun, seen(servers=servers), fenced=False, managed=True)
+    assert (resume.settled, resume.rebuild, resume.clients_in) == (ORDER[: ORDER.index("25d")], False, True)
+    assert "another name" in resume.why
+
+
+@pytest.mark.parametrize("begun", [step for step in HANDING_OVER if ORDER.index(step) >= ORDER.index("25")])
+@pytest.mark.parametrize("servers", [UP, DOWN, *SOME])
+def test_what_they_may_have_written_is_kept_aside_where_pacemaker_has_lost_it_again(
+    begun: str, servers: tuple[bool, ...]
+) -> None:
+    resume = go_on(begun, seen(servers=servers), fenced=False, managed=False)
+    assert (resume.settled, resume.rebuild, resume.kept) == ((), False, NEXT)
+    assert resume.supersedes is not None
+
+
+@pytest.mark.parametrize("begun", FORMING)
+def test_no_cluster_is_founded_before_a_member_that_clients_could_reach(begun: str) -> None:
+    resume = go_on(begun, seen(servers=(False, True, True)), fenced=False)
+    assert (resume.settled, resume.rebuild, resume.kept) == ((), False, NEXT)
+
+
+@pytest.mark.parametrize("begun", FORMING)
+def test_that_clients_could_reach_it_is_not_forgotten_when_the_rule_is_set_again(begun: str) -> None:
+    second = go_on(begun, seen(servers=(True, True, False)), fenced=False)
+    assert second.journal.exposed
+    third = go_on(begun, seen(servers=(False, True, False)), exposed=second.journal.exposed)
+    assert third.kept == NEXT
+
+
+@pytest.mark.parametrize("begun", FORMING)
+def test_controllers_that_have_lost_power_are_restored_where_pacemaker_did_not_have_the_database(begun: str) -> None:
+    resume = go_on(begun, seen(DOWN, DOWN), fenced=False, managed=False)
+    assert (resume.settled, resume.rebuild, resume.kept) == (ORDER[: ORDER.index("17")], False, KEPT)
+
+
+@pytest.mark.parametrize("begun", BEFORE_CLIENTS[: BEFORE_CLIENTS.index("25")])
+def test_what_somebody_has_finished_by_hand_is_not_touched(begun: str) -> None:
+    with pytest.raises(RunbookError, match="somebody has finished it by hand"):
+        go_on(begun, seen(servers=(False, True, True)), fenced=False, managed=True)
+
+
 # -- what holds for all cases
 
 
 def test_every_case_has_an_answer_that_says_why() -> None:
-    assert all(case.resume.why for case in every_case())
+    assert all(resume.why for _, resume in every_way())
+
+
+def test_only_what_somebody_has_finished_by_hand_is_refused() -> None:
+    for case in every_case():
+        moved = any(host.kept for host in case.observed.values())
+        before = case.begun not in ORDER[ORDER.index("25") :]
+        assert (case.resume is None) is (case.managed and not case.fenced and moved and before)
 
 
 def test_the_old_data_keeps_its_name_unless_there_is_new_data_of_clients() -> None:
-    for case in every_case():
-        assert case.resume.kept == (NEXT if case.clients_in and case.dump is OTHER_DUMP else KEPT)
+    for case, resume in every_way():
+        assert resume.kept == (NEXT if case.new_job else KEPT)
+        assert not case.new_job or case.clients_may_be_in
 
 
 def test_what_is_settled_is_the_beginning_of_the_order_and_never_the_step_that_was_under_way() -> None:
-    for case in every_case():
-        assert case.resume.settled == ORDER[: len(case.resume.settled)]
-        assert case.begun not in case.resume.settled
+    for case, resume in every_way():
+        assert resume.settled == ORDER[: len(resume.settled)]
+        assert case.begun not in resume.settled or (resume.clients_in and not case.clients_in)
 
 
 def test_no_step_from_6_on_is_settled_where_nothing_was_kept() -> None:
-    for case in every_case():
-        if not any(one.kept for one in case.observed.values()) and not case.clients_in:
-            assert case.resume.settled == ()
+    for case, resume in every_way():
+        if not any(host.kept for host in case.observed.values()) and not resume.clients_in:
+            assert resume.settled == ()
 
 
-def test_nothing_is_discarded_where_nothing_was_kept_or_where_clients_are_in() -> None:
-    for case in every_case():
-        if case.resume.rebuild:
-            assert any(one.kept for one in case.observed.values())
-            assert not case.clients_in
+def test_nothing_is_discarded_where_nothing_was_kept_or_where_clients_may_be_in() -> None:
+    for case, resume in every_way():
+        if resume.rebuild:
+            assert any(host.kept for host in case.observed.values())
+            assert not case.clients_may_be_in
+
+
+def test_where_clients_may_be_in_no_cluster_is_founded_but_after_their_data_was_kept_aside() -> None:
+    for case, resume in every_way():
+        if case.clients_may_be_in and not case.new_job and any(host.kept for host in case.observed.values()):
+            first_runs = next(iter(case.observed.values())).server_running
+            restarts = case.begun in HANDING_OVER and resume.settled == ORDER[: ORDER.index(case.begun)]
+            assert "17" in resume.settled or first_runs or restarts, case
 
 
 def test_nothing_is_settled_of_a_database_that_is_built_again() -> None:
-    for case in every_case():
-        assert not (case.resume.rebuild and case.resume.settled)
+    for _, resume in every_way():
+        assert not (resume.rebuild and resume.settled)
 
 
 def test_a_cluster_is_never_founded_beside_a_living_member() -> None:
     """Step 17 starts the first node with `gcomm://`, unless it runs: all others must be down, or 16 comes before it."""
-    for case in every_case():
-        first, *rest = (one.server_running for one in case.observed.values())
-        if "17" not in case.resume.settled and "16" in case.resume.settled and not first:
+    for case, resume in every_way():
+        first, *rest = (host.server_running for host in case.observed.values())
+        if "17" not in resume.settled and "16" in resume.settled and not first:
             assert not any(rest), case
 
 
 def test_the_data_of_another_dump_is_never_settled() -> None:
-    for case in every_case():
+    for case, resume in every_way():
         if case.dump is OTHER_DUMP:
-            assert case.resume.settled == ()
+            assert resume.settled == ()
 
 
 # -- directories that nobody knows
