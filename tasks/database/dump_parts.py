@@ -42,26 +42,8 @@ class Parts:
 _SESSION = re.compile(r"(?:--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .*) ?\*/;?|)\s*")
 
 
-<<<<<<< HEAD
-def read_parts(shell: Shell, file: File) -> Parts | None:
-    """Find what of a dump can be loaded side by side; None where it is loaded as it is.
-
-    It reads the whole file once, and a line of more than some 200 MiB ends that: grep keeps a line in memory, and a
-    controller has none to spare.
-    """
-    reading = script(_FIND, file.path, _MARK, str(_MEMORY_KIB), quiet=True, changes=False, timeout_s=3600, ok=(0, 1, 2))
-    found = shell.run(reading)
-    if found.exit_code == 2 and "memory exhausted" not in found.stderr:
-        raise HostError(shell.name, f"dump {file.path} cannot be read to its end: {found.stderr.strip()}")
-    return parse_parts(file, found.stdout) if found.exit_code == 0 else None
-
-
-def parse_parts(file: File, found: str) -> Parts | None:
-    """Read what grep found.
-=======
 def parse_parts(file: File, contents: Contents) -> Parts | None:
     """Divide a dump.
->>>>>>> 741ba40 (Read a dump once before anything is stopped, and say what it and the grants lack; compare what the grants grant with what the server has)
 
     Args:
         file: Both ends of the dump.

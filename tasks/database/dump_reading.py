@@ -140,7 +140,7 @@ def reading_command(path: str) -> Command:
     """The command that reads a dump."""
     limits = (str(_MEMORY_KIB), str(_AWK_MEMORY_KIB))
     arguments = (path, _TELL, _WHOLE_LINES, _CUT_LINES, *limits)
-    return script(_FIND, *arguments, quiet=True, timeout_s=3600, ok=tuple(range(256)))
+    return script(_FIND, *arguments, quiet=True, changes=False, timeout_s=3600, ok=tuple(range(256)))
 
 
 def read_dump(shell: Shell, path: str) -> Reading:

@@ -80,7 +80,7 @@ done
 
 def lies_in(shell: Shell, path: str, *directories: str) -> str:
     """The first of these directories in which a file really lies, whatever links and mounts lead to it; empty for none."""
-    return shell.run(script(_LIES_IN, path, *directories, quiet=True)).text
+    return shell.run(script(_LIES_IN, path, *directories, quiet=True, changes=False)).text
 
 
 def why_unreadable(file: File) -> list[str]:
@@ -121,85 +121,6 @@ def why_not_dump(file: File, server: Version | None) -> list[str]:
     return reasons
 
 
-<<<<<<< HEAD
-def why_not_grants(file: File) -> list[str]:
-    """What keeps this file from being loaded as grants."""
-    if file.size < 0:
-        return [f"grants {file.path} do not exist on the first controller"]
-    if file.size == 0:
-        return [f"grants {file.path} are empty"]
-    if not file.tail.rstrip().endswith(";") or not file.tail.endswith("\n"):
-        return [f"grants {file.path} are cut short: the last line is not a whole statement"]
-    if not re.search(r"^(GRANT|CREATE (OR REPLACE )?(USER|ROLE))\b", file.head, re.MULTILINE):
-        return [f"grants {file.path} hold no GRANT and no CREATE USER"]
-    return []
-
-
-@dataclass(frozen=True, order=True)
-class Account:
-    """An account of the grants file."""
-
-    user: str
-    host: str
-
-    def __str__(self) -> str:
-        return f"'{self.user}'@'{self.host}'"
-
-
-@dataclass(frozen=True)
-class Grants:
-    """What a grants file holds.
-
-    Attributes:
-        accounts: Those that it creates or grants to.
-        roles: Roles that it creates.
-        undefined_roles: Roles that it grants or sets as default without creating them: loading would stop there.
-    """
-
-    accounts: tuple[Account, ...]
-    roles: tuple[str, ...]
-    undefined_roles: tuple[str, ...]
-
-
-def parse_grants(text: str) -> Grants:
-    """Read the statements of a grants file, one a line."""
-    accounts: set[Account] = set()
-    created: set[str] = set()
-    named: set[str] = set()
-    for line in (line for line in text.splitlines() if not line.lstrip().startswith(("--", "#", "/*"))):
-        role = re.match(r"CREATE (?:OR REPLACE )?ROLE\s+(?:IF NOT EXISTS\s+)?[`'\"]?([^`'\";\s]+)", line, re.IGNORECASE)
-        if role:
-            created.add(role[1])
-            continue
-        target = re.search(
-            rf"(?:\bTO|CREATE (?:OR REPLACE )?USER(?: IF NOT EXISTS)?|ALTER USER|\bFOR)\s+{_ACCOUNT}",
-            line,
-            re.IGNORECASE,
-        )
-        if target:
-            accounts.add(Account(target["user"], target["host"]))
-        granted = re.match(r"GRANT\s+[`'\"]?([A-Za-z0-9_.-]+)[`'\"]?\s+TO\s", line, re.IGNORECASE)
-        if granted and granted[1].upper() not in {"PROXY", "USAGE"}:
-            named.add(granted[1])
-        default = re.match(r"SET DEFAULT ROLE\s+[`'\"]?([A-Za-z0-9_.-]+)", line, re.IGNORECASE)
-        if default and default[1].upper() != "NONE":
-            named.add(default[1])
-    return Grants(tuple(sorted(accounts)), tuple(sorted(created)), tuple(sorted(named - created)))
-
-
-def read_grants(shell: Shell, path: str) -> Grants:
-    """Read a grants file; its password hashes stay in this process.
-
-    Raises:
-        Refused: A line is not a statement that a grants file has.
-    """
-    text = shell.run(script('cat "$1"', path, quiet=True, changes=False)).stdout
-    strange = [
-        number
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip()
-        and not re.match(r"\s*(--|#|/\*|GRANT|CREATE|ALTER|SET|REVOKE|FLUSH|DROP|USE)", line, re.IGNORECASE)
-=======
 def _why_not_begun(file: File) -> list[str]:
     if not re.search(r"^(-- (MariaDB|MySQL) dump )", file.head.removeprefix(_BOM), re.MULTILINE):
         return [f"dump {file.path} does not begin as mysqldump begins one"]
@@ -210,7 +131,6 @@ def _why_not_begun(file: File) -> list[str]:
     return [
         f"dump {file.path}: line {number} is no comment and no SQL, but {first[:100]!r}, at which loading would end; remove "
         f"it from a copy of the dump: `sed {number}d`"
->>>>>>> 741ba40 (Read a dump once before anything is stopped, and say what it and the grants lack; compare what the grants grant with what the server has)
     ]
 
 

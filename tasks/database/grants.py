@@ -134,4 +134,4 @@ def read_grants(shell: Shell, path: str) -> Grants:
     Raises:
         NotUnderstood: It has something that is no statement of a grants file, or ends in the middle of one.
     """
-    return parse_grants(shell.run(script('cat "$1"', path, quiet=True)).stdout)
+    return parse_grants(shell.run(script('cat "$1"', path, quiet=True, changes=False)).stdout)

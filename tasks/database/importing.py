@@ -79,12 +79,6 @@ set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
 client=(mysql "--defaults-extra-file=$1" "--socket=$2" -uroot)
-<<<<<<< HEAD
-for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | "${{client[@]}}"
-"${{client[@]}}" --force <&4 >/dev/null 2>&1 || :
-wrong=$(
-  {{ "${{client[@]}}" --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
-=======
 keep="CREATE TEMPORARY TABLE mysql.kept_root AS SELECT * FROM mysql.$4 WHERE User = 'root' AND Host = 'localhost'"
 put_back="REPLACE INTO mysql.$4 SELECT * FROM mysql.kept_root; FLUSH PRIVILEGES;"
 printf '%s\n' "$5" | "${{client[@]}}"
@@ -93,7 +87,6 @@ grants <&4 | "${{client[@]}}" --init-command="$keep" --force >/dev/null 2>&1 || 
 wrong=$(
   {{ grants <&5 | "${{client[@]}}" --init-command="$keep" --force 2>&1 || [ $? -eq 1 ] ||
     echo "ERROR mysql was ended in the middle of the grants"; }} |
->>>>>>> 741ba40 (Read a dump once before anything is stopped, and say what it and the grants lack; compare what the grants grant with what the server has)
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"

@@ -115,7 +115,7 @@ def check_contents(shell: Shell, dump: File, found: Contents, loader: Loader) ->
 
 
 def _knows_sandbox(shell: Shell, container: str) -> bool:
-    return shell.run(script(_KNOWS_SANDBOX, container, quiet=True)).text != "unknown"
+    return shell.run(script(_KNOWS_SANDBOX, container, quiet=True, changes=False)).text != "unknown"
 
 
 def check_grants(shell: Shell, file: File) -> tuple[Grants | None, list[Check]]:
