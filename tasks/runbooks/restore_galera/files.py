@@ -21,7 +21,7 @@ from tasks.runbooks.restore_galera.losses import Loss, compared, within
 
 # A client that knows the line has the option, whatever its version: security fixes of older releases have it, too.
 _KNOWS_SANDBOX = """
-help='mysql --no-defaults --help | grep -q -e --sandbox && echo known || echo unknown'
+help='mysql --no-defaults --help | grep -q -- --sandbox && echo known || echo unknown'
 if [ "$(podman inspect --format "{{.State.Status}}" "$1")" = running ]; then podman exec "$1" bash -c "$help"
 else podman run --rm --network none --entrypoint bash "$(podman inspect --format "{{.Image}}" "$1")" -c "$help"; fi
 """
@@ -107,14 +107,15 @@ def check_ends(shell: Shell, dump: File, version: Version | None) -> list[Check]
 
 def check_contents(shell: Shell, dump: File, found: Contents, loader: Loader) -> list[Check]:
     """Look at what is in the dump."""
-    knows = not found.sandbox or not loader.container or _knows_sandbox(shell, loader.container)
+    knows = not found.sandbox or not loader.container or knows_sandbox(shell, loader.container)
     reasons = why_not_contents(dump.path, found, loader.version, knows)
     return _checks(
         "contents of the dump", shell.name, reasons, f"{len(found.schemas):,} schemas, {found.tables:,} tables"
     )
 
 
-def _knows_sandbox(shell: Shell, container: str) -> bool:
+def knows_sandbox(shell: Shell, container: str) -> bool:
+    """Whether the container's client knows the sandbox mode of newer dumps."""
     return shell.run(script(_KNOWS_SANDBOX, container, quiet=True, changes=False)).text != "unknown"
 
 
