@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import pytest
 from prefect.logging import disable_run_logger
-from tasks.runbooks.set_telemetry_interval.job import look
 
 import blocks.remote.command
 import tasks.engine.hooks
