@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from blocks.remote.command import script
-from blocks.remote.errors import HostError
-from blocks.remote.shell import Shell
+from tasks.database.dump_contents import SYSTEM, Contents
 from tasks.database.dumps import File
 
 
@@ -40,49 +38,29 @@ class Parts:
     rest: Part | None = None
 
 
-_MARK = "^-- Current Database: `.*`$"
-_MEMORY_KIB = 512 * 1024
-_FIND = 'ulimit -v "$3"; LC_ALL=C grep -ab -A 3 "$2" "$1" | cut -b -300'
-# A database's part begins with just these lines, which a line of a routine's body does not.
-_BEGINS = re.compile(r"(\d+):(-- Current Database: `.*`)\n\d+---\n\d+-\n\d+-(?:CREATE DATABASE|USE) ")
 # What may stand before the first part: comments and what sets the session.
 _SESSION = re.compile(r"(?:--.*|/\*M?!\d*\\?-? ?(?:enable the sandbox mode|SET .*) ?\*/;?|)\s*")
 
 
-def read_parts(shell: Shell, file: File) -> Parts | None:
-    """Find what of a dump can be loaded side by side; None where it is loaded as it is.
-
-    It reads the whole file once, and a line of more than some 200 MiB ends that: grep keeps a line in memory, and a
-    controller has none to spare.
-    """
-    reading = script(_FIND, file.path, _MARK, str(_MEMORY_KIB), quiet=True, changes=False, timeout_s=3600, ok=(0, 1, 2))
-    found = shell.run(reading)
-    if found.exit_code == 2 and "memory exhausted" not in found.stderr:
-        raise HostError(shell.name, f"dump {file.path} cannot be read to its end: {found.stderr.strip()}")
-    return parse_parts(file, found.stdout) if found.exit_code == 0 else None
-
-
-def parse_parts(file: File, found: str) -> Parts | None:
-    """Read what grep found.
+def parse_parts(file: File, contents: Contents) -> Parts | None:
+    """Divide a dump.
 
     Args:
         file: Both ends of the dump.
-        found: The lines that name a database, each with its first byte and the three lines after it.
+        contents: What is in it.
 
     Returns:
         The parts; None where there is one alone, where a line looks like the beginning of a part and is none, where what
         stands before the first part sets more than a session, and where the server's own tables are among them: the
         other parts' routines are rows there.
     """
-    marks = [(int(one[1]), one[2]) for one in _BEGINS.finditer(found)]
-    if len(marks) < 2 or len(marks) != len(re.findall(r"^\d+:", found, re.MULTILINE)):
+    marks = contents.marks
+    if len(marks) < 2 or contents.odd_marks or SYSTEM in contents.schemas:
         return None
     head = file.head.encode()[: marks[0][0]].decode(errors="replace")
     if len(head.encode()) < marks[0][0] or re.search("global", head, re.IGNORECASE):
         return None
     if not all(_SESSION.fullmatch(line) for line in head.splitlines()):
-        return None
-    if "-- Current Database: `mysql`" in {name for _, name in marks}:
         return None
     names = [name for _, name in marks]
     first = next((number for number, name in enumerate(names) if name in names[:number]), len(marks))

@@ -1,19 +1,25 @@
-"""Dumps: is this one whole, of which version, who is in it; copying it to the database, and what must be there afterwards."""
+"""The files of a dump and of its grants on a host: both their ends, where they lie, and their copies for the database."""
 
 from __future__ import annotations
 
 import base64
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from blocks.remote.command import command, script
-from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
-from tasks.database.mariadb import Server, Version, parse_version
-from tasks.engine.change import Change, Wait
+from tasks.database.mariadb import Version, parse_version
+from tasks.engine.change import Change
 
-_ACCOUNT = r"(?P<q>['`\"])(?P<user>(?:(?!(?P=q)).)*)(?P=q)@(?P<p>['`\"])(?P<host>(?:(?!(?P=p)).)*)(?P=p)"
+_PACKED = {
+    b"\x1f\x8b": "gunzip",
+    b"\xfd7zXZ\x00": "unxz",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"BZh": "bunzip2",
+    b"\x04\x22\x4d\x18": "unlz4",
+    b"PK\x03\x04": "unzip",
+}
+_BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class File:
         modified: Seconds since the epoch.
         head: Its first 4 KiB.
         tail: Its last 4 KiB.
+        magic: Its first bytes as they are.
     """
 
     path: str
@@ -33,6 +40,7 @@ class File:
     modified: int
     head: str
     tail: str
+    magic: bytes = b""
 
     @property
     def fingerprint(self) -> str:
@@ -50,12 +58,43 @@ def read_file(shell: Shell, path: str) -> File:
     """Look at both ends of a file."""
     lines = [*shell.run(script(_READ, path, quiet=True, changes=False)).stdout.splitlines(), "", ""]
     size, modified = lines[0].split()
-    head, tail = (base64.b64decode(line).decode(errors="replace") for line in lines[1:3])
-    return File(path, int(size), int(modified), head, tail)
+    head, tail = (base64.b64decode(line) for line in lines[1:3])
+    return File(path, int(size), int(modified), head.decode(errors="replace"), tail.decode(errors="replace"), head[:8])
+
+
+# Where a directory of the file's path is one that goes, or lies below one, also by a bind mount, which has the same device and
+# inode. Hard links are other files to a directory that is moved.
+_LIES_IN = r"""
+file=$(readlink -f -- "$1") || exit 0
+shift
+for gone in "$@"; do
+  [ -d "$gone" ] || continue
+  above=$file
+  until [ "$above" = / ]; do
+    above=$(dirname -- "$above")
+    [ -z "$(find -H "$gone" -xdev -type d -samefile "$above" -print -quit)" ] || { echo "$gone"; exit 0; }
+  done
+done
+"""
+
+
+def lies_in(shell: Shell, path: str, *directories: str) -> str:
+    """The first of these directories in which a file really lies, whatever links and mounts lead to it; empty for none."""
+    return shell.run(script(_LIES_IN, path, *directories, quiet=True, changes=False)).text
+
+
+def why_unreadable(file: File) -> list[str]:
+    """What a file is in place of text, and what to do about it."""
+    for magic, program in _PACKED.items():
+        if file.magic.startswith(magic):
+            return [f"compressed; unpack it with `{program}`, and give the unpacked file"]
+    if file.magic[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in file.magic[:4]:
+        return ["not in UTF-8 but in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8`, and give the converted file"]
+    return []
 
 
 def why_not_dump(file: File, server: Version | None) -> list[str]:
-    """What keeps this file from being restored as a dump.
+    """What keeps this file from being restored as a dump, as far as its ends say.
 
     Args:
         file: Both its ends.
@@ -65,9 +104,9 @@ def why_not_dump(file: File, server: Version | None) -> list[str]:
         return [f"dump {file.path} does not exist on the first controller"]
     if file.size == 0:
         return [f"dump {file.path} is empty"]
-    reasons = []
-    if not re.search(r"^-- (MariaDB|MySQL) dump ", file.head, re.MULTILINE):
-        reasons.append(f"dump {file.path} does not begin as mysqldump begins one")
+    if unreadable := why_unreadable(file):
+        return [f"dump {file.path} is {why}" for why in unreadable]
+    reasons = _why_not_begun(file)
     if not re.search(r"^-- Dump completed[^\n]*\s*\Z", file.tail, re.MULTILINE):
         reasons.append(
             f"dump {file.path} is cut short: its last line is not '-- Dump completed'. mysql would load it, return 0, "
@@ -82,126 +121,47 @@ def why_not_dump(file: File, server: Version | None) -> list[str]:
     return reasons
 
 
-def why_not_grants(file: File) -> list[str]:
-    """What keeps this file from being loaded as grants."""
-    if file.size < 0:
-        return [f"grants {file.path} do not exist on the first controller"]
-    if file.size == 0:
-        return [f"grants {file.path} are empty"]
-    if not file.tail.rstrip().endswith(";") or not file.tail.endswith("\n"):
-        return [f"grants {file.path} are cut short: the last line is not a whole statement"]
-    if not re.search(r"^(GRANT|CREATE (OR REPLACE )?(USER|ROLE))\b", file.head, re.MULTILINE):
-        return [f"grants {file.path} hold no GRANT and no CREATE USER"]
-    return []
-
-
-@dataclass(frozen=True, order=True)
-class Account:
-    """An account of the grants file."""
-
-    user: str
-    host: str
-
-    def __str__(self) -> str:
-        return f"'{self.user}'@'{self.host}'"
-
-
-@dataclass(frozen=True)
-class Grants:
-    """What a grants file holds.
-
-    Attributes:
-        accounts: Those that it creates or grants to.
-        roles: Roles that it creates.
-        undefined_roles: Roles that it grants or sets as default without creating them: loading would stop there.
-    """
-
-    accounts: tuple[Account, ...]
-    roles: tuple[str, ...]
-    undefined_roles: tuple[str, ...]
-
-
-def parse_grants(text: str) -> Grants:
-    """Read the statements of a grants file, one a line."""
-    accounts: set[Account] = set()
-    created: set[str] = set()
-    named: set[str] = set()
-    for line in (line for line in text.splitlines() if not line.lstrip().startswith(("--", "#", "/*"))):
-        role = re.match(r"CREATE (?:OR REPLACE )?ROLE\s+(?:IF NOT EXISTS\s+)?[`'\"]?([^`'\";\s]+)", line, re.IGNORECASE)
-        if role:
-            created.add(role[1])
-            continue
-        target = re.search(
-            rf"(?:\bTO|CREATE (?:OR REPLACE )?USER(?: IF NOT EXISTS)?|ALTER USER|\bFOR)\s+{_ACCOUNT}",
-            line,
-            re.IGNORECASE,
-        )
-        if target:
-            accounts.add(Account(target["user"], target["host"]))
-        granted = re.match(r"GRANT\s+[`'\"]?([A-Za-z0-9_.-]+)[`'\"]?\s+TO\s", line, re.IGNORECASE)
-        if granted and granted[1].upper() not in {"PROXY", "USAGE"}:
-            named.add(granted[1])
-        default = re.match(r"SET DEFAULT ROLE\s+[`'\"]?([A-Za-z0-9_.-]+)", line, re.IGNORECASE)
-        if default and default[1].upper() != "NONE":
-            named.add(default[1])
-    return Grants(tuple(sorted(accounts)), tuple(sorted(created)), tuple(sorted(named - created)))
-
-
-def read_grants(shell: Shell, path: str) -> Grants:
-    """Read a grants file; its password hashes stay in this process.
-
-    Raises:
-        Refused: A line is not a statement that a grants file has.
-    """
-    text = shell.run(script('cat "$1"', path, quiet=True, changes=False)).stdout
-    strange = [
-        number
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip()
-        and not re.match(r"\s*(--|#|/\*|GRANT|CREATE|ALTER|SET|REVOKE|FLUSH|DROP|USE)", line, re.IGNORECASE)
+def _why_not_begun(file: File) -> list[str]:
+    if not re.search(r"^(-- (MariaDB|MySQL) dump )", file.head.removeprefix(_BOM), re.MULTILINE):
+        return [f"dump {file.path} does not begin as mysqldump begins one"]
+    lines = enumerate(file.head.removeprefix(_BOM).splitlines(), 1)
+    number, first = next(((number, line) for number, line in lines if line.strip()), (1, ""))
+    if first.startswith(("--", "/*", "#")):
+        return []
+    return [
+        f"dump {file.path}: line {number} is no comment and no SQL, but {first[:100]!r}, at which loading would end; remove "
+        f"it from a copy of the dump: `sed {number}d`"
     ]
-    if strange:
-        raise Refused("grants", [f"grants {path}: line {strange[0]} is no statement of a grants file"])
-    return parse_grants(text)
 
 
-def copy_of(directory: str, path: str) -> str:
-    """Where the copy of a file lies that the container sees."""
-    return f"{directory}/{PurePosixPath(path).name}"
+def dump_copy(directory: str) -> str:
+    """Where the copy of the dump lies that the container sees; another name than the grants', however both are called."""
+    return f"{directory}/restore-galera-dump.sql"
 
 
-def copy_in(directory: str, *paths: str) -> Change:
-    """Copy the files to where the container sees them, readable by root alone."""
-    return Change(
-        tuple(command("install", "-m", "600", path, copy_of(directory, path), timeout_s=3600) for path in paths)
-    )
+def grants_copy(directory: str) -> str:
+    """Where the copy of the grants lies that the container sees."""
+    return f"{directory}/restore-galera-grants.sql"
 
 
-def remove_words(directory: str, *paths: str) -> tuple[str, ...]:
-    """The words that remove the copies, which hold every row and every grant."""
-    return ("rm", "-f", "--", *(copy_of(directory, path) for path in paths))
+def copy_in(directory: str, dump: str, grants: str, edit: str = "") -> Change:
+    """Copy the files to where the container sees them, readable by root alone.
 
-
-def missing_accounts(shell: Shell, server: Server, grants: Grants) -> list[str]:
-    """Accounts of the grants that the server does not have, and anonymous ones that it should not have.
-
-    Raises:
-        HostError: The server does not answer.
+    Args:
+        directory: The data directory.
+        dump: The dump's path.
+        grants: The grants' path.
+        edit: What sed changes in the copy of the grants.
     """
-    rows = shell.run(server.statement("SELECT User, Host FROM mysql.user")).stdout
-    there = {Account(*[*row.split("\t"), ""][:2]) for row in rows.splitlines()}
-    if not there:
-        raise HostError(shell.name, "the server lists no accounts")
-    wrong = [f"account {account} is missing" for account in grants.accounts if account not in there]
-    return wrong + [f"anonymous account {account} is there" for account in sorted(there) if account.user == ""]
+    copies = [
+        command("install", "-m", "600", dump, dump_copy(directory), timeout_s=3600),
+        command("install", "-m", "600", grants, grants_copy(directory), timeout_s=3600),
+    ]
+    if edit:
+        copies.append(command("sed", "-i", edit, grants_copy(directory)))
+    return Change(tuple(copies))
 
 
-def check_accounts(server: Server, grants: Grants) -> Change:
-    """Look whether every account of the grants is there, and no anonymous one."""
-
-    def look(shell: Shell) -> str:
-        return "; ".join(missing_accounts(shell, server, grants)) or "as in the grants"
-
-    return Change(
-        (), until=Wait("the accounts", "as in the grants", look, 1, "the dump and the grants do not belong together")
-    )
+def remove_words(directory: str) -> tuple[str, ...]:
+    """The words that remove the copies, which hold every row and every grant."""
+    return ("rm", "-f", "--", dump_copy(directory), grants_copy(directory))

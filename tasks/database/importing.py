@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from blocks.remote.command import question
 from blocks.remote.units import LongCommand, read_log
 from tasks.database.dump_parts import Part, Parts
-from tasks.database.dumps import copy_of
-from tasks.database.mariadb import Server
+from tasks.database.dumps import dump_copy, grants_copy
+from tasks.database.mariadb import Server, Version
 from tasks.engine.change import Change
 from tasks.node.podman import inside
 
@@ -72,21 +72,27 @@ echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
 
 # The grants are gone through twice: SHOW GRANTS gives an account its roles before the line that creates it. Of the second
 # time's errors only the message is kept, without password hashes: the statement holds them.
+# They may hold root, with another password than the one that root has: each client keeps root's account as it was in a table
+# of its session, and puts it back before it ends, so that the next one can log in. The file may end without a line break.
 _GRANT = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
 client=(mysql "--defaults-extra-file=$1" "--socket=$2" -uroot)
-for role in $4; do echo "CREATE ROLE IF NOT EXISTS \\`$role\\`;"; done | "${{client[@]}}"
-"${{client[@]}}" --force <&4 >/dev/null 2>&1 || :
+keep="CREATE TEMPORARY TABLE mysql.kept_root AS SELECT * FROM mysql.$4 WHERE User = 'root' AND Host = 'localhost'"
+put_back="REPLACE INTO mysql.$4 SELECT * FROM mysql.kept_root; FLUSH PRIVILEGES;"
+printf '%s\n' "$5" | "${{client[@]}}"
+grants() {{ cat; printf '\n%s\n' "$put_back"; }}
+grants <&4 | "${{client[@]}}" --init-command="$keep" --force >/dev/null 2>&1 || :
 wrong=$(
-  {{ "${{client[@]}}" --force <&5 2>&1 || [ $? -eq 1 ] || echo "ERROR mysql was ended in the middle of the grants"; }} |
+  {{ grants <&5 | "${{client[@]}}" --init-command="$keep" --force 2>&1 || [ $? -eq 1 ] ||
+    echo "ERROR mysql was ended in the middle of the grants"; }} |
   grep '^ERROR ' | sed -E 's/\\*[0-9A-F]{{40}}/********/g'
 ) || :
 [ -z "$wrong" ] || echo "$wrong"
 rm -f {_PID}
 ! grep -v -E '{_PASSED_OVER}' <<<"$wrong" | grep -q .
-"""
+"""  # noqa: S608 - the table is one of two
 
 
 def _long(server: Server, key: str, contents: str, text: str, within_s: float, *arguments: str) -> LongCommand:
@@ -99,17 +105,16 @@ def _long(server: Server, key: str, contents: str, text: str, within_s: float, *
     return LongCommand(f"{server.runbook}-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
 
 
-def load(server: Server, dump: str, parts: Parts | None, within_s: float, contents: str = "") -> Change:
+def load(server: Server, parts: Parts | None, within_s: float, contents: str = "") -> Change:
     """Load the dump, as a long command that outlives us.
 
     Args:
         server: The first node's, started alone.
-        dump: The dump's path as an operator gave it.
         parts: What of it is loaded side by side; None where it is loaded as it is.
         within_s: Seconds until it is ended.
         contents: The key of what is loaded, dump and grants: it is part of the unit's name.
     """
-    copy = copy_of(server.directory, dump)
+    copy = dump_copy(server.directory)
     if parts is None:
         return Change((_long(server, "load", contents, _LOAD, within_s, copy),))
     # The largest first, so that it is not the last to begin.
@@ -122,21 +127,29 @@ def _words(parts: Iterable[Part]) -> str:
     return " ".join(f"{part.begin} {part.length}" for part in parts)
 
 
-def load_grants(server: Server, grants: str, roles: tuple[str, ...], within_s: float, contents: str = "") -> Change:
+def load_grants(
+    server: Server, version: Version, roles: tuple[str, ...], within_s: float, contents: str = ""
+) -> Change:
     """Load the grants, as a long command.
 
     Args:
         server: The first node's, started alone.
-        grants: The grants' path as an operator gave it.
+        version: The server's: where it keeps accounts.
         roles: Roles to create before: the grants give them to accounts without creating them.
         within_s: Seconds until it is ended.
         contents: The key of what is loaded, dump and grants: it is part of the unit's name.
     """
-    long = _long(server, "grant", contents, _GRANT, within_s, copy_of(server.directory, grants), " ".join(roles))
+    table = "global_priv" if version >= Version(10, 4) else "user"
+    create = "".join(f"CREATE ROLE IF NOT EXISTS {_quoted(role)};" for role in roles)
+    long = _long(server, "grant", contents, _GRANT, within_s, grants_copy(server.directory), table, create)
     return Change(
         (long,),
         findings_after=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)],
     )
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _told(line: str) -> str:

@@ -44,8 +44,11 @@ class Version:
 
 
 def parse_version(text: str) -> Version | None:
-    """Find the version in `mysqld --version`, in a server's @@version, or in the head of a dump."""
-    found = re.search(r"(?<![\d.])(\d{1,2})\.(\d{1,2})\.\d+-MariaDB", text)
+    """Find the version in `mysqld --version`, in a server's @@version, or in the head of a dump.
+
+    MariaDB Enterprise has a number of its own behind it: 10.3.28-12-MariaDB-enterprise.
+    """
+    found = re.search(r"(?<![\d.])(\d{1,2})\.(\d{1,2})\.\d+(?:-\d+)?-MariaDB", text)
     return Version(int(found[1]), int(found[2])) if found else None
 
 

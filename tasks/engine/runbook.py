@@ -146,15 +146,21 @@ def carry_out(name: str, hosts: HostsOf | None, work: Work[J], parameters: Mappi
         found, plan = _look(run, work)
         run.show_plan(plan)
         if dry_run:
+            _tell(run, work.summary(found))
             return
         found = _approved(run, work, found, plan, parameters.get("approved_by"))
-        if work.summary(found):
-            run.facts.append(work.summary(found))
-            get_run_logger().info("%s", mask(work.summary(found)))
+        _tell(run, work.summary(found))
         run.begin(work.take_up(found) if work.take_up else TakeUp(run.journal), str(flow_run.id))
         work.procedure(run, found)
         run.finish()
         work.conclude(found)
+
+
+def _tell(run: Run, summary: str) -> None:
+    """Say in log and report what is done, or would be."""
+    if summary:
+        run.facts.append(summary)
+        get_run_logger().info("%s", mask(summary))
 
 
 def _look(run: Run, work: Work[J]) -> tuple[J, Plan]:

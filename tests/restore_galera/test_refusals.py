@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.lab import dumps
 from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud
 
@@ -54,6 +55,41 @@ def test_a_dump_and_grants_that_were_cut_short(cloud: Cloud, dump: Dump) -> None
         "controller-0", f"head -c 1000000 {dump.dump} > {cut.dump}; head -c 300 {dump.grants} > {cut.grants}"
     )
     assert_refused(cloud, cut, "cut.sql is cut short", "cut-grants.sql are cut short")
+
+
+def test_a_dump_that_lies_in_the_data_directory(cloud: Cloud, dump: Dump) -> None:
+    inside, link = "/var/lib/mysql/backup", "/home/heat-admin/link.sql"
+    make = f"mkdir {inside}; cp {dump.dump} {inside}/dump.sql; ln -s {inside}/dump.sql {link}"
+    with changed(cloud, "controller-0", make, f"rm -r {inside} {link}"):
+        assert_refused(cloud, Dump(link, dump.grants), "its place is in /var/lib/mysql")
+        mounted = "/home/heat-admin/mounted"
+        mount = f"mkdir {mounted}; mount --bind {inside} {mounted}"
+        with changed(cloud, "controller-0", mount, f"umount {mounted}; rmdir {mounted}"):
+            assert_refused(cloud, Dump(f"{mounted}/dump.sql", dump.grants), "its place is in /var/lib/mysql")
+
+
+def test_a_file_of_several_dumps_of_which_one_was_cut_short(cloud: Cloud, dump: Dump) -> None:
+    several = Dump("/home/heat-admin/several.sql", dump.grants)
+    cloud.lab.exec("controller-0", f"{{ head -c 1000000 {dump.dump}; cat {dump.dump}; }} > {several.dump}")
+    assert_refused(cloud, several, "which is 2 dumps in one file", "is cut short")
+
+
+def test_a_dump_that_is_compressed_and_grants_in_utf_16(cloud: Cloud, dump: Dump) -> None:
+    packed = Dump("/home/heat-admin/dump.sql.gz", "/home/heat-admin/grants-utf16.sql")
+    pack = f"gzip -1c {dump.dump} > {packed.dump}; iconv -f UTF-8 -t UTF-16 {dump.grants} > {packed.grants}"
+    cloud.lab.exec("controller-0", pack)
+    assert_refused(cloud, packed, "is compressed; unpack it with `gunzip`", "not in UTF-8 but in UTF-16")
+
+
+def test_a_dump_of_the_whole_of_an_older_server_and_grants_with_headings(cloud: Cloud, dump: Dump) -> None:
+    old = Dump("/home/heat-admin/old.sql", "/home/heat-admin/headings.sql")
+    whole = dumps.whole_server(cloud.lab).dump
+    cloud.lab.exec(
+        "controller-0",
+        f"sed -E 's/^(-- Server version\\s+)10\\.11/\\110.3/' {whole} > {old.dump};"
+        f"{{ echo 'Grants for nova@%;'; cat {dump.grants}; }} > {old.grants}",
+    )
+    assert_refused(cloud, old, "holds the server's own tables (schema mysql) of MariaDB 10.3", "line 1 is no statement")
 
 
 def test_a_dump_of_a_newer_server(cloud: Cloud, dump: Dump) -> None:
@@ -169,6 +205,25 @@ def test_a_site_that_was_never_applied(cloud: Cloud, dump: Dump) -> None:
     ended = cloud.restore(dump, site="nowhere")
     assert ended.code == 1
     assert "knows no site 'nowhere'" in ended.output
+
+
+def test_a_dry_run_with_a_dump_of_the_role_shows_what_it_lacks(cloud: Cloud) -> None:
+    ended = cloud.restore(dumps.as_role(cloud.lab), dry_run=True)
+    assert ended.code == 0, ended.output[-3000:]
+    for lost in (
+        "not restored: the dump lacks 2 schemas of what controller-0's database has: "
+        "capacity_views (2 views), legacy_billing (2 tables, hundreds of rows)",
+        "the dump lacks 2 routines of what controller-0's database has: nova.archive_faults, nova.vcpus_of",
+        "the dump lacks 1 event of what controller-0's database has: keystone.purge_revocations",
+        "the grants lack what 1 role grants of what controller-0's database has: overcloud_reader",
+    ):
+        assert lost in ended.output, ended.output[-3000:]
+
+
+def test_a_dry_run_with_a_whole_dump_lacks_nothing(cloud: Cloud, dump: Dump) -> None:
+    ended = cloud.restore(dump, dry_run=True)
+    assert ended.code == 0, ended.output[-3000:]
+    assert "not restored" not in ended.output
 
 
 @pytest.mark.parametrize("approved_by", [""])

@@ -100,6 +100,21 @@ def test_twice_in_a_row_it_does_the_same_again_and_says_so(cloud: Cloud, twice: 
     assert "Departures from the document" in report
 
 
+def test_grants_that_hold_root_with_an_older_password_leave_the_sites_one(cloud: Cloud, dump: Dump) -> None:
+    """The dump and the grants are both called alike, besides, in two folders."""
+    alike = Dump("/home/heat-admin/dumps/mysql.sql", "/home/heat-admin/grants/mysql.sql")
+    old = "IDENTIFIED BY PASSWORD '*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B' WITH GRANT OPTION;"
+    roots = "".join(f"GRANT ALL PRIVILEGES ON *.* TO `root`@`{host}` {old}\n" for host in ("localhost", "%"))
+    cloud.lab.exec("controller-0", f"mkdir -p $(dirname {alike.dump}) $(dirname {alike.grants})")
+    cloud.lab.exec("controller-0", f"cp {dump.dump} {alike.dump}; cat {dump.grants} - > {alike.grants}", input=roots)
+    ended = cloud.restore(alike)
+    assert ended.code == 0, ended.output[-4000:]
+    assert cloud.problems() == []
+    assert cloud.marks("controller-1") == {"before"}
+    assert "not as the grants say" not in ended.output
+    assert cloud.log_in("root", cloud.lab.root_password) == "root@%"
+
+
 def test_pacemaker_heals_the_cluster_that_it_adopted(cloud: Cloud, twice: Twice) -> None:
     cloud.lab.exec("controller-1", KILL)
     cloud.lab.wait_healthy(120)

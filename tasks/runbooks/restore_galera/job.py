@@ -10,10 +10,11 @@ from typing import Literal
 from blocks.database import GaleraDatabase
 from blocks.remote.shell import Shell
 from tasks.database.dump_parts import Parts
-from tasks.database.dumps import Grants
+from tasks.database.grants import Grants
 from tasks.database.mariadb import Server, Version
 from tasks.engine.steps import Fence
 from tasks.node import firewall
+from tasks.runbooks.restore_galera.losses import Loss
 from tasks.runbooks.restore_galera.resume import Resume, nothing_known
 
 NAME = "restore-galera"
@@ -75,6 +76,7 @@ class Facts:
         contents: The key of dump and grants.
         entrance: The hosts at which clients are kept off: the controllers, and others that may hold the virtual address.
         by_hand: Host → firewall rules that somebody has set, and that keep clients off as ours does.
+        losses: What will be missing afterwards.
     """
 
     vip: str
@@ -91,6 +93,7 @@ class Facts:
     contents: str = ""
     entrance: tuple[Shell, ...] = ()
     by_hand: Mapping[str, tuple[firewall.Words, ...]] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,14 @@ class Job:
 
     @property
     def summary(self) -> str:
-        """What is replaced with what, and where an earlier attempt's work is taken up."""
+        """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         names = ", ".join(host.name for host in self.hosts)
         what = (
             f"the database of {names} is replaced with {self.request.dump} and {self.request.grants}; the old data is kept on "
             f"each as {self.kept}"
         )
-        return f"{what}. {self.resume.why}" if self.resume.why else what
+        lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
+        return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
 
     @property
     def blocked(self) -> Fence:

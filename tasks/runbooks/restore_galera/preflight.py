@@ -13,8 +13,9 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
 from tasks.database import data_directory, dumps, galera, importing, mariadb
 from tasks.database.data_directory import DataDirectory
-from tasks.database.dump_parts import Parts, read_parts
-from tasks.database.dumps import File, Grants
+from tasks.database.dump_parts import Parts
+from tasks.database.dumps import File
+from tasks.database.grants import Grants
 from tasks.database.mariadb import Server, Version
 from tasks.engine.journal import Contents, Journal
 from tasks.engine.questions import Questions
@@ -22,7 +23,9 @@ from tasks.engine.run import Run
 from tasks.node import hiera, pacemaker, podman, versions
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
+from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
+from tasks.runbooks.restore_galera.losses import Loss
 from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
 
 T = TypeVar("T")
@@ -76,13 +79,13 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         run.refuse_if_any()
     database, container = run.site.database, by_host[run.first.name].container
     asked = _ask_first(run, container, request)
-    in_grants = _check_files(run, asked.dump, asked.grants, asked.version)
+    read = _look_at_files(run, by_host, asked)
+    in_grants, parts = read.grants, read.parts
     control_plane = _control_plane(run, [name for name in run.shells if name not in by_host], asked)
-    parts = _parts(run, by_host, asked.dump)
     contents = _contents(asked.dump, asked.grants)
-    found = bool(container and in_grants) and _import_found(
-        run.first, _server(database, container), request, parts, in_grants, contents
-    )
+    found = False
+    if container and in_grants and asked.version:
+        found = _import_found(run.first, _server(database, container), asked.version, parts, in_grants, contents)
     situation = Situation(control_plane.fenced, control_plane.managed, found)
     resume = _ask(run, lambda: _resume(run, order, by_host, contents, situation, request.ending == "adopt"))
     if asked.dump is not None:
@@ -107,6 +110,7 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         contents=contents.key,
         entrance=control_plane.entrance,
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
+        losses=tuple(_losses(run, by_host, resume.kept, read)),
     )
     return Job(run.hosts, database, request, facts, resume)
 
@@ -197,21 +201,27 @@ def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> Contr
     return found
 
 
-def _check_files(run: Run, dump: File | None, grants: File | None, version: Version | None) -> Grants | None:
-    if dump is not None:
-        run.reasons += dumps.why_not_dump(dump, version)
-    if grants is None:
-        return None
-    reasons = dumps.why_not_grants(grants)
-    run.reasons += reasons
-    return None if reasons else _ask(run, lambda: dumps.read_grants(run.first, grants.path))
+def _look_at_files(run: Run, by_host: Mapping[str, _HostFacts], asked: _FirstFacts) -> Files:
+    """Look at the dump and the grants; the dump is read where nothing speaks against that, least of all its size."""
+    if asked.dump is None or asked.grants is None:
+        return Files()
+    first, dump = by_host[run.first.name], asked.dump
+    loader = Loader(first.container, asked.version, run.site.database.data_directory, first.directory.saves)
+    readable = not _why_no_space(by_host, dump, again=True)
+    found = _ask(run, lambda: look_at_files(run.first, dump, asked.grants, loader, readable)) or Files()
+    run.reasons += [str(check) for check in found.checks if not check.ok]
+    return found
 
 
-def _parts(run: Run, by_host: Mapping[str, _HostFacts], dump: File | None) -> Parts | None:
-    """Read the dump once, where nothing speaks against beginning: least of all its size."""
-    if dump is None or run.reasons or _why_no_space(by_host, dump, again=True):
-        return None
-    return _ask(run, lambda: read_parts(run.first, dump))
+def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, found: Files) -> list[Loss]:
+    """What will be missing; the databases are asked only while they still have the data that is replaced."""
+    aside = any(kept in host.directory.saves for host in by_host.values())
+    asked = [
+        (run.shells[name], _server(run.site.database, host.container))
+        for name, host in by_host.items()
+        if host.server_process and not aside
+    ]
+    return find_losses(asked, found, not aside)
 
 
 def _resume(
@@ -245,13 +255,12 @@ def _contents(dump: File | None, grants: File | None) -> Contents:
 
 
 def _import_found(
-    first: Shell, server: Server, request: Request, parts: Parts | None, grants: Grants | None, contents: Contents
+    first: Shell, server: Server, version: Version, parts: Parts | None, grants: Grants, contents: Contents
 ) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
-    roles = grants.undefined_roles if grants else ()
     changes = (
-        importing.load(server, request.dump, parts, 1, contents.key),
-        importing.load_grants(server, request.grants, roles, 1, contents.key),
+        importing.load(server, parts, 1, contents.key),
+        importing.load_grants(server, version, grants.undefined_roles, 1, contents.key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

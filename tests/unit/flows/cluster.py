@@ -6,20 +6,20 @@ They know as little of MariaDB as the tests need: what is in a data directory, w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
+from tasks.database import inventory
+from tasks.database.dumps import dump_copy, grants_copy
 from tasks.node.firewall import COMMENT
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import (
     ACCEPTING,
     BLOCKING,
-    DUMP,
     DUMP_TEXT,
-    GRANTS,
     GRANTS_TEXT,
+    INVENTORY,
     VERSIONS,
     directory,
     names,
@@ -186,8 +186,11 @@ class Controller(FakeShell):
             return 1
         if asked.stdin == "SELECT 1":
             return 0 if self.password else 1
-        if "wsrep" not in (asked.stdin or asked.words[-1]):
-            return "nova\t%\nroot\tlocalhost\n"
+        if "told_by" in (asked.stdin or ""):
+            login = "told_by\tUser\tHost\tplugin\tauthentication_string\n"
+            return f"{login}user\tnova\t%\t\t*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B\nuser\troot\tlocalhost\t\t\n"
+        if asked.stdin == inventory._SQL:
+            return INVENTORY
         state, status = ("Synced", "Primary") if self.server == "member" else ("Initialized", "Disconnected")
         return (
             f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\t{status}\n"
@@ -321,18 +324,18 @@ class Controller(FakeShell):
         return 0
 
     def _load(self, asked: Command) -> int:
-        if self._unit_ends(asked, self.server == "alone" and self._has_copy(DUMP)):
+        if self._unit_ends(asked, self.server == "alone" and dump_copy("/var/lib/mysql") in self.files):
             self.data = "dump"
             self.loaded.append(self.loads)
         return 0
 
     def _grant(self, asked: Command) -> int:
-        if self._unit_ends(asked, self.server == "alone" and self._has_copy(GRANTS)) and self.data == "dump":
+        if (
+            self._unit_ends(asked, self.server == "alone" and grants_copy("/var/lib/mysql") in self.files)
+            and self.data == "dump"
+        ):
             self.data = "imported"
         return 0
-
-    def _has_copy(self, path: str) -> bool:
-        return f"/var/lib/mysql/{PurePosixPath(path).name}" in self.files
 
     def _forget(self, asked: Command) -> int:
         line = " ".join(asked.words)

@@ -2,8 +2,9 @@
 
 from blocks.remote.shell import Shell
 from flows.restore_galera import procedure
+from tasks.database.access import Account
 from tasks.database.dump_parts import Part, Parts
-from tasks.database.dumps import Account, Grants
+from tasks.database.grants import Grants
 from tasks.database.mariadb import Server, Version
 from tasks.engine.plan import plan_of
 from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Facts, Job, Request

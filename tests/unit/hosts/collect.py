@@ -24,15 +24,17 @@ from blocks.site import Site
 from deployments.project import PROJECT
 from flows import set_telemetry_interval
 from flows.restore_galera import procedure
-from tasks.database import importing
+from tasks.database import dumps, importing
 from tasks.database.dump_parts import Part, Parts
-from tasks.database.mariadb import Server
+from tasks.database.grants import parse_grants
+from tasks.database.mariadb import Server, Version
 from tasks.engine.cleanup import arm
 from tasks.engine.hooks import Hooks
 from tasks.engine.locks import lock_host
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import podman
+from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, without_engine
@@ -186,7 +188,10 @@ def _single() -> None:
     podman.read_file(stopped, "galera-bundle-podman-0", "/etc/my.cnf.d/galera.cnf")
     server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
     parts = Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900))
-    for change in (importing.load(server, "/d.sql", parts, 60), importing.load(server, "/d.sql", None, 60)):
+    for change in (importing.load(server, parts, 60), importing.load(server, None, 60)):
         (long,) = change.commands
         read_log(shell, cast("LongCommand", long))
-    importing.load_grants(server, "/g.sql", ("reader",), 60)
+    importing.load_grants(server, Version(10, 3), ("reader",), 60)
+    knows_sandbox(shell, server.container)
+    edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
+    dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
+from tempfile import NamedTemporaryFile
 
 from blocks.remote.command import Command
 from blocks.remote.shell import Shell
+from tasks.database import dump_reading
 from tasks.engine.run import Run
 from tasks.node.firewall import COMMENT
-from tests.unit.fakes import FakeShell
+from tests.unit.fakes import FakeShell, LocalShell
 from tests.unit.tasks.crm import EVERYWHERE, Replica, cib_address, cib_constraints, cib_nodes, in_cib, pacemaker_1_1
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
@@ -19,13 +22,27 @@ GIB = 1024**3
 
 DUMP_TEXT = (
     "-- MariaDB dump 10.17  Distrib 10.3.28-MariaDB, for Linux (x86_64)\n-- Server version\t10.3.28-MariaDB\n"
-    "CREATE TABLE `user` (`id` int);\n-- Dump completed on 2026-11-21 12:00:00\n"
+    "CREATE DATABASE `nova`;\nUSE `nova`;\nCREATE TABLE `user` (`id` int);\nINSERT INTO `user` VALUES (1);\n"
+    "-- Dump completed on 2026-11-21 12:00:00\n"
 )
 GRANTS_TEXT = "GRANT USAGE ON *.* TO 'nova'@'%' IDENTIFIED BY PASSWORD '*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B';\n"
 VERSIONS = (
     "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239 (239-31.el8_2.2)\n"
     "crm_mon --version: Pacemaker 2.0.3-5.el8_2.1\npcs --version: 0.10.4\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"
 )
+
+
+# What the databases hold: nothing that the dump and the grants lack.
+INVENTORY = "schema\tnova\t\t0\ntable\tnova\tuser\t1\naccount\tnova\t%\t0\nend\t\t\t0\n"
+
+
+@cache
+def reading(text: str) -> str:
+    """What the pass over a dump says of it."""
+    with NamedTemporaryFile("w") as dump:
+        dump.write(text)
+        dump.flush()
+        return LocalShell().run(dump_reading.reading_command(dump.name)).stdout
 
 
 def directory(used: int = GIB, free: int = 100 * GIB, mount: bool = False, saves: tuple[str, ...] = ()) -> str:
@@ -50,9 +67,8 @@ def encoded(text: str | None, size: int | None = None) -> str:
 
 def give_file(shell: FakeShell, path: str, text: str | None, size: int | None = None) -> None:
     """Put a file on a host."""
-    shell.on("base64 -w0", path, say=encoded(text, size)).on('cat "$1"', path, say=text or "").on(
-        "grep -ab", path, say=""
-    )
+    shell.on("base64 -w0", path, say=encoded(text, size)).on('cat "$1"', path, say=text or "")
+    shell.on("first_insert", path, say=lambda _: reading(text or "")).on("-samefile", path, say="")
 
 
 # TripleO's rule, which lets clients in, and the documented one with this project's comment.
@@ -87,6 +103,7 @@ def controller(number: int, controllers: int = 3) -> FakeShell:
     shell.on("mountpoint -q", "/var/lib/mysql", say=directory())
     shell.on("container ls", say=f"clustercheck\ngalera-bundle-podman-{number}\nhaproxy-bundle-podman-{number}\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
+    shell.on("mysql", "--batch", say=INVENTORY)
     shell.on("pgrep", say="7\n").on("iptables -w -S INPUT", say=ACCEPTING)
     shell.on("hostname", say=names(number))
     if number == 0:

@@ -12,8 +12,10 @@ import pytest
 
 from blocks.remote.units import LongCommand
 from blocks.remote.waiting import wait_until
-from tasks.database import dumps, importing
-from tasks.database.dump_parts import read_parts
+from tasks.database import dump_reading, dumps, importing
+from tasks.database.dump_contents import contents
+from tasks.database.dump_parts import Parts, parse_parts
+from tasks.database.dump_reading import read_dump
 from tasks.database.mariadb import Server
 from tests.unit.fakes import LocalShell
 
@@ -59,11 +61,16 @@ mv {folder}/text.$$ "{folder}/got-$begun-$(date +%s%N)"
 """
 
 
+def read_parts(dump: Path) -> Parts | None:
+    here = LocalShell()
+    return parse_parts(dumps.read_file(here, str(dump)), contents(read_dump(here, str(dump))))
+
+
 class Container:
     """A folder that stands for the container: clients and processors on the PATH, a dump."""
 
     def __init__(self, folder: Path, dump: str, then: str = "", processors: int = 2) -> None:
-        self.folder, self.pid, self.dump = folder, folder / "load.pid", folder / "dump.sql"
+        self.folder, self.pid, self.dump = folder, folder / "load.pid", folder / "restore-galera-dump.sql"
         self.dump.write_text(dump)
         for name, text in {
             "mysql": _CLIENT.format(folder=folder, then=then),
@@ -81,11 +88,8 @@ class Container:
             )
 
     def begin(self) -> subprocess.Popen[bytes]:
-        here = LocalShell()
-        parts = read_parts(here, dumps.read_file(here, str(self.dump)))
-        (long,) = importing.load(
-            Server("c", str(self.folder), "options", "restore-galera"), str(self.dump), parts, 60
-        ).commands
+        parts = read_parts(self.dump)
+        (long,) = importing.load(Server("c", str(self.folder), "options", "restore-galera"), parts, 60).commands
         assert isinstance(long, LongCommand)
         return self._begin(long.words[long.words.index("bash") :], self.folder / "log")
 
@@ -151,14 +155,17 @@ def test_what_can_not_be_told_apart_for_sure_is_loaded_as_it_is(tmp_path: Path, 
     assert Container(tmp_path, dump).load() == [dump]
 
 
-def test_a_line_longer_than_a_host_has_memory_for_is_loaded_as_it_is(tmp_path: Path) -> None:
+def test_a_line_longer_than_a_host_has_memory_for_is_loaded_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dump_reading, "_MEMORY_KIB", 16 * 1024)
+    monkeypatch.setattr(dump_reading, "_AWK_MEMORY_KIB", 8 * 1024)
     container = Container(tmp_path, HEADER + tables("nova"))
     with container.dump.open("r+b") as stream:
-        stream.truncate(2 * 1024**3)
+        stream.truncate(24 * 1024**2)
         stream.seek(0, os.SEEK_END)
         stream.write(f"\n{tables('heat')}{FOOTER}".encode())
-    here = LocalShell()
-    assert read_parts(here, dumps.read_file(here, str(container.dump))) is None
+    assert read_parts(container.dump) is None
 
 
 def test_one_part_that_fails_fails_it_all_and_says_where(tmp_path: Path) -> None:

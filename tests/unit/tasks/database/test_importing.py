@@ -8,11 +8,13 @@ from blocks.remote.command import command
 from blocks.remote.errors import CommandFailed
 from blocks.remote.units import LongCommand
 from tasks.database.importing import load, load_grants
-from tasks.database.mariadb import Server
+from tasks.database.mariadb import Server, Version
 from tasks.engine.change import Change
 from tests.unit.fakes import FakeShell, LocalShell
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
+DUMP, GRANTS = "restore-galera-dump.sql", "restore-galera-grants.sql"
+PUT_BACK = "REPLACE INTO mysql.global_priv SELECT * FROM mysql.kept_root; FLUSH PRIVILEGES;"
 HASH = "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
 # A client that keeps what it gets, and fails as it is told, once it has read a certain text.
 CLIENT = """\
@@ -24,7 +26,7 @@ case $text in *"{at}"*) echo "{says}" >&2; {ends};; esac
 
 def run_inside(folder: Path, change: Change, at: str = "never", says: str = "", ends: str = "exit 1") -> str:
     """Run what a change would run in the container, with a client of the test's; return what it printed."""
-    for name, text in {"d.sql": "THE DUMP;\n", "g.sql": "THE GRANTS;\n"}.items():
+    for name, text in {DUMP: "THE DUMP;\n", GRANTS: "THE GRANTS;\n"}.items():
         (folder / name).write_text(text)
     (folder / "mysql").write_text(CLIENT.format(folder=folder, at=at, says=says, ends=ends))
     (folder / "mysql").chmod(0o755)
@@ -38,7 +40,7 @@ def here(folder: Path) -> Server:
 
 
 def grants_in(folder: Path, roles: tuple[str, ...] = ()) -> Change:
-    return load_grants(here(folder), "/x/g.sql", roles, 60)
+    return load_grants(here(folder), Version(10, 11), roles, 60)
 
 
 def got(folder: Path) -> list[str]:
@@ -48,7 +50,7 @@ def got(folder: Path) -> list[str]:
 
 
 def test_the_dump_is_loaded(tmp_path: Path) -> None:
-    run_inside(tmp_path, load(here(tmp_path), "/x/d.sql", None, 60))
+    run_inside(tmp_path, load(here(tmp_path), None, 60))
     assert got(tmp_path) == ["THE DUMP;"]
 
 
@@ -56,18 +58,18 @@ def test_an_error_in_the_dump_ends_the_import(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="ERROR 1050"):
         run_inside(
             tmp_path,
-            load(here(tmp_path), "/x/d.sql", None, 60),
+            load(here(tmp_path), None, 60),
             at="THE DUMP",
             says="ERROR 1050 (42S01): Table 'x' exists",
         )
 
 
 def test_roles_are_made_before_the_grants(tmp_path: Path) -> None:
-    run_inside(tmp_path, grants_in(tmp_path, ("reader", "writer")))
+    run_inside(tmp_path, grants_in(tmp_path, ("app read", "writer")))
     assert got(tmp_path) == [
-        "CREATE ROLE IF NOT EXISTS `reader`;",
-        "CREATE ROLE IF NOT EXISTS `writer`;",
+        "CREATE ROLE IF NOT EXISTS `app read`;CREATE ROLE IF NOT EXISTS `writer`;",
         "THE GRANTS;",
+        PUT_BACK,
     ]
 
 
@@ -84,7 +86,7 @@ def test_a_grant_on_what_the_dump_does_not_hold_is_told_and_passed_over(tmp_path
 
 
 def test_what_was_passed_over_is_told_to_the_operator() -> None:
-    change = load_grants(SERVER, "/x/g.sql", (), 60)
+    change = load_grants(SERVER, Version(10, 3), (), 60)
     log = "loading\nERROR 1305 (42000) at line 7: FUNCTION nova.f does not exist\n"
     assert change.findings_after is not None
     (told,) = change.findings_after(FakeShell().on("tail", say=log))
@@ -103,14 +105,14 @@ def test_no_hash_is_in_what_is_said_of_a_wrong_statement(tmp_path: Path) -> None
     assert HASH not in failed.value.output
 
 
-@pytest.mark.parametrize("what", ["d.sql", "g.sql"])
+@pytest.mark.parametrize("what", [DUMP, GRANTS])
 def test_a_file_may_be_removed_as_soon_as_it_is_being_loaded(tmp_path: Path, what: str) -> None:
-    change = load(here(tmp_path), "/x/d.sql", None, 60) if what == "d.sql" else grants_in(tmp_path, ("reader",))
+    change = load(here(tmp_path), None, 60) if what == DUMP else grants_in(tmp_path, ("reader",))
     run_inside(tmp_path, change, at=";", ends=f"rm -f {tmp_path}/{what}; exit 0")
-    assert got(tmp_path)[-1] == {"d.sql": "THE DUMP;", "g.sql": "THE GRANTS;"}[what]
+    assert got(tmp_path)[-1] == {DUMP: "THE DUMP;", GRANTS: PUT_BACK}[what]
 
 
-@pytest.mark.parametrize("change", [load(SERVER, "/x/d.sql", None, 60), load_grants(SERVER, "/x/g.sql", (), 60)])
+@pytest.mark.parametrize("change", [load(SERVER, None, 60), load_grants(SERVER, Version(10, 3), (), 60)])
 def test_what_runs_in_the_container_ends_with_its_unit(change: Change) -> None:
     (long,) = change.commands
     assert isinstance(long, LongCommand)
@@ -119,7 +121,7 @@ def test_what_runs_in_the_container_ends_with_its_unit(change: Change) -> None:
 
 
 def test_no_password_is_on_the_command_line_of_the_client(tmp_path: Path) -> None:
-    run_inside(tmp_path, load(here(tmp_path), "/x/d.sql", None, 60))
+    run_inside(tmp_path, load(here(tmp_path), None, 60))
     run_inside(tmp_path, grants_in(tmp_path))
     for line in (tmp_path / "arguments").read_text().splitlines():
         assert "--defaults-extra-file=/root/.my.cnf" in line

@@ -1,0 +1,163 @@
+"""What will be missing after a restore: what the dump and the grants lack of what is there, and of what they name themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from tasks.database.dump_contents import Contents, Schema
+from tasks.database.grants import Grants
+from tasks.database.inventory import Inventory, Named
+
+# So many names of a kind are shown where the operator approves; the report has all of them.
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One kind of thing that will be missing.
+
+    Attributes:
+        what: What it is, in a sentence that ends before the names.
+        names: All of them.
+    """
+
+    what: str
+    names: tuple[str, ...] = ()
+
+    def shown(self, at_most: int = _SHOWN) -> str:
+        """The sentence, with so many names."""
+        if not self.names:
+            return self.what
+        more = len(self.names) - at_most
+        return f"{self.what}: {', '.join(self.names[:at_most])}" + (f" and {more} more" if more > 0 else "")
+
+    @property
+    def full(self) -> str:
+        """The sentence, with all names."""
+        return self.shown(len(self.names))
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _about(rows: int) -> str:
+    """An estimate's order of magnitude: what is shown must not change while somebody reads it and approves."""
+    if rows < 10:
+        return "some rows"
+    if rows >= 10**9:
+        return "billions of rows"
+    names = ("", "thousands", "millions")
+    thousands, digits = divmod(len(str(rows)) - 1, 3)
+    few = ("", "tens of ", "hundreds of ")[digits]
+    return f"{few}{names[thousands]} of rows" if thousands else f"{few}rows"
+
+
+def within(contents: Contents, grants: Grants) -> Iterator[Loss]:
+    """What is seen in the files alone.
+
+    Args:
+        contents: What is in the dump.
+        grants: What the grants hold.
+    """
+    if not contents.rows:
+        yield Loss("the dump has no rows: no INSERT in any of its tables, as with --no-data")
+    lacking = tuple(pattern for pattern in grants.schemas if not _matches(pattern, contents.schemas))
+    if lacking:
+        named = _counted(len(grants.schemas), "schema", "schemas")
+        yield Loss(f"the grants name {named}, of which the dump does not hold {len(lacking):,}", lacking)
+
+
+def _matches(pattern: str, schemas: Collection[str]) -> bool:
+    """Whether the pattern of a grant stands for one of these schemas; the server's own are always there."""
+    regex = "".join(
+        re.escape(part[-1]) if part.startswith("\\") and part[1:] in {"_", "%"} else
+        {"_": ".", "%": ".*"}.get(part, re.escape(part))
+        for part in re.findall(r"\\[_%]|.", pattern, re.DOTALL)
+    )  # fmt: skip
+    own = ("mysql", "information_schema", "performance_schema", "sys", "test")
+    return any(re.fullmatch(regex, schema, re.DOTALL) for schema in (*schemas, *own))
+
+
+def compared(there: Inventory, contents: Contents, grants: Grants) -> Iterator[Loss]:
+    """What a database that answers holds, and the dump and the grants do not.
+
+    A dump of the whole server has accounts, routines and events as rows of the server's own tables; which, nobody reads.
+
+    Args:
+        there: What is there.
+        contents: What is in the dump.
+        grants: What the grants hold.
+    """
+    dump = contents.schemas
+    gone = sorted(there.schemas - dump.keys() - {"test"})
+    if gone:
+        yield Loss(
+            f"the dump lacks {_counted(len(gone), 'schema', 'schemas')}", tuple(_told(there, schema) for schema in gone)
+        )
+    kept = {schema: dump[schema] for schema in there.schemas & dump.keys()}
+    yield from _tables(there, kept)
+    yield from _missing("view", there.views, kept, lambda schema: schema.views)
+    if not contents.fills("proc"):
+        yield from _missing("routine", there.routines, kept, lambda schema: schema.routines)
+    if not contents.fills("event"):
+        yield from _missing("event", there.events, kept, lambda schema: schema.events)
+    yield from _missing("trigger", there.triggers, kept, lambda schema: schema.triggers)
+    if not contents.fills("user", "global_priv"):
+        yield from _accounts(there, grants)
+
+
+def _accounts(there: Inventory, grants: Grants) -> Iterator[Loss]:
+    accounts = sorted(there.accounts - set(grants.accounts))
+    if accounts:
+        yield Loss(
+            f"the grants lack {_counted(len(accounts), 'account', 'accounts')}",
+            tuple(str(account) for account in accounts),
+        )
+    roles = sorted(there.roles - set(grants.roles) - set(grants.undefined_roles))
+    if roles:
+        yield Loss(f"the grants lack {_counted(len(roles), 'role', 'roles')}", tuple(roles))
+    granted = {account.user for account, access in grants.access.items() if any(access.privileges.values())}
+    bare = sorted((there.roles & set(grants.undefined_roles)) - granted)
+    if bare:
+        yield Loss(f"the grants lack what {_counted(len(bare), 'role grants', 'roles grant')}", tuple(bare))
+
+
+def _told(there: Inventory, schema: str) -> str:
+    """A schema with how much goes with it."""
+    rows = sum(rows for table, rows in there.tables.items() if table.schema == schema)
+    counts = (
+        (sum(table.schema == schema for table in there.tables), "table", "tables"),
+        (sum(view.schema == schema for view in there.views), "view", "views"),
+        (sum(routine.schema == schema for routine in there.routines), "routine", "routines"),
+    )
+    parts = [_counted(*count) for count in counts if count[0]]
+    if rows:
+        parts.append(f"{_about(rows)}")
+    return f"{schema} ({', '.join(parts) or 'empty'})"
+
+
+def _tables(there: Inventory, kept: dict[str, Schema]) -> Iterator[Loss]:
+    lost, bare = [], []
+    for table, rows in sorted(there.tables.items()):
+        if table.schema not in kept:
+            continue
+        inserts = kept[table.schema].tables.get(table.name)
+        if inserts is None:
+            lost.append(f"{table} ({_about(rows)})" if rows else str(table))
+        elif inserts == 0 and rows:
+            bare.append(f"{table} ({_about(rows)})")
+    if lost:
+        yield Loss(f"the dump lacks {_counted(len(lost), 'table', 'tables')}", tuple(lost))
+    if bare:
+        yield Loss(f"the dump lacks all rows of {_counted(len(bare), 'table', 'tables')}", tuple(bare))
+
+
+def _missing(
+    kind: str, there: Collection[Named], kept: dict[str, Schema], of: Callable[[Schema], set[str]]
+) -> Iterator[Loss]:
+    lost = sorted(one for one in there if one.schema in kept and one.name not in of(kept[one.schema]))
+    if lost:
+        yield Loss(f"the dump lacks {_counted(len(lost), kind, f'{kind}s')}", tuple(str(one) for one in lost))
