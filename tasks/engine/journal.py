@@ -7,15 +7,16 @@ done, perhaps half done, look.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from blocks.remote.errors import RunbookError
 from tasks.engine.cleanup import Cleanup
 
 Outcome = Literal["done", "already", "attached", "answered", "left out", "earlier"]
+S = TypeVar("S", bound=BaseModel)
 
 
 class Record(BaseModel):
@@ -33,25 +34,6 @@ class Record(BaseModel):
     result: JsonValue = None
 
 
-class Contents(BaseModel):
-    """What is loaded into a data directory that a runbook has made anew, each by its fingerprint.
-
-    Attributes:
-        dump: Of the dump.
-        grants: Of the grants.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    dump: str
-    grants: str
-
-    @property
-    def key(self) -> str:
-        """The same in a word, for names."""
-        return hashlib.sha256(f"{self.dump}\n{self.grants}".encode()).hexdigest()[:12]
-
-
 class Journal(BaseModel):
     """The state of one run of one runbook.
 
@@ -61,10 +43,7 @@ class Journal(BaseModel):
         run_id: Prefect's id of the latest attempt's flow run.
         started: When the first attempt began (UTC).
         stamp: The same as part of file names.
-        subject: What it works on (paths and fingerprints of the dump); another subject is another job.
-        contents: What the latest attempt loads into the data directory. Until the step is settled that makes the directory
-            anew, something else may still lie there.
-        exposed: Whether clients may have written to what this run has built.
+        state: What this runbook alone records, as its own type writes it; see `state_as`.
         kept: Names that must be the same in every attempt (the directory that keeps the old data).
         attempts: How many runs have worked on it.
         settled: Numbers of the steps that are done.
@@ -81,9 +60,7 @@ class Journal(BaseModel):
     site: str
     run_id: str
     started: datetime
-    subject: dict[str, str] = Field(default_factory=dict)
-    contents: Contents | None = None
-    exposed: bool = False
+    state: dict[str, JsonValue] = Field(default_factory=dict)
     kept: dict[str, str] = Field(default_factory=dict)
     attempts: int = 1
     settled: list[str] = Field(default_factory=list)
@@ -94,6 +71,28 @@ class Journal(BaseModel):
     records: list[Record] = Field(default_factory=list)
     findings: list[str] = Field(default_factory=list)
     finished: bool = False
+
+    def state_as(self, kind: type[S]) -> S:
+        """What the runbook has recorded, in its own type: so another runbook reads it, too.
+
+        Args:
+            kind: The runbook's model; every field of it has a default, for a run that has recorded nothing yet.
+
+        Raises:
+            RunbookError: Another version of the runbook has recorded something else.
+        """
+        try:
+            return kind.model_validate(self.state)
+        except ValidationError as error:
+            raise RunbookError(
+                f"the journal of {self.runbook} of {self.started:%Y-%m-%d %H:%M} UTC can't be read as one of this version "
+                f"({error.error_count()} errors)",
+                "go on with the version that wrote it, or see what it says and move it away",
+            ) from error
+
+    def record_state(self, state: BaseModel) -> None:
+        """Record what the runbook's own type holds; it is written with the next step."""
+        self.state = state.model_dump(mode="json")
 
     @property
     def stamp(self) -> str:

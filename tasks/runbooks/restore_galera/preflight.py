@@ -17,7 +17,7 @@ from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
 from tasks.database.grants import Grants
 from tasks.database.mariadb import Server, Version
-from tasks.engine.journal import Contents, Journal
+from tasks.engine.journal import Journal
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
 from tasks.node import hiera, pacemaker, podman, versions
@@ -27,6 +27,7 @@ from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.losses import Loss
 from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
+from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
 T = TypeVar("T")
 
@@ -237,7 +238,7 @@ def _resume(
     if earlier is not None:
         # What an earlier attempt left stands, whether this one begins or not: every report says so.
         run.journal.in_force, run.journal.kept = dict(earlier.in_force), dict(earlier.kept)
-    new.contents, new.subject = contents, contents.model_dump()
+    new.record_state(RestoreState(contents=contents))
     directory = run.site.database.data_directory
     kept = earlier.kept.get("old data", "") if earlier else ""
     observed = {

@@ -29,9 +29,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blocks.remote.errors import RunbookError
-from tasks.engine.journal import Contents, Journal, now
+from tasks.engine.journal import Journal, now
 from tasks.engine.journals import STATE_DIRECTORY
 from tasks.engine.run import TakeUp
+from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
 # Before it is settled, the data directory may hold what another attempt has built.
 _MADE_ANEW = "7"
@@ -142,7 +143,7 @@ def unknown_saves(observed: Mapping[str, Observed], known: Sequence[str]) -> lis
 
 def contents_of(journal: Journal) -> Contents | None:
     """What lies in the data directory that an attempt has made; None where nobody knows."""
-    return journal.contents if _MADE_ANEW in journal.settled else None
+    return journal.state_as(RestoreState).contents if _MADE_ANEW in journal.settled else None
 
 
 def how_to_go_on(
@@ -185,16 +186,16 @@ def how_to_go_on(
         [host.server_running for host in observed.values()],
         any(host.kept for host in observed.values()),
         situation,
-        contents_of(earlier) == new.contents,
+        contents_of(earlier) == new.state_as(RestoreState).contents,
         earlier.attempts > 1,
     )
-    exposed = earlier.exposed or seen.exposed(earlier)
+    exposed = earlier.state_as(RestoreState).exposed or seen.exposed(earlier)
     if seen.taken_over:
         raise _finished_by_hand(earlier, seen.begun)
     if new_job := _as_a_new_job(seen, earlier, exposed):
         new.kept = {"old data": kept_name}
         return Resume(new, (), False, kept_name, new_job, supersedes=earlier)
-    earlier.subject, earlier.contents, earlier.exposed = new.subject, new.contents, exposed
+    earlier.record_state(RestoreState(contents=new.state_as(RestoreState).contents, exposed=exposed))
     earlier.attempts += 1
     return _take_up(seen, earlier, kept, adopting)
 
@@ -282,7 +283,7 @@ _ANOTHER_TIME = "to restore once more, and keep today's data aside, give a copy 
 
 def _take_up(seen: _Seen, earlier: Journal, kept: str, adopting: bool) -> Resume:
     """Go on with the earlier attempt's journal."""
-    if seen.clients_in or (earlier.exposed and seen.let_in_by_itself(earlier)):
+    if seen.clients_in or (earlier.state_as(RestoreState).exposed and seen.let_in_by_itself(earlier)):
         before = seen.order.before("25d")
         why = "clients had been let in" if seen.clients_in else "clients may be in, as the rule of step 2 is gone"
         return Resume(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
@@ -102,6 +104,18 @@ class PollingChange:
 _BACKUP_STAMP, _PUT_BACK = "old files, dated", "put back from those dated"
 
 
+class PollingState(BaseModel):
+    """What a change of the interval records besides its steps.
+
+    Attributes:
+        agents: Host → the agents that it restarts: one of these may have died of it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    agents: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class _HostState:
     file: PollingFile
@@ -124,8 +138,9 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     # An attempt that was cut short may have left an agent that does not run.
     earlier, ended, unread = _read_earlier_journals(run)
     journal = earlier or run.journal
-    names = _last_restarted(ended) | journal.subject if put_back else journal.subject
-    seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, names.get(_key(shell.name), "")))
+    before = journal.state_as(PollingState).agents
+    agents = _last_restarted(ended) | before if put_back else before
+    seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, agents.get(shell.name, ())))
     run.reasons += [reason for reason in unread if reason not in run.reasons]
     run.refuse_if_any()
     if earlier is not None:
@@ -137,7 +152,8 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
         stamp = _backup_stamp(run, journal, seen)
         journal.kept = {_BACKUP_STAMP: stamp}
     run.refuse_if_any()
-    journal.subject = {_key(name): " ".join(agent.name for agent in state.agents) for name, state in seen.items()}
+    restarted = {name: tuple(agent.name for agent in state.agents) for name, state in seen.items()}
+    journal.record_state(PollingState(agents=restarted))
     return PollingChange(
         hosts=run.hosts,
         files={name: state.file for name, state in seen.items()},
@@ -163,12 +179,13 @@ def _read_earlier_journals(run: Run) -> tuple[Journal | None, list[Journal], lis
         return None, [], [str(error)]
 
 
-def _last_restarted(ended: list[Journal]) -> dict[str, str]:
+def _last_restarted(ended: list[Journal]) -> dict[str, tuple[str, ...]]:
     """What the last run that set an interval has restarted: one of these may have died of it after that run's end."""
-    return next((journal.subject for journal in reversed(ended) if _BACKUP_STAMP in journal.kept), {})
+    setting = (journal for journal in reversed(ended) if _BACKUP_STAMP in journal.kept)
+    return next((journal.state_as(PollingState).agents for journal in setting), {})
 
 
-def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str) -> _HostState:
+def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]) -> _HostState:
     """Read one host.
 
     Args:
@@ -179,7 +196,7 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
     """
     refuse_versions(shell, TELEMETRY)
     known = read_agents(shell)
-    there = _agents_to_restart(shell.name, known, put_back, restarted.split())
+    there = _agents_to_restart(shell.name, known, put_back, restarted)
     file = polling.read_file(shell, any(agent.containerized for agent in there))
     if not put_back:
         polling.with_interval(file, interval_s)  # raises where it can't be done
@@ -188,7 +205,7 @@ def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: str)
     return _HostState(file, agents, polling_backups.read_stamps(shell, file.path), idle)
 
 
-def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted: list[str]) -> list[Agent]:
+def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted: Sequence[str]) -> list[Agent]:
     """The agents that are restarted.
 
     Where none runs that polls, the present file may be the reason: that must not stand in the way of the old one.
@@ -249,7 +266,3 @@ def _read_backups(run: Run, seen: Mapping[str, _HostState], stamp: str) -> dict[
         lambda shell: polling_backups.read_backup(shell, having[shell.name], stamp) if shell.name in having else None
     )
     return {name: file for name, file in found.items() if file is not None}
-
-
-def _key(host: str) -> str:
-    return f"agents of {host}"

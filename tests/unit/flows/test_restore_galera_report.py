@@ -34,7 +34,7 @@ SUBJECT = {
     "dump": f"{DUMP} {len(DUMP_TEXT)} bytes of 1763726400",
     "grants": f"{GRANTS} {len(GRANTS_TEXT)} bytes of 1763726400",
 }
-LEFT = journal(begun="17", kept={"old data": KEPT}, in_force={"clients": BLOCKED}, subject=SUBJECT)
+LEFT = journal(begun="17", kept={"old data": KEPT}, in_force={"clients": BLOCKED}, state={"contents": SUBJECT})
 
 
 @pytest.fixture

@@ -192,8 +192,8 @@ def test_an_attempt_that_goes_on_keeps_a_file_that_was_written_anew_meanwhile(
 def test_an_agent_that_an_earlier_attempt_has_left_dead_is_restarted(make: Callable[..., Run], put_back: bool) -> None:
     dead = "ceilometer_agent_compute Exited (1) 2 minutes ago\nceilometer_agent_ipmi Exited (1) 3 weeks ago\n"
     shell = host("controller-0", 60, {STAMP: text(300)}, agents=dead)
-    names = {"agents of controller-0": "ceilometer_agent_compute"}
-    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": STAMP}, subject=names)
+    names = {"agents": {"controller-0": ["ceilometer_agent_compute"]}}
+    earlier = journal(runbook="set-telemetry-interval", begun="5", kept={"old files, dated": STAMP}, state=names)
     shell.on("*.json", say="current.json\t" + earlier.model_dump_json() + "\n")
     assert look(make(shell), 30, put_back).agent_names == ["ceilometer_agent_compute"]
 
@@ -209,8 +209,8 @@ def test_a_broken_file_without_an_old_one_is_no_reason_to_restart_what_reads_it(
 def test_an_agent_that_died_once_its_run_had_ended_is_restarted_with_the_old_file(make: Callable[..., Run]) -> None:
     agents = "ceilometer_agent_compute Exited (1) 2 minutes ago\nceilometer_agent_ipmi Up 3 days\n"
     shell = host("controller-0", 60, {STAMP: text(300)}, agents=agents)
-    names = {"agents of controller-0": "ceilometer_agent_compute ceilometer_agent_ipmi"}
-    ended = journal(runbook="set-telemetry-interval", finished=True, kept={"old files, dated": STAMP}, subject=names)
+    names = {"agents": {"controller-0": ["ceilometer_agent_compute", "ceilometer_agent_ipmi"]}}
+    ended = journal(runbook="set-telemetry-interval", finished=True, kept={"old files, dated": STAMP}, state=names)
     shell.on("*.json", say="current.json\t" + ended.model_dump_json() + "\n")
     assert look(make(shell), 60, True).agent_names == ["ceilometer_agent_compute", "ceilometer_agent_ipmi"]
     # Months later it may be off on purpose.

@@ -31,7 +31,7 @@ def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalJournals:
 
 
 FULL = journal(
-    subject={"dump": "/root/ü d.sql 10 bytes of 100"},
+    state={"contents": {"dump": "/root/ü d.sql 10 bytes of 100"}},
     kept={"old data": KEPT},
     attempts=3,
     settled=["1", "2"],

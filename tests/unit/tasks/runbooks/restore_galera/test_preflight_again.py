@@ -6,6 +6,7 @@ import pytest
 
 from blocks.remote.errors import Refused
 from tasks.engine.run import Run
+from tasks.runbooks.restore_galera.state import Contents
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.jobs import ORDER
 from tests.unit.tasks.control_plane import (
@@ -22,6 +23,7 @@ from tests.unit.tasks.control_plane import (
 )
 from tests.unit.tasks.crm import Replica, in_cib, pacemaker_2_1
 from tests.unit.tasks.looking import Break, Shells, answer, changed_nothing, look, refusal
+from tests.unit.tasks.runbooks.restore_galera.journals import restore_journal
 from tests.unit.tasks.samples import KEPT, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine")
@@ -36,7 +38,7 @@ def earlier(begun: str, finished: bool = False) -> str:
     }
     settled = ORDER[: ORDER.index(begun)] if begun else ()
     kept = {"old data": KEPT}
-    of_job = journal(begun=begun, contents=subject, settled=settled, kept=kept, finished=finished)
+    of_job = restore_journal(begun=begun, contents=Contents(**subject), settled=settled, kept=kept, finished=finished)
     return of_job.model_dump_json() + "\n"
 
 

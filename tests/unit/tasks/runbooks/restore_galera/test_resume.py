@@ -9,7 +9,6 @@ from itertools import product
 import pytest
 
 from blocks.remote.errors import RunbookError
-from tasks.engine.journal import Contents
 from tasks.runbooks.restore_galera.resume import (
     Observed,
     Order,
@@ -19,7 +18,9 @@ from tasks.runbooks.restore_galera.resume import (
     how_to_go_on,
     unknown_saves,
 )
+from tasks.runbooks.restore_galera.state import Contents, RestoreState
 from tests.unit.flows.jobs import ORDER
+from tests.unit.tasks.runbooks.restore_galera.journals import restore_journal
 from tests.unit.tasks.samples import HOSTS, KEPT, journal
 
 GRANTS = "/root/g.sql 10 bytes of 100"
@@ -55,13 +56,17 @@ def go_on(
     adopting: bool = True,
     fenced: bool = True,
     managed: bool = False,
-    **earlier: object,
+    **earlier: Any,
 ) -> Resume:
     """Go on after an attempt that died at this step, having settled all before it."""
     settled = ORDER[: ORDER.index(begun)] if begun else ()
-    before = journal(**{"begun": begun, "contents": DUMP, "settled": settled, "kept": {"old data": KEPT}, **earlier})
+    before = restore_journal(
+        **{"begun": begun, "contents": DUMP, "settled": settled, "kept": {"old data": KEPT}, **earlier}
+    )
     situation = Situation(fenced, managed, import_found)
-    return how_to_go_on(Order(ORDER), journal(contents=dump, run_id="2"), before, observed, situation, NEXT, adopting)
+    return how_to_go_on(
+        Order(ORDER), restore_journal(contents=dump, run_id="2"), before, observed, situation, NEXT, adopting
+    )
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def test_an_attempt_that_had_not_moved_any_data_is_begun_again(begun: str) -> No
 def test_another_dump_is_built_from_the_beginning(begun: str) -> None:
     resume = go_on(begun, seen(), dump=OTHER_DUMP)
     assert (resume.settled, resume.rebuild, resume.kept) == ((), begun in ORDER[ORDER.index("7") :], KEPT)
-    assert resume.journal.contents == OTHER_DUMP
+    assert resume.journal.state_as(RestoreState).contents == OTHER_DUMP
 
 
 @pytest.mark.parametrize("begun", ["", *FIRST_STEPS])
@@ -285,10 +290,10 @@ def test_clients_are_not_in_before_they_are_let_in(begun: str) -> None:
     ("begun", "kept"), [("7b", KEPT), ("26", KEPT), ("nonsense", KEPT), ("5", ""), ("", ""), ("V4", "")]
 )
 def test_a_journal_that_cannot_be_understood_is_refused(begun: str, kept: str) -> None:
-    earlier = journal(begun=begun, contents=DUMP, kept={"old data": kept} if kept else {})
+    earlier = restore_journal(begun=begun, contents=DUMP, kept={"old data": kept} if kept else {})
     situation = Situation(fenced=True, managed=False, import_found=True)
     with pytest.raises(RunbookError, match="2026-11-21 12:34 UTC") as refused:
-        how_to_go_on(Order(ORDER), journal(contents=DUMP), earlier, seen(), situation, KEPT, adopting=True)
+        how_to_go_on(Order(ORDER), restore_journal(contents=DUMP), earlier, seen(), situation, KEPT, adopting=True)
     assert "original" in refused.value.hint
 
 
@@ -305,14 +310,21 @@ def test_what_an_attempt_was_to_discard_is_discarded_by_the_next_one(begun: str)
     second = go_on("15b", seen(), dump=OTHER_DUMP)
     assert second.rebuild
     left = second.journal.model_copy(update={"begun": begun, "settled": list(ORDER[: ORDER.index(begun)])})
-    third = go_on(begun, seen(), dump=OTHER_DUMP, **left.model_dump(include={"contents", "settled", "attempts"}))
+    third = go_on(
+        begun,
+        seen(),
+        dump=OTHER_DUMP,
+        contents=left.state_as(RestoreState).contents,
+        settled=left.settled,
+        attempts=left.attempts,
+    )
     assert (third.rebuild, third.settled) == (True, ())
 
 
 def test_it_is_known_by_what_it_was_loaded_from_once_the_directory_was_made_anew() -> None:
-    assert contents_of(journal(contents=DUMP, settled=["6"])) is None
-    assert contents_of(journal(contents=DUMP, settled=["6", "7"])) == DUMP
-    assert contents_of(journal(settled=["6", "7"])) is None
+    assert contents_of(restore_journal(contents=DUMP, settled=["6"])) is None
+    assert contents_of(restore_journal(contents=DUMP, settled=["6", "7"])) == DUMP
+    assert contents_of(restore_journal(settled=["6", "7"])) is None
 
 
 def test_other_grants_are_other_contents() -> None:
@@ -360,8 +372,8 @@ def test_no_cluster_is_founded_before_a_member_that_clients_could_reach(begun: s
 @pytest.mark.parametrize("begun", FORMING)
 def test_that_clients_could_reach_it_is_not_forgotten_when_the_rule_is_set_again(begun: str) -> None:
     second = go_on(begun, seen(servers=(True, True, False)), fenced=False)
-    assert second.journal.exposed
-    third = go_on(begun, seen(servers=(False, True, False)), exposed=second.journal.exposed)
+    assert second.journal.state_as(RestoreState).exposed
+    third = go_on(begun, seen(servers=(False, True, False)), exposed=second.journal.state_as(RestoreState).exposed)
     assert third.kept == NEXT
 
 
