@@ -126,7 +126,8 @@ def _failed(error: RunbookError) -> State[Any]:
     logger = get_run_logger()
     logger.debug("where it was raised", exc_info=error)
     logger.error("%s", message)
-    return Failed(message=message)
+    # The error itself goes with it: what Prefect makes of a state without one is an error of its own, with a traceback.
+    return Failed(message=message, data=RunbookError(message))
 
 
 def carry_out(name: str, hosts: HostsOf | None, work: Work[J], parameters: Mapping[str, Any]) -> None:
