@@ -8,7 +8,7 @@ from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Refused, RunbookError
 from tasks.autoscaling.group.settings import read_settings, why_not_check
 from tasks.autoscaling.timeline import Thresholds
-from tasks.engine.living import at_work
+from tasks.engine.active_runs import at_work
 from tasks.engine.run import Run
 from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
 from tasks.runbooks.deploy_stack import deployment as stack_deployment

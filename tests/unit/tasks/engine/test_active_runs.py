@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-import tasks.engine.living
-from tasks.engine.living import at_work
+import tasks.engine.active_runs
+from tasks.engine.active_runs import at_work
 
 RUN = "0f0f5f4e-6f6a-4f0e-9a57-0d6b7a5a0d11"
 
@@ -43,8 +43,8 @@ class FakeServer:
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> str:
-    monkeypatch.setattr(tasks.engine.living, "get_client", lambda sync_client: nullcontext(server))
-    monkeypatch.setattr(tasks.engine.living, "Variable", server)
+    monkeypatch.setattr(tasks.engine.active_runs, "get_client", lambda sync_client: nullcontext(server))
+    monkeypatch.setattr(tasks.engine.active_runs, "Variable", server)
     return at_work(RUN)
 
 
