@@ -14,7 +14,7 @@ from blocks.remote.shell import Shell
 from tasks.database.mariadb import Server
 from tasks.engine.change import Change, Wait
 from tasks.engine.results import Results
-from tasks.node.podman import cat, inside, inside_detached
+from tasks.node.podman import cat, podman_exec, podman_exec_detached
 
 _STATUS = (
     "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
@@ -164,9 +164,9 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
     return Change(
         (
             *founding,
-            command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
+            command(*podman_exec(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
             command(
-                *inside_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
+                *podman_exec_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
                 *(f"--socket={server.socket}", f"--datadir={server.directory}"),
                 *("--log-error=/var/log/mysql/mysql_cluster.log", "--user=mysql", "--open-files-limit=16384"),
                 f"--wsrep-cluster-address={address}",
@@ -185,7 +185,7 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
 
 def check_cluster(server: Server, within_s: float = 60) -> Change:
     """Ask clustercheck, as documented, until it says that the node is synced."""
-    return _until_checked(question(*inside(server.container, "clustercheck"), ok=tuple(range(124))), within_s)
+    return _until_checked(question(*podman_exec(server.container, "clustercheck"), ok=tuple(range(124))), within_s)
 
 
 def _until_checked(ask: Command, within_s: float) -> Change:
@@ -255,7 +255,7 @@ def check_member(server: Server, nodes: int, formed: Results[str] | None = None)
 
 def check_from_outside(check: str) -> Change:
     """Ask the clustercheck container, as the document's verification does and as haproxy does through it."""
-    return _until_checked(question(*inside(check, "/usr/bin/clustercheck"), ok=tuple(range(124))), 60)
+    return _until_checked(question(*podman_exec(check, "/usr/bin/clustercheck"), ok=tuple(range(124))), 60)
 
 
 _GREETING = 'exec 3<>"/dev/tcp/$1/$2" && head -c 5 <&3 | tail -c 1 | od -An -tu1'

@@ -11,7 +11,7 @@ from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import inside, inside_detached, inside_reading
+from tasks.node.podman import podman_exec, podman_exec_detached, podman_exec_stdin
 from tasks.node.versions import ASK_SERVER
 
 _PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
@@ -89,7 +89,7 @@ class Server:
     def client(self, *words: str, options: str | None = None) -> tuple[str, ...]:
         """The words of a client that logs in as root through the socket, reading SQL from standard input."""
         defaults = f"--defaults-extra-file={options or self.client_options}"
-        return inside_reading(self.container, "mysql", defaults, f"--socket={self.socket}", "-uroot", *words)
+        return podman_exec_stdin(self.container, "mysql", defaults, f"--socket={self.socket}", "-uroot", *words)
 
     def statement(self, sql: str, options: str | None = None, timeout_s: float = 60) -> Command:
         """A question in SQL; the answer has a row a line, columns separated by tabs, no heading."""
@@ -109,7 +109,7 @@ class Server:
         """
         client = ("mysql", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
         ask = (*client, "--batch", "--skip-column-names", "--connect-timeout=5", f"--execute={sql}")
-        words = inside(self.container, "bash", "-c", _AGAIN, "again", str(seconds), "\n".join(lines), *ask)
+        words = podman_exec(self.container, "bash", "-c", _AGAIN, "again", str(seconds), "\n".join(lines), *ask)
         return Command(words, timeout_s=seconds + 20, quiet=True)
 
     # -- looks
@@ -120,7 +120,7 @@ class Server:
 
     def answers(self, shell: Shell) -> str:
         """`answering` once the socket does; a refused login is an answer, too."""
-        ping = inside(
+        ping = podman_exec(
             self.container, "mysqladmin", "--no-defaults", f"--socket={self.socket}", "--connect-timeout=5", "ping"
         )
         return "answering" if shell.run(question(*ping, ok=(0, 1))).exit_code == 0 else "silent"
@@ -134,7 +134,7 @@ class Server:
 
     def create(self) -> Change:
         """Make the system tables in the empty data directory; made twice, they are as if made once."""
-        words = inside(
+        words = podman_exec(
             self.container,
             *("mysql_install_db", f"--datadir={self.directory}", "--user=mysql"),
             "--log_error=/var/log/mysql/mysql_init.log",
@@ -145,7 +145,7 @@ class Server:
         """Start it for the import: no network, no replication."""
         words = ("mysqld_safe", "--skip-networking", "--wsrep-on=OFF", "--log-error=/var/log/mysql/mysql_safe.log")
         return Change(
-            (command(*inside_detached(self.container, *words)),),
+            (command(*podman_exec_detached(self.container, *words)),),
             already=lambda shell: self.process(shell) == _RUNNING,
             until=Wait("the database", "answering", self.answers, within_s, "see /var/log/mysql/mysql_safe.log"),
         )
@@ -164,11 +164,11 @@ class Server:
 
     def _move(self, source: str, target: str) -> Change:
         move = f"[ ! -e {source} ] || mv {source} {target}; [ -e {target} ]"
-        return Change((command(*inside(self.container, "bash", "-c", move)),))
+        return Change((command(*podman_exec(self.container, "bash", "-c", move)),))
 
     def set_root_password(self, sql: str) -> Change:
         """Run the SQL that sets root's password, as the passwordless root of a new database."""
-        words = inside_reading(self.container, "mysql", "--no-defaults", f"--socket={self.socket}", "-uroot")
+        words = podman_exec_stdin(self.container, "mysql", "--no-defaults", f"--socket={self.socket}", "-uroot")
         return Change(
             (Command(words, stdin=sql, stdin_is="SQL: set root's password, drop anonymous accounts", quiet=True),),
             already=lambda shell: self.root_can_log_in(shell, self._hidden),
@@ -189,7 +189,7 @@ class Server:
         loop = f'for _ in $(seq {max(1, round(within_s)) * 5}); do [ -n "$({_PROCESS})" ] || exit 0; sleep 0.2; done'
         text = f'mapfile -t servers < <({_PROCESS} | cut -d/ -f3); kill -TERM "${{servers[@]}}" 2>/dev/null; {loop}'
         return Command(
-            inside(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
+            podman_exec(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
         )
 
     def shut_down(self, within_s: float) -> Change:
@@ -206,7 +206,7 @@ class Server:
         """The documented shutdown, through the socket and with the password from the option file."""
         words = ("mysqladmin", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
         return Command(
-            inside(self.container, *words, "--connect-timeout=5", "shutdown"), timeout_s=within_s, quiet=True
+            podman_exec(self.container, *words, "--connect-timeout=5", "shutdown"), timeout_s=within_s, quiet=True
         )
 
 
