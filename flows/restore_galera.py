@@ -100,7 +100,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
     def stop(host: Shell) -> Change:
         server = job.server(host)
-        return podman.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
+        return podman.stop(server.container, before=(server.terminate(_PEACE_S),))
 
     def make(host: Shell) -> Change:
         labelled = host.name in facts.labelled
@@ -156,9 +156,12 @@ def _build(steps: Steps, job: Job) -> None:
     )
 
     steps.step("9", "Create the MySQL database", controllers, lambda host: job.server(host).create())
-    steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_alone(bounds.start_s))
+    steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_standalone(bounds.start_s))
     steps.step(
-        "11", "Move the .my.cnf Galera configuration file", controllers, lambda host: job.server(host).hide_options()
+        "11",
+        "Move the .my.cnf Galera configuration file",
+        controllers,
+        lambda host: job.server(host).move_option_file_away(),
     )
     steps.step(
         "12", "Reset the Galera root password", controllers, lambda host: job.server(host).set_root_password(sql)
@@ -167,7 +170,7 @@ def _build(steps: Steps, job: Job) -> None:
         "13",
         "Restore the .my.cnf Galera configuration file",
         controllers,
-        lambda host: job.server(host).restore_options(),
+        lambda host: job.server(host).restore_option_file(),
     )
     if not any(account.user == "root" for account in facts.grants.accounts):
         steps.report_finding(
@@ -194,10 +197,10 @@ def _build(steps: Steps, job: Job) -> None:
         )
         steps.step("15", "Restore the MySQL database", first, load)
         reset = "Reset the root password again, should the dump have replaced the accounts"
-        steps.step("15a", reset, first, server.again(sql))
+        steps.step("15a", reset, first, server.reset_root_password(sql))
         steps.step("15b", "Restore the grants", first, grant)
     again = "Reset the root password again, should the grants have given root another one"
-    steps.step("15d", again, first, server.again(sql))
+    steps.step("15d", again, first, server.reset_root_password(sql))
     steps.step(
         "15c", "Check that the accounts are as in the grants", first, accounts.check_accounts(server, facts.grants)
     )
