@@ -213,23 +213,26 @@ def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
 
     def join(host: Shell) -> Change:
-        return galera.start_member(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
+        return galera.start_node(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
-    bootstrap = galera.start_member(job.server(first[0]), galera.FOUND, facts.pid_file, bounds.start_s)
+    bootstrap = galera.start_node(job.server(first[0]), galera.BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
-    steps.step("18", "Check the status of the cluster", first, galera.check_cluster(job.server(first[0])))
+    steps.step("18", "Check the status of the cluster", first, galera.run_clustercheck(job.server(first[0])))
     steps.record_answer(
         "19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address
     )
     steps.step("20", "Start the database on each of the remaining controllers", job.rest, join, one_at_a_time=True)
     steps.step(
-        "20.2", "Check the status of the MySQL cluster", job.rest, lambda host: galera.check_cluster(job.server(host))
+        "20.2",
+        "Check the status of the MySQL cluster",
+        job.rest,
+        lambda host: galera.run_clustercheck(job.server(host)),
     )
     steps.step(
         "20a",
         "Check that all controllers are in one cluster",
         job.hosts,
-        lambda host: galera.check_member(job.server(host), len(job.hosts)),
+        lambda host: galera.check_node(job.server(host), len(job.hosts)),
         results=formed,
     )
 
@@ -322,7 +325,7 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     facts, port = job.facts, job.database.port
 
     def check(host: Shell) -> Change:
-        return galera.check_member(job.server(host), len(job.hosts), formed)
+        return galera.check_node(job.server(host), len(job.hosts), formed)
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)
@@ -339,7 +342,9 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
         "V3",
         "Check the cluster with clustercheck",
         job.hosts,
-        lambda host: galera.check_from_outside(facts.checks[host.name]),
+        lambda host: galera.run_clustercheck_container(facts.checks[host.name]),
         always=True,
     )
-    steps.step("V4", "Check that the virtual IP answers", job.first, galera.check_address(facts.vip, port), always=True)
+    steps.step(
+        "V4", "Check that the virtual IP answers", job.first, galera.check_virtual_ip(facts.vip, port), always=True
+    )
