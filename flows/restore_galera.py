@@ -100,7 +100,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
     def stop(host: Shell) -> Change:
         server = job.server(host)
-        return podman.stop(server.container, before=(server.end_peacefully(_PEACE_S),))
+        return podman.stop(server.container, before=(server.terminate(_PEACE_S),))
 
     def make(host: Shell) -> Change:
         labelled = host.name in facts.labelled
@@ -156,9 +156,12 @@ def _build(steps: Steps, job: Job) -> None:
     )
 
     steps.step("9", "Create the MySQL database", controllers, lambda host: job.server(host).create())
-    steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_alone(bounds.start_s))
+    steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_standalone(bounds.start_s))
     steps.step(
-        "11", "Move the .my.cnf Galera configuration file", controllers, lambda host: job.server(host).hide_options()
+        "11",
+        "Move the .my.cnf Galera configuration file",
+        controllers,
+        lambda host: job.server(host).move_option_file_away(),
     )
     steps.step(
         "12", "Reset the Galera root password", controllers, lambda host: job.server(host).set_root_password(sql)
@@ -167,7 +170,7 @@ def _build(steps: Steps, job: Job) -> None:
         "13",
         "Restore the .my.cnf Galera configuration file",
         controllers,
-        lambda host: job.server(host).restore_options(),
+        lambda host: job.server(host).restore_option_file(),
     )
     if not any(account.user == "root" for account in facts.grants.accounts):
         steps.report_finding(
@@ -194,10 +197,10 @@ def _build(steps: Steps, job: Job) -> None:
         )
         steps.step("15", "Restore the MySQL database", first, load)
         reset = "Reset the root password again, should the dump have replaced the accounts"
-        steps.step("15a", reset, first, server.again(sql))
+        steps.step("15a", reset, first, server.reset_root_password(sql))
         steps.step("15b", "Restore the grants", first, grant)
     again = "Reset the root password again, should the grants have given root another one"
-    steps.step("15d", again, first, server.again(sql))
+    steps.step("15d", again, first, server.reset_root_password(sql))
     steps.step(
         "15c", "Check that the accounts are as in the grants", first, accounts.check_accounts(server, facts.grants)
     )
@@ -210,23 +213,26 @@ def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
 
     def join(host: Shell) -> Change:
-        return galera.start_member(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
+        return galera.start_node(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
-    bootstrap = galera.start_member(job.server(first[0]), galera.FOUND, facts.pid_file, bounds.start_s)
+    bootstrap = galera.start_node(job.server(first[0]), galera.BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
-    steps.step("18", "Check the status of the cluster", first, galera.check_cluster(job.server(first[0])))
+    steps.step("18", "Check the status of the cluster", first, galera.run_clustercheck(job.server(first[0])))
     steps.record_answer(
         "19", "Retrieve the cluster address from the configuration", first[0], options, facts.cluster_address
     )
     steps.step("20", "Start the database on each of the remaining controllers", job.rest, join, one_at_a_time=True)
     steps.step(
-        "20.2", "Check the status of the MySQL cluster", job.rest, lambda host: galera.check_cluster(job.server(host))
+        "20.2",
+        "Check the status of the MySQL cluster",
+        job.rest,
+        lambda host: galera.run_clustercheck(job.server(host)),
     )
     steps.step(
         "20a",
         "Check that all controllers are in one cluster",
         job.hosts,
-        lambda host: galera.check_member(job.server(host), len(job.hosts)),
+        lambda host: galera.check_node(job.server(host), len(job.hosts)),
         results=formed,
     )
 
@@ -319,7 +325,7 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     facts, port = job.facts, job.database.port
 
     def check(host: Shell) -> Change:
-        return galera.check_member(job.server(host), len(job.hosts), formed)
+        return galera.check_node(job.server(host), len(job.hosts), formed)
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)
@@ -336,7 +342,9 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
         "V3",
         "Check the cluster with clustercheck",
         job.hosts,
-        lambda host: galera.check_from_outside(facts.checks[host.name]),
+        lambda host: galera.run_clustercheck_container(facts.checks[host.name]),
         always=True,
     )
-    steps.step("V4", "Check that the virtual IP answers", job.first, galera.check_address(facts.vip, port), always=True)
+    steps.step(
+        "V4", "Check that the virtual IP answers", job.first, galera.check_virtual_ip(facts.vip, port), always=True
+    )

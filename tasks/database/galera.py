@@ -1,4 +1,4 @@
-"""Galera: forming the cluster, and what its members say of themselves."""
+"""Galera: forming the cluster, and what its nodes say of themselves."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from blocks.remote.shell import Shell
 from tasks.database.mariadb import Server
 from tasks.engine.change import Change, Wait
 from tasks.engine.results import Results
-from tasks.node.podman import cat, inside, inside_detached
+from tasks.node.podman import cat, podman_exec, podman_exec_detached
 
 _STATUS = (
     "SHOW STATUS WHERE Variable_name IN ('wsrep_local_state_comment', 'wsrep_cluster_status', 'wsrep_cluster_size',"
     " 'wsrep_cluster_state_uuid', 'wsrep_ready')"
 )
-FOUND = "gcomm://"
+BOOTSTRAP_ADDRESS = "gcomm://"
 _SAFE = '[ ! -e "$f" ] || sed -i "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/" "$f"'
 _SYNCED = "Synced in a Primary component"
 _SYNCED_ROWS = ("wsrep_local_state_comment\tSynced", "wsrep_cluster_status\tPrimary")
 # So long one look at a node waits within its container.
 _LOOK_S = 20
 # What the image's clustercheck prints (BR 4.4, steps 18 and 20.2).
-_CHECKED = "Galera cluster node is synced"
+_CLUSTERCHECK_SYNCED = "Galera cluster node is synced"
 
 
 @dataclass(frozen=True)
-class Member:
+class NodeStatus:
     """What a node says of itself.
 
     Attributes:
@@ -55,11 +55,11 @@ class Member:
         return self.state == "Synced" and self.status == "Primary"
 
 
-def parse_member(text: str) -> Member:
+def parse_node_status(text: str) -> NodeStatus:
     """Read the rows of `SHOW STATUS`."""
     seen = dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
     size = seen.get("wsrep_cluster_size", "0")
-    return Member(
+    return NodeStatus(
         state=seen.get("wsrep_local_state_comment", ""),
         status=seen.get("wsrep_cluster_status", ""),
         size=int(size) if size.isdigit() else 0,
@@ -67,14 +67,14 @@ def parse_member(text: str) -> Member:
     )
 
 
-def read_member(shell: Shell, server: Server) -> Member:
-    """Ask the node; one that does not answer is a member without a state."""
+def read_node_status(shell: Shell, server: Server) -> NodeStatus:
+    """Ask the node; one that does not answer has a status without a state."""
     return _read(shell, server.statement(_STATUS, timeout_s=20))
 
 
-def _read(shell: Shell, ask: Command) -> Member:
+def _read(shell: Shell, ask: Command) -> NodeStatus:
     answer = shell.run(replace(ask, ok=tuple(range(124))))
-    return parse_member(answer.stdout if answer.exit_code == 0 else "")
+    return parse_node_status(answer.stdout if answer.exit_code == 0 else "")
 
 
 def parse_cluster_address(host: str, text: str) -> str:
@@ -90,11 +90,11 @@ def parse_cluster_address(host: str, text: str) -> str:
         name, _, value = line.partition("=")
         if in_section and name.strip().replace("-", "_").removeprefix("loose_") == "wsrep_cluster_address":
             address = _unquoted(_without_comment(value).strip())
-    if not address.removeprefix(FOUND).strip():
+    if not address.removeprefix(BOOTSTRAP_ADDRESS).strip():
         raise HostError(
             host, "Galera's option file names no cluster address", "see database.galera_options in the site file"
         )
-    if not address.startswith(FOUND) or not all(_is_node(node) for node in cluster_nodes(address)):
+    if not address.startswith(BOOTSTRAP_ADDRESS) or not all(_is_node(node) for node in cluster_nodes(address)):
         raise HostError(
             host,
             f"Galera's option file has {address!r} for wsrep_cluster_address, which is no list of nodes",
@@ -126,7 +126,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9.])?")
 
 def cluster_nodes(address: str) -> tuple[str, ...]:
     """The nodes of a cluster address, without ports and without the options after `?`: names, or IP addresses."""
-    listed = address.removeprefix(FOUND).partition("?")[0].split(",")
+    listed = address.removeprefix(BOOTSTRAP_ADDRESS).partition("?")[0].split(",")
     return tuple(_without_port(node.strip()) for node in listed if node.strip())
 
 
@@ -149,24 +149,26 @@ def read_options(container: str, path: str) -> Command:
     return cat(container, path)
 
 
-def start_member(server: Server, address: str, pid_file: str, within_s: float) -> Change:
-    """Start MariaDB as a member of the cluster and wait until it is Synced.
+def start_node(server: Server, address: str, pid_file: str, within_s: float) -> Change:
+    """Start MariaDB as a node of the cluster and wait until it is Synced.
 
     Args:
         server: Where.
-        address: `FOUND` founds a cluster, the full list joins it.
+        address: `BOOTSTRAP_ADDRESS` bootstraps a cluster, the full list joins it.
         pid_file: The resource agent's own, so that Pacemaker recognises the server as its child and adopts it.
         within_s: Seconds until it must be Synced; a join copies the whole database.
     """
     folder = str(PurePosixPath(pid_file).parent)
     # Found again after an interruption: until clients are let in, the first node's data is the dump's as any other's.
-    founding = (script(f'f="$1/grastate.dat"; {_SAFE}', server.directory, quiet=True),) if address == FOUND else ()
+    mark_safe_to_bootstrap = (
+        (script(f'f="$1/grastate.dat"; {_SAFE}', server.directory, quiet=True),) if address == BOOTSTRAP_ADDRESS else ()
+    )
     return Change(
         (
-            *founding,
-            command(*inside(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
+            *mark_safe_to_bootstrap,
+            command(*podman_exec(server.container, "install", "-d", "-o", "mysql", "-g", "mysql", folder)),
             command(
-                *inside_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
+                *podman_exec_detached(server.container, "/usr/bin/mysqld_safe", f"--pid-file={pid_file}"),
                 *(f"--socket={server.socket}", f"--datadir={server.directory}"),
                 *("--log-error=/var/log/mysql/mysql_cluster.log", "--user=mysql", "--open-files-limit=16384"),
                 f"--wsrep-cluster-address={address}",
@@ -183,25 +185,25 @@ def start_member(server: Server, address: str, pid_file: str, within_s: float) -
     )
 
 
-def check_cluster(server: Server, within_s: float = 60) -> Change:
+def run_clustercheck(server: Server, within_s: float = 60) -> Change:
     """Ask clustercheck, as documented, until it says that the node is synced."""
-    return _until_checked(question(*inside(server.container, "clustercheck"), ok=tuple(range(124))), within_s)
+    return _until_synced(question(*podman_exec(server.container, "clustercheck"), ok=tuple(range(124))), within_s)
 
 
-def _until_checked(ask: Command, within_s: float) -> Change:
+def _until_synced(ask: Command, within_s: float) -> Change:
     return Change(
         (),
         until=Wait(
             f"`{ask.shown}`",
-            _CHECKED,
-            lambda shell: _CHECKED if _CHECKED in shell.run(ask).stdout else "not synced",
+            _CLUSTERCHECK_SYNCED,
+            lambda shell: _CLUSTERCHECK_SYNCED if _CLUSTERCHECK_SYNCED in shell.run(ask).stdout else "not synced",
             within_s,
             "if Galera is Synced, clustercheck's own account is missing: it must be in the grants",
         ),
     )
 
 
-def disagreements(members: dict[str, Member], expected: int) -> list[str]:
+def disagreements(members: dict[str, NodeStatus], expected: int) -> list[str]:
     """What keeps these members from being one healthy cluster; empty where they are.
 
     Args:
@@ -226,10 +228,10 @@ def cluster_uuids(servers: Mapping[str, Server]) -> Results[str]:
     Args:
         servers: Host → its MariaDB.
     """
-    return Results("cluster UUID", str, lambda shell: read_member(shell, servers[shell.name]).uuid)
+    return Results("cluster UUID", str, lambda shell: read_node_status(shell, servers[shell.name]).uuid)
 
 
-def check_member(server: Server, nodes: int, formed: Results[str] | None = None) -> Change:
+def check_node(server: Server, nodes: int, formed: Results[str] | None = None) -> Change:
     """Look until the node is Synced in a cluster of all nodes.
 
     Args:
@@ -239,7 +241,7 @@ def check_member(server: Server, nodes: int, formed: Results[str] | None = None)
     """
 
     def look(shell: Shell) -> str:
-        member = read_member(shell, server)
+        member = read_node_status(shell, server)
         uuid = formed.known(shell.name) if formed else None
         wrong = disagreements({shell.name: member}, nodes)
         wrong += (
@@ -253,25 +255,25 @@ def check_member(server: Server, nodes: int, formed: Results[str] | None = None)
     return Change((), until=Wait(subject, "whole", look, 60, "see wsrep_cluster_size on each node"))
 
 
-def check_from_outside(check: str) -> Change:
+def run_clustercheck_container(check: str) -> Change:
     """Ask the clustercheck container, as the document's verification does and as haproxy does through it."""
-    return _until_checked(question(*inside(check, "/usr/bin/clustercheck"), ok=tuple(range(124))), 60)
+    return _until_synced(question(*podman_exec(check, "/usr/bin/clustercheck"), ok=tuple(range(124))), 60)
 
 
 _GREETING = 'exec 3<>"/dev/tcp/$1/$2" && head -c 5 <&3 | tail -c 1 | od -An -tu1'
 
 
-def check_address(vip: str, port: int) -> Change:
+def check_virtual_ip(vip: str, port: int) -> Change:
     """Look until a MariaDB greets at the virtual address (its protocol's version is 10)."""
     shown = f"[{vip}]" if ":" in vip else vip
     ask = Command(("bash", "-c", _GREETING, "bash", vip, str(port)), timeout_s=10, ok=tuple(range(124)), quiet=True)
 
     def look(shell: Shell) -> str:
         try:
-            said = shell.run(ask).text
+            protocol = shell.run(ask).text
         except CommandTimedOut:
             return "silent"
-        return "greeted by MariaDB" if said == "10" else "refused or closed"
+        return "greeted by MariaDB" if protocol == "10" else "refused or closed"
 
     return Change(
         (), until=Wait(f"{shown}:{port}", "greeted by MariaDB", look, 60, "see haproxy on the controller that holds it")

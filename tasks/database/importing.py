@@ -11,7 +11,7 @@ from tasks.database.dump_parts import Part, Parts
 from tasks.database.dumps import dump_copy, grants_copy
 from tasks.database.mariadb import Server, Version
 from tasks.engine.change import Change
-from tasks.node.podman import inside
+from tasks.node.podman import podman_exec
 
 # Grants on what the dump does not hold (the documented dump leaves routines and some schemas out): told, and passed over.
 # 1305: no such routine, 1146: no such table.
@@ -97,11 +97,11 @@ rm -f {_PID}
 
 def _long(server: Server, key: str, contents: str, text: str, within_s: float, *arguments: str) -> LongCommand:
     # What is loaded is in the name by which the script goes, and so in the unit's: an import of another dump is not this one.
-    words = inside(
+    words = podman_exec(
         server.container, "bash", "-c", text, f"{key}-{contents}", server.client_options, server.socket, *arguments
     )
-    at_stop = inside(server.container, "bash", "-c", _END)
-    how_far = question(*inside(server.container, "bash", "-c", _HOW_FAR))
+    at_stop = podman_exec(server.container, "bash", "-c", _END)
+    how_far = question(*podman_exec(server.container, "bash", "-c", _HOW_FAR))
     return LongCommand(f"{server.runbook}-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
 
 

@@ -11,24 +11,24 @@ from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import inside, inside_detached, inside_reading
+from tasks.node.podman import podman_exec, podman_exec_detached, podman_exec_stdin
 from tasks.node.versions import ASK_SERVER
 
-_PROCESS = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
+_SERVER_PROCESSES = "{ grep -lxE 'mysqld|mariadbd' /proc/[0-9]*/comm 2>/dev/null || :; }"
 _RUNNING, _STOPPED = "running", "stopped"
 # The same from the host, where asking costs half of what entering the container does. A container that does not run has no
 # process, and its number is 0. 1 is pgrep's word for "none".
-_FIND = """
-first=$(podman inspect --type=container --format '{{.State.Pid}}' "$1")
-[ "$first" = 0 ] || pgrep --ns "$first" --nslist pid --exact 'mysqld|mariadbd' || [ $? = 1 ]
+_FIND_PROCESS = """
+init=$(podman inspect --type=container --format '{{.State.Pid}}' "$1")
+[ "$init" = 0 ] || pgrep --ns "$init" --nslist pid --exact 'mysqld|mariadbd' || [ $? = 1 ]
 """
 
-# Says the last answer, whether all lines are in it or not. A failing client is one that must be asked again.
-_AGAIN = """
+# Prints the last answer, whether all lines are in it or not. A failing client is one that must be asked again.
+_STATEMENT_UNTIL = """
 left=$(($1 * 4)) lines=$2; shift 2
-wanting() { while IFS= read -r line; do grep -qxF -- "$line" <<<"$said" || return 0; done <<<"$lines"; return 1; }
-while said=$("$@" 2>/dev/null); wanting && ((left-- > 0)); do sleep 0.25; done
-printf '%s\\n' "$said"
+incomplete() { while IFS= read -r line; do grep -qxF -- "$line" <<<"$answer" || return 0; done <<<"$lines"; return 1; }
+while answer=$("$@" 2>/dev/null); incomplete && ((left-- > 0)); do sleep 0.25; done
+printf '%s\\n' "$answer"
 """
 
 
@@ -89,7 +89,7 @@ class Server:
     def client(self, *words: str, options: str | None = None) -> tuple[str, ...]:
         """The words of a client that logs in as root through the socket, reading SQL from standard input."""
         defaults = f"--defaults-extra-file={options or self.client_options}"
-        return inside_reading(self.container, "mysql", defaults, f"--socket={self.socket}", "-uroot", *words)
+        return podman_exec_stdin(self.container, "mysql", defaults, f"--socket={self.socket}", "-uroot", *words)
 
     def statement(self, sql: str, options: str | None = None, timeout_s: float = 60) -> Command:
         """A question in SQL; the answer has a row a line, columns separated by tabs, no heading."""
@@ -109,18 +109,22 @@ class Server:
         """
         client = ("mysql", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
         ask = (*client, "--batch", "--skip-column-names", "--connect-timeout=5", f"--execute={sql}")
-        words = inside(self.container, "bash", "-c", _AGAIN, "again", str(seconds), "\n".join(lines), *ask)
+        words = podman_exec(
+            self.container, "bash", "-c", _STATEMENT_UNTIL, "again", str(seconds), "\n".join(lines), *ask
+        )
         return Command(words, timeout_s=seconds + 20, quiet=True)
 
     # -- looks
 
     def process(self, shell: Shell) -> str:
         """`running` while there is a server process in the container, else `stopped`."""
-        return _RUNNING if shell.run(script(_FIND, self.container, quiet=True, changes=False)).text else _STOPPED
+        return (
+            _RUNNING if shell.run(script(_FIND_PROCESS, self.container, quiet=True, changes=False)).text else _STOPPED
+        )
 
     def answers(self, shell: Shell) -> str:
         """`answering` once the socket does; a refused login is an answer, too."""
-        ping = inside(
+        ping = podman_exec(
             self.container, "mysqladmin", "--no-defaults", f"--socket={self.socket}", "--connect-timeout=5", "ping"
         )
         return "answering" if shell.run(question(*ping, ok=(0, 1))).exit_code == 0 else "silent"
@@ -134,62 +138,62 @@ class Server:
 
     def create(self) -> Change:
         """Make the system tables in the empty data directory; made twice, they are as if made once."""
-        words = inside(
+        words = podman_exec(
             self.container,
             *("mysql_install_db", f"--datadir={self.directory}", "--user=mysql"),
             "--log_error=/var/log/mysql/mysql_init.log",
         )
         return Change((LongCommand(f"{self.runbook}-create", words, 900),))
 
-    def start_alone(self, within_s: float) -> Change:
+    def start_standalone(self, within_s: float) -> Change:
         """Start it for the import: no network, no replication."""
         words = ("mysqld_safe", "--skip-networking", "--wsrep-on=OFF", "--log-error=/var/log/mysql/mysql_safe.log")
         return Change(
-            (command(*inside_detached(self.container, *words)),),
+            (command(*podman_exec_detached(self.container, *words)),),
             already=lambda shell: self.process(shell) == _RUNNING,
             until=Wait("the database", "answering", self.answers, within_s, "see /var/log/mysql/mysql_safe.log"),
         )
 
-    def hide_options(self) -> Change:
+    def move_option_file_away(self) -> Change:
         """Move the root client's option file away, so that root logs in without a password."""
-        return self._move(self.client_options, self._hidden)
+        return self._move(self.client_options, self._option_file_backup)
 
-    def restore_options(self) -> Change:
+    def restore_option_file(self) -> Change:
         """Move the root client's option file back."""
-        return self._move(self._hidden, self.client_options)
+        return self._move(self._option_file_backup, self.client_options)
 
     @property
-    def _hidden(self) -> str:
+    def _option_file_backup(self) -> str:
         return f"{self.client_options}.bck"
 
     def _move(self, source: str, target: str) -> Change:
         move = f"[ ! -e {source} ] || mv {source} {target}; [ -e {target} ]"
-        return Change((command(*inside(self.container, "bash", "-c", move)),))
+        return Change((command(*podman_exec(self.container, "bash", "-c", move)),))
 
     def set_root_password(self, sql: str) -> Change:
         """Run the SQL that sets root's password, as the passwordless root of a new database."""
-        words = inside_reading(self.container, "mysql", "--no-defaults", f"--socket={self.socket}", "-uroot")
+        words = podman_exec_stdin(self.container, "mysql", "--no-defaults", f"--socket={self.socket}", "-uroot")
         return Change(
             (Command(words, stdin=sql, stdin_is="SQL: set root's password, drop anonymous accounts", quiet=True),),
-            already=lambda shell: self.root_can_log_in(shell, self._hidden),
+            already=lambda shell: self.root_can_log_in(shell, self._option_file_backup),
         )
 
-    def again(self, sql: str) -> Change:
-        """Run SQL with the password from the option file.
+    def reset_root_password(self, sql: str) -> Change:
+        """Run the SQL that sets root's password once more, with the password from the option file.
 
         It works also where the dump has just replaced the accounts: until the first FLUSH the server knows the old ones.
         """
         return Change((Command(self.client(), stdin=sql, stdin_is="SQL: the same as in step 12", quiet=True),))
 
-    def end_peacefully(self, within_s: float) -> Command:
+    def terminate(self, within_s: float) -> Command:
         """Ask every server process to shut down, and wait until none is left; the end of the time is no failure.
 
         By signal, which asks for no password: the root of a broken cluster may have another one than the option file's.
         """
-        loop = f'for _ in $(seq {max(1, round(within_s)) * 5}); do [ -n "$({_PROCESS})" ] || exit 0; sleep 0.2; done'
-        text = f'mapfile -t servers < <({_PROCESS} | cut -d/ -f3); kill -TERM "${{servers[@]}}" 2>/dev/null; {loop}'
+        loop = f'for _ in $(seq {max(1, round(within_s)) * 5}); do [ -n "$({_SERVER_PROCESSES})" ] || exit 0; sleep 0.2; done'
+        text = f'mapfile -t servers < <({_SERVER_PROCESSES} | cut -d/ -f3); kill -TERM "${{servers[@]}}" 2>/dev/null; {loop}'
         return Command(
-            inside(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
+            podman_exec(self.container, "bash", "-c", text), timeout_s=within_s + 30, ok=tuple(range(256)), quiet=True
         )
 
     def shut_down(self, within_s: float) -> Change:
@@ -206,7 +210,7 @@ class Server:
         """The documented shutdown, through the socket and with the password from the option file."""
         words = ("mysqladmin", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
         return Command(
-            inside(self.container, *words, "--connect-timeout=5", "shutdown"), timeout_s=within_s, quiet=True
+            podman_exec(self.container, *words, "--connect-timeout=5", "shutdown"), timeout_s=within_s, quiet=True
         )
 
 

@@ -10,24 +10,24 @@ from blocks.remote.shell import Shell
 from tasks.engine.change import Change, Wait
 
 
-def inside(container: str, *words: str) -> tuple[str, ...]:
+def podman_exec(container: str, *words: str) -> tuple[str, ...]:
     """The words that run a command in a container."""
     return ("podman", "exec", container, *words)
 
 
-def inside_reading(container: str, *words: str) -> tuple[str, ...]:
+def podman_exec_stdin(container: str, *words: str) -> tuple[str, ...]:
     """The same for a command that reads standard input."""
     return ("podman", "exec", "-i", container, *words)
 
 
 # `podman exec --detach` came with podman 2.0. What the shell leaves behind is taken over by the container's first process, and
 # ends with the container; it holds nothing of the shell's, so that podman does not wait for it.
-_LEAVE = 'exec </dev/null >/dev/null 2>&1; setsid "$@" &'
+_DETACH = 'exec </dev/null >/dev/null 2>&1; setsid "$@" &'
 
 
-def inside_detached(container: str, *words: str) -> tuple[str, ...]:
+def podman_exec_detached(container: str, *words: str) -> tuple[str, ...]:
     """The same for a command that goes on by itself; whether it has come up, a wait must tell."""
-    return inside(container, "bash", "-c", _LEAVE, "detached", *words)
+    return podman_exec(container, "bash", "-c", _DETACH, "detached", *words)
 
 
 # A container that does not run gets its files when it starts: those that are mounted into it, and those that Kolla copies into
@@ -55,7 +55,7 @@ cat "$layers$2"
 
 def cat(container: str, path: str) -> Command:
     """The command that prints a file of a container that runs."""
-    return question(*inside(container, "cat", path))
+    return question(*podman_exec(container, "cat", path))
 
 
 def read_file(shell: Shell, container: str, path: str) -> str:
@@ -70,7 +70,7 @@ def names(shell: Shell) -> list[str]:
     return shell.run(question("podman", "container", "ls", "--all", "--format", "{{.Names}}")).stdout.split()
 
 
-def find_one(shell: Shell, among: Sequence[str], pattern: str) -> str:
+def find_container(shell: Shell, among: Sequence[str], pattern: str) -> str:
     """Find the one container whose name contains the pattern.
 
     Of several, the one that runs is meant, or else the only one that was ever started: a replica that Pacemaker has moved
@@ -179,5 +179,5 @@ def restart_service(container: str) -> Change:
 
 
 def _answers(shell: Shell, container: str) -> str:
-    code = shell.run(question(*inside(container, "true"), ok=tuple(range(256)))).exit_code
+    code = shell.run(question(*podman_exec(container, "true"), ok=tuple(range(256)))).exit_code
     return "answering" if code == 0 else f"exec returns {code}"

@@ -162,8 +162,8 @@ def _look_at_host(run: Run, shell: Shell) -> _HostFacts:
     database = run.site.database
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
-    container = _ask(run, lambda: podman.find_one(shell, names, database.container_pattern)) or ""
-    check = _ask(run, lambda: podman.find_one(shell, names, database.clustercheck_pattern)) or ""
+    container = _ask(run, lambda: podman.find_container(shell, names, database.container_pattern)) or ""
+    check = _ask(run, lambda: podman.find_container(shell, names, database.clustercheck_pattern)) or ""
     known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
     run.reasons += [str(check) for check in known if not check.ok]
     run.facts += [fact for fact in versions.untried(known) if fact not in run.facts]

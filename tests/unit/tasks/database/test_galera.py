@@ -8,17 +8,17 @@ import pytest
 
 from blocks.remote.errors import CommandTimedOut, HostError, WaitExpired
 from tasks.database.galera import (
-    Member,
-    check_address,
-    check_cluster,
-    check_member,
+    NodeStatus,
+    check_node,
+    check_virtual_ip,
     cluster_nodes,
     cluster_uuids,
     disagreements,
     parse_cluster_address,
-    parse_member,
-    read_member,
-    start_member,
+    parse_node_status,
+    read_node_status,
+    run_clustercheck,
+    start_node,
 )
 from tasks.database.mariadb import Server
 from tasks.engine.step import apply_change
@@ -36,12 +36,12 @@ def status(state: str = "Synced", cluster: str = "Primary", size: str = "3", uui
     )
 
 
-def member(state: str = "Synced", cluster: str = "Primary", size: int = 3, uuid: str = UUID) -> Member:
-    return Member(state, cluster, size, uuid)
+def member(state: str = "Synced", cluster: str = "Primary", size: int = 3, uuid: str = UUID) -> NodeStatus:
+    return NodeStatus(state, cluster, size, uuid)
 
 
 def test_the_rows_of_the_status_are_read() -> None:
-    assert parse_member(status()) == member()
+    assert parse_node_status(status()) == member()
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,16 @@ def test_the_rows_of_the_status_are_read() -> None:
     ],
 )
 def test_only_a_synced_member_of_a_primary_component_counts(text: str, synced: bool) -> None:
-    assert parse_member(text).synced is synced
+    assert parse_node_status(text).synced is synced
 
 
 @pytest.mark.parametrize("size", ["", "NULL", "-1"])
 def test_a_size_that_is_no_number_is_none(size: str) -> None:
-    assert parse_member(status(size=size)).size == 0
+    assert parse_node_status(status(size=size)).size == 0
 
 
 def test_a_node_that_does_not_answer_is_a_member_without_a_state() -> None:
-    assert read_member(FakeShell().on("mysql", say=1), SERVER) == Member("", "", 0, "")
+    assert read_node_status(FakeShell().on("mysql", say=1), SERVER) == NodeStatus("", "", 0, "")
 
 
 def test_three_synced_members_that_see_each_other_agree() -> None:
@@ -79,12 +79,12 @@ def test_three_synced_members_that_see_each_other_agree() -> None:
         (member("Donor/Desynced"), "c: Donor/Desynced, Primary"),
         (member("Joining"), "c: Joining, Primary"),
         (member("Synced", "non-Primary", 1), "c: Synced, non-Primary"),
-        (Member("", "", 0, ""), "c: no answer, no status"),
+        (NodeStatus("", "", 0, ""), "c: no answer, no status"),
         (member(size=2), "c: wsrep_cluster_size is 2, not 3"),
         (member(uuid=OTHER), f"the nodes are in different clusters: {UUID}, {OTHER}"),
     ],
 )
-def test_one_member_that_is_not_as_the_others_is_told(third: Member, said: str) -> None:
+def test_one_member_that_is_not_as_the_others_is_told(third: NodeStatus, said: str) -> None:
     assert disagreements({"a": member(), "b": member(), "c": third}, 3) == [said]
 
 
@@ -96,13 +96,13 @@ def test_a_split_cluster_is_told_with_every_reason() -> None:
 
 def test_a_member_is_looked_at_until_it_sees_all_others(clock: FakeClock) -> None:
     shell = FakeShell().on("mysql", say=[status(size="2"), status("Joined"), status()])
-    apply_change(shell, check_member(SERVER, 3), silent)
+    apply_change(shell, check_node(SERVER, 3), silent)
     assert len(shell.ran) == 3
 
 
 def test_a_cluster_of_fewer_nodes_is_told_with_its_size(clock: FakeClock) -> None:
     with pytest.raises(WaitExpired, match=r"last seen 'controller-0: wsrep_cluster_size is 2, not 3'"):
-        apply_change(FakeShell().on("mysql", say=status(size="2")), check_member(SERVER, 3), silent)
+        apply_change(FakeShell().on("mysql", say=status(size="2")), check_node(SERVER, 3), silent)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_mariadb_greets_at_an_address_of_ipv6_too() -> None:
 
         greeting = threading.Thread(target=greet)
         greeting.start()
-        assert apply_change(LocalShell(), check_address("::1", port), silent) == "done"
+        assert apply_change(LocalShell(), check_virtual_ip("::1", port), silent) == "done"
         greeting.join()
 
 
@@ -206,7 +206,7 @@ def test_an_address_that_is_missing_or_names_no_node_is_refused(text: str) -> No
 def test_a_member_is_started_once_and_awaited_until_it_is_synced(clock: FakeClock) -> None:
     shell = FakeShell(otherwise="").on("pgrep", say="")
     shell.on("mysql --defaults", say=[1, status("Joining", size="2"), status()])
-    assert apply_change(shell, start_member(SERVER, NODES, "/var/run/mysql/mysqld.pid", 60), silent) == "done"
+    assert apply_change(shell, start_node(SERVER, NODES, "/var/run/mysql/mysqld.pid", 60), silent) == "done"
     (started,) = shell.lines("mysqld_safe")
     assert f"--wsrep-cluster-address={NODES}" in started
     assert "--pid-file=/var/run/mysql/mysqld.pid" in started
@@ -214,14 +214,14 @@ def test_a_member_is_started_once_and_awaited_until_it_is_synced(clock: FakeCloc
 
 def test_a_running_member_is_not_started_again_but_awaited_all_the_same(clock: FakeClock) -> None:
     shell = FakeShell().on("pgrep", say="7\n").on("mysql --defaults", say=[status("Joined"), status()])
-    assert apply_change(shell, start_member(SERVER, NODES, "/run/x.pid", 60), silent) == "already"
+    assert apply_change(shell, start_node(SERVER, NODES, "/run/x.pid", 60), silent) == "already"
     assert shell.lines("mysqld_safe") == []
 
 
 def test_a_member_that_does_not_join_is_told_with_what_it_did_last(clock: FakeClock) -> None:
     shell = FakeShell(otherwise="").on("mysql --defaults", say=status("Joining", size="2"))
     with pytest.raises(WaitExpired, match=r"last seen 'Joining, Primary', for (29:5\d|30:00) min") as expired:
-        apply_change(shell, start_member(SERVER, NODES, "/run/x.pid", 1800), silent)
+        apply_change(shell, start_node(SERVER, NODES, "/run/x.pid", 1800), silent)
     assert "donor" in expired.value.hint
 
 
@@ -229,14 +229,14 @@ def test_clustercheck_is_asked_until_it_says_the_documented_words(clock: FakeClo
     shell = FakeShell().on(
         "clustercheck", say=[1, "Galera cluster node is not synced.", "Galera cluster node is synced."]
     )
-    apply_change(shell, check_cluster(SERVER), silent)
+    apply_change(shell, run_clustercheck(SERVER), silent)
     assert len(shell.ran) == 3
 
 
 @pytest.mark.parametrize("refusal", [1, "  15", CommandTimedOut("controller-0", "no answer")])
 def test_an_address_at_which_no_mariadb_greets_is_not_reached(clock: FakeClock, refusal: str | int | Exception) -> None:
     shell = FakeShell().on("/dev/tcp", say=[refusal, "  10\n"])
-    apply_change(shell, check_address("172.16.2.99", 3306), silent)
+    apply_change(shell, check_virtual_ip("172.16.2.99", 3306), silent)
     assert len(shell.ran) == 2
 
 
@@ -248,7 +248,7 @@ def test_a_node_that_is_in_another_cluster_than_was_formed_is_not_whole(
     formed = cluster_uuids({shell.name: SERVER})
     assert formed.read(shell) == "one"
     formed.load({shell.name: before} if before else {})
-    change = check_member(SERVER, 3, formed)
+    change = check_node(SERVER, 3, formed)
     if whole:
         apply_change(shell, change, silent)
     else:

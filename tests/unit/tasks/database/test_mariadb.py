@@ -118,7 +118,7 @@ def test_a_server_answers_where_its_socket_does(code: int, word: str) -> None:
 
 def test_the_temporary_server_has_neither_network_nor_replication(clock: FakeClock) -> None:
     shell = FakeShell().on("pgrep", say="").on("mysqld_safe", say="").on("ping", say=[1, 1, 0])
-    assert apply_change(shell, SERVER.start_alone(30), silent) == "done"
+    assert apply_change(shell, SERVER.start_standalone(30), silent) == "done"
     (started,) = shell.lines("mysqld_safe")
     assert "--skip-networking" in started
     assert "--wsrep-on=OFF" in started
@@ -126,13 +126,13 @@ def test_the_temporary_server_has_neither_network_nor_replication(clock: FakeClo
 
 def test_a_server_that_runs_is_not_started_again(clock: FakeClock) -> None:
     shell = FakeShell().on("pgrep", say="7\n").on("ping", say=0)
-    assert apply_change(shell, SERVER.start_alone(30), silent) == "already"
+    assert apply_change(shell, SERVER.start_standalone(30), silent) == "already"
 
 
 def test_a_server_that_never_answers_is_told_with_its_log(clock: FakeClock) -> None:
     shell = FakeShell(otherwise="").on("ping", say=1)
     with pytest.raises(WaitExpired, match=r"mysql_safe\.log"):
-        apply_change(shell, SERVER.start_alone(30), silent)
+        apply_change(shell, SERVER.start_standalone(30), silent)
 
 
 def test_a_server_that_is_down_is_not_shut_down() -> None:
@@ -161,9 +161,9 @@ def changes() -> list[Change]:
     sql = root_password_sql(Version(10, 3), PASSWORD)
     return [
         SERVER.set_root_password(sql),
-        SERVER.again(sql),
+        SERVER.reset_root_password(sql),
         SERVER.create(),
-        SERVER.start_alone(1),
+        SERVER.start_standalone(1),
         SERVER.shut_down(1),
     ]
 
@@ -177,7 +177,7 @@ def test_no_password_is_in_the_words_of_any_command() -> None:
 
 
 def test_moving_the_option_file_bears_being_done_twice() -> None:
-    hide, restore = SERVER.hide_options(), SERVER.restore_options()
+    hide, restore = SERVER.move_option_file_away(), SERVER.restore_option_file()
     for change, source, target in ((hide, ".my.cnf", ".my.cnf.bck"), (restore, ".my.cnf.bck", ".my.cnf")):
         (line,) = change.shown
         assert f"[ ! -e /root/{source} ] || mv /root/{source} /root/{target}; [ -e /root/{target} ]" in line

@@ -12,7 +12,17 @@ from blocks.remote.command import command
 from blocks.remote.errors import CommandFailed, HostError, WaitExpired
 from blocks.remote.waiting import wait_until
 from tasks.engine.step import apply_change
-from tasks.node.podman import find_one, inside_detached, names, read_file, restart, restart_service, start, status, stop
+from tasks.node.podman import (
+    find_container,
+    names,
+    podman_exec_detached,
+    read_file,
+    restart,
+    restart_service,
+    start,
+    status,
+    stop,
+)
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
 NAME = "galera-bundle-podman-1"
@@ -26,7 +36,7 @@ def podman(*states: str) -> FakeShell:
 
 def test_the_one_container_with_the_pattern_in_its_name_is_found() -> None:
     shell = FakeShell().on("container ls --all", say=f"clustercheck\n{NAME}\nhaproxy-bundle-podman-1\n")
-    assert find_one(shell, names(shell), "galera-bundle") == NAME
+    assert find_container(shell, names(shell), "galera-bundle") == NAME
 
 
 OTHER_NAME = "galera-bundle-podman-0"
@@ -40,25 +50,25 @@ def two(one: str, other: str) -> FakeShell:
 @pytest.mark.parametrize("one", ["running", "exited", "paused"])
 @pytest.mark.parametrize("other", ["created", "configured"])
 def test_of_two_the_one_that_was_started_is_meant(one: str, other: str) -> None:
-    assert find_one(two(one, other), [NAME, "clustercheck", OTHER_NAME], "galera-bundle") == NAME
+    assert find_container(two(one, other), [NAME, "clustercheck", OTHER_NAME], "galera-bundle") == NAME
 
 
 @pytest.mark.parametrize("other", ["exited", "stopped", "created"])
 def test_of_two_the_one_that_runs_is_meant(other: str) -> None:
-    assert find_one(two(other, "running"), [NAME, OTHER_NAME], "galera-bundle") == OTHER_NAME
+    assert find_container(two(other, "running"), [NAME, OTHER_NAME], "galera-bundle") == OTHER_NAME
 
 
 @pytest.mark.parametrize(("one", "other"), [("running", "running"), ("exited", "exited"), ("created", "created")])
 def test_several_that_may_be_meant_are_refused_with_their_states(one: str, other: str) -> None:
     said = rf"controller-1: several containers have 'galera-bundle' in the name: {NAME} \({one}\), {OTHER_NAME} \({other}\)"
     with pytest.raises(HostError, match=said) as refused:
-        find_one(two(one, other), [NAME, "haproxy-bundle-podman-1", OTHER_NAME], "galera-bundle")
+        find_container(two(one, other), [NAME, "haproxy-bundle-podman-1", OTHER_NAME], "galera-bundle")
     assert "podman rm" in refused.value.hint
 
 
 def test_none_is_refused() -> None:
     with pytest.raises(HostError, match="controller-1: no container has 'galera-bundle' in the name") as refused:
-        find_one(FakeShell("controller-1"), ["haproxy-bundle-podman-1"], "galera-bundle")
+        find_container(FakeShell("controller-1"), ["haproxy-bundle-podman-1"], "galera-bundle")
     assert "site file" in refused.value.hint
 
 
@@ -215,7 +225,7 @@ def test_what_is_started_in_a_container_goes_on_without_the_command_that_started
     podman.write_text('#!/bin/bash\nshift 2\nexec "$@"\n')
     podman.chmod(0o755)
     text = f'echo $$ "$1" > {mark}.new; mv {mark}.new {mark}; exec sleep 60'
-    LocalShell(tmp_path).run(command(*inside_detached(NAME, "bash", "-c", text, "server", "--pid-file=a b")))
+    LocalShell(tmp_path).run(command(*podman_exec_detached(NAME, "bash", "-c", text, "server", "--pid-file=a b")))
     wait_until("here", "server", "started", lambda: "started" if mark.exists() else "", 10)
     number, word = mark.read_text().split(maxsplit=1)
     assert word == "--pid-file=a b\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.database import galera
-from tasks.database.galera import Member, parse_member
+from tasks.database.galera import NodeStatus, parse_node_status
 from tasks.database.mariadb import Server
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
@@ -36,13 +36,13 @@ class Container:
         (folder / "mysql").write_text(f"#!/bin/bash\ncd {folder}\n{client}\n")
         (folder / "mysql").chmod(0o755)
 
-    def member(self, seconds: int = 5) -> Member:
+    def member(self, seconds: int = 5) -> NodeStatus:
         """Ask as the wait for a node does."""
         asked = SERVER.statement_until(galera._STATUS, galera._SYNCED_ROWS, seconds)
         assert asked.words[:3] == ("podman", "exec", SERVER.container)
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         done = subprocess.run(asked.words[3:], env=environment, capture_output=True, text=True, timeout=20, check=True)
-        return parse_member(done.stdout)
+        return parse_node_status(done.stdout)
 
     @property
     def asked(self) -> list[str]:
@@ -70,7 +70,7 @@ def test_the_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
 
 def test_a_node_that_is_synced_is_asked_once_and_through_the_socket(tmp_path: Path) -> None:
     container = Container(tmp_path, rows("Synced", "Primary"))
-    assert container.member() == Member("Synced", "Primary", 3, "")
+    assert container.member() == NodeStatus("Synced", "Primary", 3, "")
     (words,) = container.asked
     assert words.startswith("--defaults-extra-file=/root/.my.cnf --socket=/var/lib/mysql/mysql.sock -uroot ")
 
