@@ -30,7 +30,8 @@ class Refused(RunbookError):
 
     def __init__(self, runbook: str, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
-        listed = "\n".join(f"  - {reason}" for reason in self.reasons)
+        # What a command has printed stands under the sentence that it belongs to.
+        listed = "\n".join("  - " + reason.replace("\n", "\n    ") for reason in self.reasons)
         super().__init__(f"{runbook} refuses to begin; nothing was changed:\n{listed}")
 
 

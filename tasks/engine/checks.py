@@ -1,12 +1,16 @@
 """Checks as values: what was looked at, what was seen, and whether a runbook may begin.
 
 Looking and refusing are apart. A function that looks returns checks; a runbook refuses with those that have a reason, and
-`check-site` shows all of them.
+`check-site` shows all of them. Every reason is written in one form: `where: reason; hint`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
+
+from blocks.remote.errors import HostError, Refused, RunbookError
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class Check:
         name: What was looked at, in a few words: `dump`, `nodes of the cluster`.
         where: The host or the cloud; empty where it is about the site as a whole.
         seen: What was seen, in a few words.
-        reason: Why no runbook may begin; empty where nothing speaks against it.
+        reason: Why no runbook may begin; empty where nothing speaks against it. What a command has printed follows on
+            lines of its own.
         hint: What the operator does about it.
     """
 
@@ -27,6 +32,19 @@ class Check:
     reason: str = ""
     hint: str = ""
 
+    @classmethod
+    def of(cls, error: RunbookError, name: str) -> list[Self]:
+        """What an error says of that which was looked at; a refusal is as many checks as it has reasons."""
+        if isinstance(error, Refused):
+            return [cls(name, "", "", reason) for reason in error.reasons]
+        where = error.host if isinstance(error, HostError) else ""
+        return [cls(name, where, "", error.message.removeprefix(f"{where}: "), error.hint)]
+
+    @classmethod
+    def each(cls, name: str, where: str, reasons: Iterable[str], seen: str) -> list[Self]:
+        """A check for each reason; where there is none, one with what was seen."""
+        return [cls(name, where, "", reason) for reason in reasons] or [cls(name, where, seen)]
+
     @property
     def ok(self) -> bool:
         """Whether nothing speaks against beginning."""
@@ -35,6 +53,15 @@ class Check:
     def __str__(self) -> str:
         """The reason as every refusal and every report writes it; where there is none, what was seen."""
         where = f"{self.where}: " if self.where else ""
+        return f"{where}{self.name}: {self.seen}" if self.ok else f"{where}{self.words}"
+
+    @property
+    def words(self) -> str:
+        """The reason with its hint, or what was seen: beside a name and a place that stand elsewhere.
+
+        The hint comes before the output of a command, which would hide it.
+        """
         if self.ok:
-            return f"{where}{self.name}: {self.seen}"
-        return f"{where}{self.reason}; {self.hint}" if self.hint else f"{where}{self.reason}"
+            return self.seen
+        sentence, newline, output = self.reason.partition("\n")
+        return f"{sentence}; {self.hint}{newline}{output}" if self.hint else self.reason

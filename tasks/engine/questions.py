@@ -1,4 +1,4 @@
-"""Questions that are asked at once; what is wrong with an answer is a reason not to begin."""
+"""Questions that are asked at once; one without an answer is a check that speaks against beginning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from blocks.remote.errors import Refused, RunbookError
+from blocks.remote.errors import RunbookError
+from tasks.engine.checks import Check
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -17,10 +18,15 @@ _AT_ONCE = 3
 
 
 class Answer(Generic[T_co]):
-    """An answer that may be on its way still."""
+    """An answer that may be on its way still.
 
-    def __init__(self, future: Future[T_co]) -> None:
-        self._future = future
+    Args:
+        name: What is asked for.
+        future: The answer.
+    """
+
+    def __init__(self, name: str, future: Future[T_co]) -> None:
+        self._name, self._future = name, future
 
     @property
     def there(self) -> bool:
@@ -38,8 +44,8 @@ class Answer(Generic[T_co]):
         return self.value if self.there else None
 
     @property
-    def reasons(self) -> list[str]:
-        """Why there is no answer.
+    def checks(self) -> list[Check]:
+        """Why there is no answer; nothing where there is one: what it says, its asker judges.
 
         Raises:
             Exception: One that says nothing about a host: a defect.
@@ -47,23 +53,21 @@ class Answer(Generic[T_co]):
         error = self._future.exception()
         if error is None:
             return []
-        if isinstance(error, Refused):
-            return list(error.reasons)
         if isinstance(error, RunbookError):
-            return [str(error)]
+            return Check.of(error, self._name)
         raise error
 
 
 class Questions:
-    """Asks several questions at once, and adds the reasons in the order of the questions.
+    """Asks several questions at once, and adds those without an answer to the checks, in the order of the questions.
 
     Args:
-        reasons: Where the reasons are collected.
+        checks: Where they are collected.
         at_once: How many are under way at a time.
     """
 
-    def __init__(self, reasons: list[str], at_once: int = _AT_ONCE) -> None:
-        self._reasons = reasons
+    def __init__(self, checks: list[Check], at_once: int = _AT_ONCE) -> None:
+        self._checks = checks
         self._pool = ThreadPoolExecutor(max_workers=max(1, at_once))
         self._answers: list[Answer[object]] = []
 
@@ -76,10 +80,10 @@ class Questions:
         self._pool.shutdown()
         if error is None:
             for answer in self._answers:
-                self._reasons += answer.reasons
+                self._checks += answer.checks
 
-    def ask(self, look: Callable[[], T]) -> Answer[T]:
-        """Ask; the answer is known at the end of the block, and before it whoever wants it waits."""
-        answer = Answer(self._pool.submit(look))
+    def ask(self, name: str, look: Callable[[], T]) -> Answer[T]:
+        """Ask for what has this name; the answer is known at the end of the block, and before it whoever wants it waits."""
+        answer = Answer(name, self._pool.submit(look))
         self._answers.append(answer)
         return answer

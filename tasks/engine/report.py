@@ -9,6 +9,7 @@ from uuid import UUID
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.remote.secrets import mask
+from tasks.engine.checks import Check
 from tasks.engine.departures import Document, departures_of
 from tasks.engine.journal import Journal, Record
 
@@ -17,7 +18,13 @@ UNKNOWN = "unknown"
 
 
 def render(
-    journal: Journal, document: Document, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = ""
+    journal: Journal,
+    document: Document,
+    outcome: str,
+    error: str = "",
+    facts: Sequence[str] = (),
+    plan: str = "",
+    checks: Iterable[Check] = (),
 ) -> str:
     """Write the report in Markdown.
 
@@ -28,6 +35,7 @@ def render(
         error: The error, if there was one.
         facts: Sentences on what was restored, where the old data is.
         plan: What would be done, for a dry run.
+        checks: What preflight has looked at, for a run that ended with it.
     """
     out = [
         f"# {journal.runbook} on {journal.site}: {outcome}",
@@ -50,6 +58,8 @@ def render(
         out += ["", "## What to do next", "", _next(journal, document, outcome)]
     if journal.findings:
         out += ["", "## Findings", "", *(f"- {finding}" for finding in journal.findings)]
+    if rows := _looked_at(checks):
+        out += ["", "## What was looked at", "", *rows]
     if plan:
         out += ["", "## The plan", "", "```", plan.rstrip(), "```"]
     out += ["", "## Steps", "", *_steps(journal), "", "## Departures from the document", "", *_departures(document), ""]
@@ -65,6 +75,22 @@ def _next(journal: Journal, document: Document, outcome: str) -> str:
         f"Put right what is said above and start `{journal.runbook}` again with the same parameters: it goes on from step "
         f"{journal.begun}. {document.again}".rstrip()
     )
+
+
+def _looked_at(checks: Iterable[Check]) -> list[str]:
+    """A row for each check; hosts at which the same was seen share one."""
+    places: dict[tuple[str, str, bool], list[str]] = {}
+    for check in checks:
+        places.setdefault((check.name, check.words, check.ok), []).append(check.where)
+    rows = [
+        f"| {_cell(name)} | {_cell(_names(dict.fromkeys(where)))} | {_cell(words) if ok else f'**{_cell(words)}**'} |"
+        for (name, words, ok), where in places.items()
+    ]
+    return ["| what | where | seen |", "|---|---|---|", *rows] if rows else []
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _steps(journal: Journal) -> list[str]:
@@ -91,13 +117,20 @@ def _departures(document: Document) -> list[str]:
     rows = ["| step | documented | instead | why |", "|---|---|---|---|"]
     for departure in document.departures:
         cells = (departure.step, departure.documented, departure.instead, departure.why)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
     return rows
 
 
-def publish(journal: Journal, outcome: str, error: str = "", facts: Sequence[str] = (), plan: str = "") -> UUID:
+def publish(
+    journal: Journal,
+    outcome: str,
+    error: str = "",
+    facts: Sequence[str] = (),
+    plan: str = "",
+    checks: Iterable[Check] = (),
+) -> UUID:
     """Make the artifact `<runbook>-<site>`; returns its id."""
-    text = render(journal, departures_of(journal.runbook), outcome, mask(error), facts, plan)
+    text = render(journal, departures_of(journal.runbook), outcome, mask(error), facts, plan, checks)
     made = create_markdown_artifact(
         text, key=f"{journal.runbook}-{journal.site}", description=f"{journal.runbook}: {outcome}"
     )

@@ -20,6 +20,7 @@ from blocks.remote.secrets import mask
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.change import Change, ChangeFor, change_for
+from tasks.engine.checks import Check
 from tasks.engine.cleanup import Cleanup, armed, clean_up
 from tasks.engine.heartbeat import Heartbeat
 from tasks.engine.journal import Journal, Outcome, Record
@@ -60,7 +61,7 @@ class Run:
         dry_run: Whether nothing may change.
         journal: What was done; replaced by an earlier run's when this one goes on with it.
         cloud: The site's cloud; None where the site file names none.
-        reasons: What preflight has against beginning.
+        checks: What preflight has looked at; those that are not ok speak against beginning.
         facts: Sentences for the report.
         plan: The plan as text, once it was made.
         heartbeat: What keeps the locks alive; None where none are taken.
@@ -73,7 +74,7 @@ class Run:
     dry_run: bool
     journal: Journal
     cloud: Cloud | None = None
-    reasons: list[str] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     plan: str = ""
     heartbeat: Heartbeat | None = None
@@ -99,20 +100,30 @@ class Run:
 
     # -- before the first change
 
-    def everywhere(self, look: Callable[[Shell], T]) -> dict[str, T]:
-        """Read something on all hosts at once; a host that fails adds its reason and is left out of the answer."""
-        with Questions(self.reasons, at_once=len(self.shells)) as questions:
-            answers = {name: questions.ask(partial(look, shell)) for name, shell in self.shells.items()}
+    def everywhere(self, what: str, look: Callable[[Shell], T]) -> dict[str, T]:
+        """Read something on all hosts at once.
+
+        Args:
+            what: The name of the check that a host becomes which fails; it is left out of the answer.
+            look: Reads it on one host.
+        """
+        with Questions(self.checks, at_once=len(self.shells)) as questions:
+            answers = {name: questions.ask(what, partial(look, shell)) for name, shell in self.shells.items()}
         return {name: answer.value for name, answer in answers.items() if answer.there}
+
+    @property
+    def reasons(self) -> list[str]:
+        """What speaks against beginning, each once."""
+        return list(dict.fromkeys(str(check) for check in self.checks if not check.ok))
 
     def refuse_if_any(self) -> None:
         """End preflight.
 
         Raises:
-            Refused: With every reason that was collected.
+            Refused: With every reason.
         """
-        if self.reasons:
-            raise Refused(self.name, list(dict.fromkeys(self.reasons)))
+        if reasons := self.reasons:
+            raise Refused(self.name, reasons)
 
     def show_plan(self, plan: Plan) -> None:
         """Write the plan to the run's log, and keep it for a dry run's report."""

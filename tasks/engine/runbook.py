@@ -24,6 +24,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.site import Site
 from tasks.engine.approval import approved_beforehand, ask_approval
+from tasks.engine.checks import Check
 from tasks.engine.heartbeat import Heartbeat
 from tasks.engine.hooks import Hooks
 from tasks.engine.journal import Journal, now
@@ -54,8 +55,8 @@ class Work(Generic[J]):
     """What a runbook does with what it was asked for.
 
     Attributes:
-        look: Looks at everything, and returns what the steps are made from; what speaks against beginning, it adds to the
-            run's reasons. It is called again after an approval.
+        look: Looks at everything, and returns what the steps are made from; what it looks at, it adds to the run's checks. It
+            is called again after an approval.
         procedure: The steps, in the order in which they are taken.
         summary: What is done, in a sentence, for log, report and approval.
         destroys: What must be approved; empty where nobody needs to be asked.
@@ -194,6 +195,7 @@ def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | 
     while True:
         approver = ask_approval(run.site.site, f"{changed}{shown}\n\n{plan.text()}")
         before = f"{shown}\n{plan.text()}"
+        run.checks.clear()  # what was seen before the approval
         found, plan = _look(run, work)
         shown = work.destroys(found)
         if f"{shown}\n{plan.text()}" == before:
@@ -223,7 +225,7 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
         dry_run: Take no lock, change nothing.
 
     Yields:
-        The run. A lock that is taken is a reason in `reasons`, to be told together with preflight's.
+        The run. A lock that is taken is one of its checks, to be told together with preflight's.
 
     Raises:
         RunbookError: The site, or one of its groups, is unknown; and whatever is raised within.
@@ -256,7 +258,8 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
         finally:
             # A signal (cancel, crash) leaves the report to the hooks, which read the journal in a process of their own.
             if outcome != "completed" or run.journal.finished:
-                publish(run.journal, outcome, error, run.facts, run.plan if outcome == "dry run" else "")
+                checks = run.checks if outcome in {"dry run", "refused"} else ()
+                publish(run.journal, outcome, error, run.facts, run.plan if outcome == "dry run" else "", checks)
 
 
 def _locks(run: Run, stack: ExitStack, holder: str) -> Heartbeat | None:
@@ -264,7 +267,7 @@ def _locks(run: Run, stack: ExitStack, holder: str) -> Heartbeat | None:
         return stack.enter_context(locked(run.site.site, UUID(str(flow_run.id)), holder, run.hosts))
     except RunbookError as error:
         # An unreachable host can't be locked: preflight says so too, with all else that is wrong.
-        run.reasons.append(str(error))
+        run.checks += Check.of(error, "lock")
         return None
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blocks.remote.command import script
-from blocks.remote.errors import Refused
 from blocks.remote.shell import Shell
 from tasks.engine.checks import Check
 
@@ -109,18 +108,6 @@ def check_versions(host: str, versions: Mapping[str, str], ranges: Sequence[Rang
         for each in ranges
         if each.program in versions and not (each.missing and not parse_number(each.program, versions[each.program]))
     ]
-
-
-def refuse_versions(shell: Shell, ranges: Sequence[Range]) -> None:
-    """Ask a host, and refuse where a program is too old.
-
-    Raises:
-        Refused: With every reason.
-    """
-    checks = check_versions(shell.name, read_versions(shell, ranges), ranges)
-    reasons = [str(check) for check in checks if not check.ok]
-    if reasons:
-        raise Refused("versions", reasons)
 
 
 def untried(checks: Sequence[Check]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound
+from tasks.engine.checks import Check
 
 _COMPUTE = {
     "instances": ("maxTotalInstances", "totalInstancesUsed"),
@@ -42,25 +43,25 @@ class Quota:
         return wanted > 0 and 0 <= self.limit < self.used + wanted
 
 
-def why_no_compute(cloud: Cloud, instances: int, cores: int, ram_mib: int) -> list[str]:
-    """Say which of Nova's quotas have no room for so much more.
+def check_compute_quotas(cloud: Cloud, instances: int, cores: int, ram_mib: int) -> list[Check]:
+    """Nova's quotas have room for so much more.
 
     Raises:
         CloudError, Stopped: As `Cloud.request`.
     """
     absolute = cloud.get("read Nova's limits", "compute", "/limits")["limits"]["absolute"]
     wanted = {"instances": instances, "cores": cores, "MiB of RAM": ram_mib}
-    return why_no_room(cloud.name, parse_limits(absolute, _COMPUTE), wanted)
+    return check_room(cloud.name, parse_limits(absolute, _COMPUTE), wanted)
 
 
-def why_no_network(cloud: Cloud, ports: int, floating_ips: int, security_groups: int) -> list[str]:
-    """Say which of Neutron's quotas have no room for so much more.
+def check_network_quotas(cloud: Cloud, ports: int, floating_ips: int, security_groups: int) -> list[Check]:
+    """Neutron's quotas have room for so much more.
 
     Raises:
         CloudError, Stopped: As `Cloud.request`.
     """
     wanted = {"ports": ports, "floating addresses": floating_ips, "security groups": security_groups}
-    return why_no_room(cloud.name, _network_limits(cloud, wanted), wanted)
+    return check_room(cloud.name, _network_limits(cloud, wanted), wanted)
 
 
 def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Quota]:
@@ -78,8 +79,8 @@ def _network_limits(cloud: Cloud, wanted: Mapping[str, int]) -> dict[str, Quota]
     return limits
 
 
-def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
-    """Say whether Octavia's quota has no room for so many more load balancers.
+def check_balancer_quota(cloud: Cloud, balancers: int) -> list[Check]:
+    """Octavia's quota has room for so many more load balancers.
 
     Raises:
         CloudError, Stopped: As `Cloud.request`.
@@ -93,11 +94,11 @@ def why_no_balancer(cloud: Cloud, balancers: int) -> list[str]:
     # Octavia before Rocky wrote it in one word; null is "as the service's default", which it does not tell.
     limit = quota.get("load_balancer", quota.get("loadbalancer"))
     limits = {"load balancers": Quota(-1 if limit is None else limit, len(there))}
-    return why_no_room(cloud.name, limits, {"load balancers": balancers})
+    return check_room(cloud.name, limits, {"load balancers": balancers})
 
 
-def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
-    """Say which of Cinder's quotas have no room for so much more.
+def check_volume_quotas(cloud: Cloud, volumes: int, gib: int) -> list[Check]:
+    """Cinder's quotas have room for so much more.
 
     Raises:
         CloudError, Stopped: As `Cloud.request`.
@@ -106,7 +107,7 @@ def why_no_volume(cloud: Cloud, volumes: int, gib: int) -> list[str]:
         return []
     absolute = cloud.get("read Cinder's limits", "block-storage", "/limits")["limits"]["absolute"]
     wanted = {"volumes": volumes, "GiB of volumes": gib}
-    return why_no_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
+    return check_room(cloud.name, parse_limits(absolute, _VOLUME), wanted)
 
 
 def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str]]) -> dict[str, Quota]:
@@ -114,11 +115,21 @@ def parse_limits(absolute: Mapping[str, int], names: Mapping[str, tuple[str, str
     return {name: Quota(absolute[limit], absolute[used]) for name, (limit, used) in names.items()}
 
 
-def why_no_room(cloud: str, limits: Mapping[str, Quota], wanted: Mapping[str, int]) -> list[str]:
-    """Say which quotas do not have room for what is wanted, and how far each would have to be raised."""
-    return [
-        f"{cloud}: {wanted[name]} more {name} are needed and {max(0, quota.limit - quota.used)} are left of {quota.limit}; raise "
-        f"the project's quota to {quota.used + wanted[name]}, or remove what it no longer needs"
-        for name, quota in limits.items()
-        if quota.lacks_room_for(wanted[name])
-    ]
+def check_room(cloud: str, limits: Mapping[str, Quota], wanted: Mapping[str, int]) -> list[Check]:
+    """Quotas have room for what is wanted; where one has not, how far it would have to be raised."""
+    return [_check_quota(cloud, name, quota, wanted[name]) for name, quota in limits.items() if wanted[name] > 0]
+
+
+def _check_quota(cloud: str, name: str, quota: Quota, wanted: int) -> Check:
+    check = f"quota of {name}"
+    if not quota.lacks_room_for(wanted):
+        limit = "no limit" if quota.limit < 0 else f"{quota.used} of {quota.limit} used"
+        return Check(check, cloud, f"{limit}, {wanted} more are needed")
+    left = max(0, quota.limit - quota.used)
+    return Check(
+        check,
+        cloud,
+        f"{quota.used} of {quota.limit} used",
+        f"{wanted} more {name} are needed and {left} are left of {quota.limit}",
+        f"raise the project's quota to {quota.used + wanted}, or remove what it no longer needs",
+    )

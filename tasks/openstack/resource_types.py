@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from tasks.engine.checks import Check
 from tasks.heat.templates import ResourceUse, StackFiles, resource_uses
 
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
@@ -110,8 +111,20 @@ class Problem:
     refuses: bool
 
     def __str__(self) -> str:
-        instead = f"; use {self.instead}" if self.instead else ""
-        return f"resource {self.resource}: {self.type} is {_FAULT_WORDS[self.fault]} ({self.why}){instead}"
+        return f"{self._what}; {self._hint}" if self._hint else self._what
+
+    @property
+    def check(self) -> Check:
+        """The problem as a check that speaks against making the stack."""
+        return Check(f"type of resource {self.resource}", "", self.type, self._what, self._hint)
+
+    @property
+    def _what(self) -> str:
+        return f"resource {self.resource}: {self.type} is {_FAULT_WORDS[self.fault]} ({self.why})"
+
+    @property
+    def _hint(self) -> str:
+        return f"use {self.instead}" if self.instead else ""
 
 
 _FAULT_WORDS: Mapping[Fault, str] = {
@@ -136,9 +149,15 @@ def find_problems(stack: StackFiles, types: Mapping[str, ResourceType]) -> list[
     return [problem for problem in found if problem is not None]
 
 
-def refusals(problems: Sequence[Problem]) -> list[str]:
-    """The problems for which the stack must not be made, as reasons for a refusal."""
-    return [str(problem) for problem in problems if problem.refuses]
+def check_types(cloud: str, problems: Sequence[Problem]) -> list[Check]:
+    """The cloud makes every resource of a template.
+
+    Args:
+        cloud: The cloud's name.
+        problems: What `find_problems` has found.
+    """
+    wrong = [problem.check for problem in problems if problem.refuses]
+    return wrong or [Check("resource types", cloud, "Heat offers every type of the template that is needed")]
 
 
 def types_to_look_up(stack: StackFiles) -> frozenset[str]:

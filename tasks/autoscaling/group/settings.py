@@ -12,6 +12,7 @@ from tasks.autoscaling.group.group import read_group_alarms
 from tasks.autoscaling.group.sizes import UnresolvedProperty, read_number, read_sizes
 from tasks.autoscaling.group.webhook import Policy, read_policies
 from tasks.autoscaling.timeline import Direction
+from tasks.engine.checks import Check
 from tasks.heat.stack import Resource, Stack, read_resources
 from tasks.telemetry.alarms import Alarm, Rule
 from tasks.telemetry.measures import CPU, RATE
@@ -98,8 +99,8 @@ def read_settings(cloud: Cloud, stack: Stack, runbook: str) -> Settings:
     )
 
 
-def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
-    """Say what keeps the group of a template that is still to be made from being checked.
+def check_sizes(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Check]:
+    """The group of a template that is still to be made has sizes that can be checked.
 
     Args:
         template: The template.
@@ -111,7 +112,13 @@ def why_not_check(template: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         for name, resource in declared.items()
         if isinstance(resource, Mapping) and resource.get("type") in _GROUP_TYPES
     ]
-    return [reason for name in groups for reason in read_sizes(name, _properties(declared, name), parameters)[1]]
+    return [check for name in groups for check in _check_group(name, _properties(declared, name), parameters)]
+
+
+def _check_group(name: str, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Check]:
+    sizes, reasons = read_sizes(name, properties, parameters)
+    seen = f"{sizes.min_size} to {sizes.max_size} members" if sizes else ""
+    return Check.each(f"sizes of group {name}", "", reasons, seen)
 
 
 def _properties(declared: Mapping[str, Any], name: str) -> Mapping[str, Any]:

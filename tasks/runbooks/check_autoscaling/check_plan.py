@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.errors import Refused, RunbookError
-from tasks.autoscaling.group.settings import read_settings, why_not_check
+from blocks.remote.errors import RunbookError
+from tasks.autoscaling.group.settings import check_sizes, read_settings
 from tasks.autoscaling.timeline import Thresholds
 from tasks.engine.active_runs import at_work
+from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.heat.stack import TAG, Stack, find_stack, find_tagged
 from tasks.runbooks.deploy_stack import deployment as stack_deployment
@@ -81,28 +82,24 @@ def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals)
     cloud = stack_deployment.cloud_of_site(run)
     others: list[str] = []
     try:
-        run.reasons += [
-            f"{cloud.name} has no {service}, by whose API this check sees {what}: watch the group by hand as the document does"
-            for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)"))
-            if not cloud.offers(service)
-        ]
+        run.checks += check_services(cloud)
         run.refuse_if_any()
         stack = find_stack(cloud, request.stack_name)
         left = stack is not None and run.name in stack.tags
         if stack is not None and left:
-            run.reasons += _why_not_left(stack)
+            run.checks.append(check_left(cloud.name, stack))
         made = None
         if stack is None or left:
             made = stack_deployment.plan_deployment(run, cloud, request, recreate=left)
-            run.reasons += why_not_check(made.source.stack.template, made.parameters)
+            run.checks += check_sizes(made.source.stack.template, made.parameters)
         else:
-            read_settings(cloud, stack, run.name)
+            settings = read_settings(cloud, stack, run.name)
+            seen = f"{settings.min_size} to {settings.max_size} members, scaled by {len(settings.alarms)} alarms on CPU"
+            run.checks.append(Check(f"group {settings.group}", cloud.name, seen))
         tagged = [other for other in find_tagged(cloud, run.name) if other.name != request.stack_name]
         others = [other.name for other in tagged if not _at_work(other)]
-    except Refused as refusal:
-        run.reasons += [reason for reason in refusal.reasons if reason not in run.reasons]
     except RunbookError as error:
-        run.reasons.append(str(error))
+        run.checks += Check.of(error, f"stack {request.stack_name}")
     run.refuse_if_any()
     for name in others:
         run.report_finding(
@@ -114,13 +111,32 @@ def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals)
     return ScalingCheckPlan(cloud, run.name, left, made, request.stack_name, levels, intervals, run.journal.run_id)
 
 
-def _why_not_left(stack: Stack) -> list[str]:
-    """Say why a stack that a run of this runbook has made was not left by it: that run is still at work."""
-    return [
-        f"stack {stack.name} is that of {who}: wait for its end, give another stack_name, or, if that run has been given up, "
-        f"remove the stack with `openstack stack delete {stack.name}`"
-        for who in _at_work(stack)
-    ]
+def check_services(cloud: Cloud) -> list[Check]:
+    """The cloud has the services by whose APIs a group is watched."""
+    checks = []
+    for service, what in (("metric", "CPU (Gnocchi)"), ("alarming", "the alarms (Aodh)")):
+        there = cloud.offers(service)
+        reason = "" if there else f"has no {service}, by whose API this check sees {what}"
+        hint = "" if there else "watch the group by hand as the document does"
+        checks.append(Check("service catalog", cloud.name, f"{service} is there" if there else "", reason, hint))
+    return checks
+
+
+def check_left(cloud: str, stack: Stack) -> Check:
+    """The run that has made a stack is no longer at work, so that it has left it.
+
+    Args:
+        cloud: The cloud's name.
+        stack: Made by a run of this runbook.
+    """
+    name, runs = f"stack {stack.name}", _at_work(stack)
+    if not runs:
+        return Check(name, cloud, "an earlier run has left it: it is removed and made anew")
+    hint = (
+        "wait for its end, give another stack_name, or, if that run has been given up, remove the stack with "
+        f"`openstack stack delete {stack.name}`"
+    )
+    return Check(name, cloud, "", f"stack {stack.name} is that of {' and '.join(runs)}", hint)
 
 
 def _at_work(stack: Stack) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from blocks.remote.errors import RunbookError
 from tasks.autoscaling.group.member_shells import MemberShells, member_access
+from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.engine.runbook import Work
 from tasks.engine.step import StepFailed
@@ -88,7 +89,7 @@ def check_work(
 
     def look_first(run: Run) -> Checking[C]:
         key = Path(asked.member_key).expanduser() if asked.member_key else run.site.ssh.key
-        run.reasons += why_no_key(key)
+        run.checks.append(check_key(key))
         job = look(run, asked.request, asked.intervals)
         members = run.resources.enter_context(MemberShells(job.cloud, member_access(asked.member_user, key)))
         check = make(job, members)
@@ -98,13 +99,14 @@ def check_work(
     return Work(look_first, procedure, conclude=lambda checking: checking.check.raise_if_not_passed())
 
 
-def why_no_key(key: Path) -> list[str]:
-    """Say why nobody can log in to a member with a private key file."""
+def check_key(key: Path) -> Check:
+    """The private key file for the members can be read."""
     try:
         key.read_bytes()
     except OSError as error:
-        return [f"the key for the members can't be read: {error.strerror}: {key}; give another as member_key"]
-    return []
+        reason = f"the key for the members can't be read: {error.strerror}: {key}"
+        return Check("key for the members", "", "", reason, "give another as member_key")
+    return Check("key for the members", "", str(key))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
+from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
 from tasks.heat.preview import offered_types, validate_template
@@ -18,7 +19,7 @@ from tasks.heat.stack import find_stack, read_resources
 from tasks.heat.templates import Era, Example, ExampleTemplate, StackFiles, choose_example, read_template
 from tasks.openstack import resource_types
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
-from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
+from tasks.runbooks.deploy_stack.preflight import Needs, check_needs, check_numbers, check_parameters
 from tasks.telemetry.thresholds import threshold_ns, threshold_percent
 
 # What the document compares with, in percent of all vCPUs of a member: AS 1.2 step 3, AS 1.3 step 2.
@@ -107,8 +108,9 @@ def cloud_of_site(run: Run) -> Cloud:
         Refused: The site has none.
     """
     if run.cloud is None:
-        missing = f"site {run.site.site} names no cloud; add [cloud] with its name in clouds.yaml to the site file"
-        raise Refused(run.name, [*run.reasons, missing])
+        hint = "add [cloud] with its name in clouds.yaml to the site file"
+        run.checks.append(Check("cloud", "", "none", f"site {run.site.site} names no cloud", hint))
+        raise Refused(run.name, run.reasons)
     return run.cloud
 
 
@@ -116,7 +118,7 @@ def look(run: Run, request: StackRequest) -> StackDeployment:
     """Look at the template and at the cloud, and refuse with the complete list.
 
     Args:
-        run: The run; reasons that it has already are told as well.
+        run: The run; what it has against beginning already is told as well.
         request: What is asked for.
 
     Raises:
@@ -128,7 +130,7 @@ def look(run: Run, request: StackRequest) -> StackDeployment:
     except Refused:
         raise
     except RunbookError as error:
-        run.reasons.append(str(error))
+        run.checks += Check.of(error, "stack")
         run.refuse_if_any()
         raise
     run.refuse_if_any()
@@ -155,7 +157,7 @@ def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: boo
     else:
         files = read_template(Path(request.template), [Path(path) for path in request.environments])
     problems = resource_types.find_problems(files, read_types(cloud, files))
-    run.reasons += resource_types.refusals(problems)
+    run.checks += resource_types.check_types(cloud.name, problems)
     for problem in problems:
         if not problem.refuses:
             run.report_finding(str(problem))
@@ -163,16 +165,16 @@ def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: boo
     values_given = {**_environment_parameters(files), **given}
     values = {**_defaults(files.template), **values_given}
     if chosen is not None and request.example is not None:
-        run.reasons += _why_no_numbers(values)
+        run.checks += check_numbers(values)
         run.refuse_if_any()
-        run.reasons += why_not_begin(cloud, _needs(cloud, request, chosen, values))
+        run.checks += check_needs(cloud, _needs(cloud, request, chosen, values))
         run.refuse_if_any()
         given |= thresholds(cloud, request, chosen.era, values, values_given)
     source = StackSource(files, given)
     source.register_hidden()
     if not run.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
-        run.reasons += [f"parameter {name} of the template has neither a value nor a default" for name in missing]
+        run.checks += check_parameters(missing)
     run.refuse_if_any()
     plan = plan_recreation(cloud, source) if recreate else plan_stack(cloud, request.stack_name, source)
     return StackDeployment(cloud, request, source, plan, chosen)
@@ -210,18 +212,6 @@ def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
         for name, declared in parameters.items()
         if isinstance(declared, Mapping) and "default" in declared
     }
-
-
-def _why_no_numbers(values: Mapping[str, Any]) -> list[str]:
-    """Say which of the examples' parameters that are counted with are none: Heat would say so later, and not of all."""
-    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
-    wrong = []
-    for name, number in numbers.items():
-        try:
-            number(values.get(name, 0))
-        except (TypeError, ValueError):
-            wrong.append(f"parameter {name} is {values[name]!r}, which is no number")
-    return wrong
 
 
 def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:

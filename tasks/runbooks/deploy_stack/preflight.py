@@ -1,15 +1,16 @@
-"""Everything that speaks against making a scaling group in a cloud, told at once and before anything is made."""
+"""Everything that a scaling group needs of a cloud, looked at before anything is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import RunbookError, Stopped
+from tasks.engine.checks import Check
 from tasks.openstack.named import find_named
-from tasks.openstack.quotas import why_no_balancer, why_no_compute, why_no_network, why_no_volume
+from tasks.openstack.quotas import check_balancer_quota, check_compute_quotas, check_network_quotas, check_volume_quotas
 from tasks.telemetry.measures import read_archive_policies
 from tasks.telemetry.thresholds import METHODS, ArchivePolicy
 
@@ -69,11 +70,33 @@ class Needs:
     granularity_s: float = 60.0
 
 
-def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
+def check_parameters(missing: Sequence[str]) -> list[Check]:
+    """Every parameter of the template has a value.
+
+    Args:
+        missing: Those that have neither a value nor a default.
+    """
+    reasons = [f"parameter {name} of the template has neither a value nor a default" for name in missing]
+    return Check.each("parameters", "", reasons, "all have a value, and Heat takes the template")
+
+
+def check_numbers(values: Mapping[str, Any]) -> list[Check]:
+    """The examples' parameters that are counted with are numbers: Heat would say so later, and not of all."""
+    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
+    wrong = []
+    for name, number in numbers.items():
+        try:
+            number(values.get(name, 0))
+        except (TypeError, ValueError):
+            wrong.append(f"parameter {name} is {values[name]!r}, which is no number")
+    return [Check("parameters", "", "", reason) for reason in wrong]
+
+
+def check_needs(cloud: Cloud, needs: Needs) -> list[Check]:
     """Look at everything that a stack will need.
 
     Returns:
-        Every reason not to begin, each with what to do; none where all is well. A cloud that lets nobody in is one.
+        What was looked at, each reason with what to do. A cloud that lets nobody in is the only one.
 
     Raises:
         Stopped: `cloud.close` was called.
@@ -83,17 +106,17 @@ def why_not_begin(cloud: Cloud, needs: Needs) -> list[str]:
     except Stopped:
         raise
     except RunbookError as error:
-        return [str(error)]
-    reasons = [_no_service(cloud, service) for service in missing]
-    for service, check in _CHECKS:
+        return Check.of(error, "service catalog")
+    checks = [_check_service(cloud, service, service in missing) for service in _required_services(needs)]
+    for service, look in _CHECKS:
         if service not in missing:
             try:
-                reasons += check(cloud, needs)
+                checks += look(cloud, needs)
             except Stopped:
                 raise
             except RunbookError as error:
-                reasons.append(str(error))
-    return reasons
+                checks += Check.of(error, _SERVICES[service])
+    return checks
 
 
 def _required_services(needs: Needs) -> list[str]:
@@ -106,54 +129,61 @@ def _required_services(needs: Needs) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _no_service(cloud: Cloud, service: str) -> str:
-    return (
-        f"{cloud.name}: {_SERVICES.get(service, service)} is not in the service catalog (type {service}, region "
-        f"{cloud.region or 'of clouds.yaml'}); install it, or correct region and interface in clouds.yaml"
+def _check_service(cloud: Cloud, service: str, missing: bool) -> Check:
+    title = _SERVICES.get(service, service)
+    if not missing:
+        return Check("service catalog", cloud.name, f"{title} is there")
+    reason = f"{title} is not in the service catalog (type {service}, region {cloud.region or 'of clouds.yaml'})"
+    hint = "install it, or correct region and interface in clouds.yaml"
+    return Check("service catalog", cloud.name, f"no {title}", reason, hint)
+
+
+def _check_named(cloud: Cloud, kind: str, name: str, found: bool, listed: Callable[[], Iterable[Any]]) -> Check:
+    """Something of this name is there; where it is not, what there is instead is listed."""
+    if found:
+        return Check(kind, cloud.name, name)
+    names = sorted({str(candidate.name or candidate.id) for candidate in listed()})
+    there = ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or "none"
+    return Check(
+        kind, cloud.name, there, f"there is no {kind} {name!r}", f"there is {there}: make it, or name another one"
     )
 
 
-def _missing(cloud: Cloud, kind: str, name: str, there: Iterable[Any]) -> str:
-    """Say that something is missing, and what there is instead."""
-    names = sorted({str(candidate.name or candidate.id) for candidate in there})
-    listed = ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or "none"
-    return f"{cloud.name}: there is no {kind} {name!r}; there is {listed}: make it, or name another one"
-
-
-def _compute(cloud: Cloud, needs: Needs) -> list[str]:
+def _check_compute(cloud: Cloud, needs: Needs) -> list[Check]:
     """Flavor and key pair, and the room for so many servers of this flavor."""
-    reasons = []
     with cloud.request("look for flavor and key pair") as sdk:
-        flavor = find_named(sdk.compute.find_flavor, needs.flavor)
-        if flavor is None:
-            reasons.append(_missing(cloud, "flavor", needs.flavor, sdk.compute.flavors(details=False)))
-        if needs.key_name and find_named(sdk.compute.find_keypair, needs.key_name) is None:
-            reasons.append(_missing(cloud, "key pair", needs.key_name, sdk.compute.keypairs()))
+        nova = sdk.compute
+        flavor = find_named(nova.find_flavor, needs.flavor)
+        checks = [
+            _check_named(cloud, "flavor", needs.flavor, flavor is not None, lambda: nova.flavors(details=False)),
+        ]
+        if needs.key_name:
+            key = find_named(nova.find_keypair, needs.key_name)
+            checks.append(_check_named(cloud, "key pair", needs.key_name, key is not None, nova.keypairs))
     if flavor is not None:
-        reasons += why_no_compute(cloud, needs.members, needs.members * flavor.vcpus, needs.members * flavor.ram)
-    return reasons
+        checks += check_compute_quotas(cloud, needs.members, needs.members * flavor.vcpus, needs.members * flavor.ram)
+    return checks
 
 
-def _image(cloud: Cloud, needs: Needs) -> list[str]:
+def _check_image(cloud: Cloud, needs: Needs) -> list[Check]:
     with cloud.request("look for the image") as sdk:
         image = find_named(sdk.image.find_image, needs.image)
+        found = _check_named(cloud, "image", needs.image, image is not None, sdk.image.images)
         if image is None:
-            return [_missing(cloud, "image", needs.image, sdk.image.images())]
-        if image.status != "active":
-            return [
-                f"{cloud.name}: image {needs.image!r} is {image.status}; wait until it is active, or upload it again"
-            ]
+            return [found]
         flavor = find_named(sdk.compute.find_flavor, needs.flavor)
-        if flavor is not None and flavor.ram < (image.min_ram or 0):
-            return [
-                f"{cloud.name}: image {needs.image!r} needs {image.min_ram} MiB of RAM, flavor {needs.flavor!r} has "
-                f"{flavor.ram}; name a larger flavor"
-            ]
-    return []
+    reason = hint = ""
+    if image.status != "active":
+        reason = f"image {needs.image!r} is {image.status}"
+        hint = "wait until it is active, or upload it again"
+    elif flavor is not None and flavor.ram < (image.min_ram or 0):
+        reason = f"image {needs.image!r} needs {image.min_ram} MiB of RAM, flavor {needs.flavor!r} has {flavor.ram}"
+        hint = "name a larger flavor"
+    return [replace(found, reason=reason, hint=hint)]
 
 
-def _networks(cloud: Cloud, needs: Needs) -> list[str]:
-    reasons: list[str] = []
+def _check_networks(cloud: Cloud, needs: Needs) -> list[Check]:
+    checks: list[Check] = []
     with cloud.request("look for networks and security groups") as sdk:
         net = sdk.network
         external = list(net.networks(is_router_external=True)) if needs.external_network else []
@@ -163,27 +193,30 @@ def _networks(cloud: Cloud, needs: Needs) -> list[str]:
             ("security group", needs.security_groups, net.find_security_group, net.security_groups),
         )
         for kind, names, find, listed in wanted:
-            reasons += [_missing(cloud, kind, name, listed()) for name in names if find_named(find, name) is None]
-    if needs.external_network and not any(needs.external_network in (network.name, network.id) for network in external):
-        reasons.append(_missing(cloud, "external network", needs.external_network, external))
-    return reasons
+            checks += [_check_named(cloud, kind, name, find_named(find, name) is not None, listed) for name in names]
+    if needs.external_network:
+        found = any(needs.external_network in (network.name, network.id) for network in external)
+        checks.append(_check_named(cloud, "external network", needs.external_network, found, lambda: external))
+    return checks
 
 
-def _telemetry(cloud: Cloud, needs: Needs) -> list[str]:
+def _check_telemetry(cloud: Cloud, needs: Needs) -> list[Check]:
     if not needs.archive_policy:
         return []
     policies = read_archive_policies(cloud)
     policy = policies.get(needs.archive_policy)
     if policy is None:
         fitting = sorted(name for name, policy in policies.items() if not _lacks(policy, needs.granularity_s))
-        return [
-            f"{cloud.name}: Gnocchi has no archive policy {needs.archive_policy!r}; make it with a granularity of "
-            f"{needs.granularity_s:g} s and {' and '.join(METHODS)}, or name one that has them "
-            f"({', '.join(fitting) or 'none has'})"
-        ]
-    lack = _lacks(policy, needs.granularity_s)
-    hint = "let the metric be kept by another policy, or set the alarms' granularity to one that it has"
-    return [f"{cloud.name}: archive policy {policy.name} {lack}; {hint}"] if lack else []
+        hint = (
+            f"make it with a granularity of {needs.granularity_s:g} s and {' and '.join(METHODS)}, or name one that has "
+            f"them ({', '.join(fitting) or 'none has'})"
+        )
+        reason = f"Gnocchi has no archive policy {needs.archive_policy!r}"
+        return [Check("archive policy", cloud.name, "none of this name", reason, hint)]
+    if lack := _lacks(policy, needs.granularity_s):
+        hint = "let the metric be kept by another policy, or set the alarms' granularity to one that it has"
+        return [Check("archive policy", cloud.name, policy.name, f"archive policy {policy.name} {lack}", hint)]
+    return [Check("archive policy", cloud.name, f"{policy.name} has a granularity of {needs.granularity_s:g} s")]
 
 
 def _lacks(policy: ArchivePolicy, granularity_s: float) -> str:
@@ -196,12 +229,15 @@ def _lacks(policy: ArchivePolicy, granularity_s: float) -> str:
 
 
 # Each check with the service that it asks: where that is missing, one sentence is enough.
-_CHECKS: tuple[tuple[str, Callable[[Cloud, Needs], list[str]]], ...] = (
-    ("compute", _compute),
-    ("image", _image),
-    ("network", _networks),
-    ("network", lambda cloud, needs: why_no_network(cloud, needs.ports, needs.floating_ips, needs.new_security_groups)),
-    ("load-balancer", lambda cloud, needs: why_no_balancer(cloud, needs.load_balancers)),
-    ("block-storage", lambda cloud, needs: why_no_volume(cloud, needs.volumes, needs.volume_gib)),
-    ("metric", _telemetry),
+_CHECKS: tuple[tuple[str, Callable[[Cloud, Needs], list[Check]]], ...] = (
+    ("compute", _check_compute),
+    ("image", _check_image),
+    ("network", _check_networks),
+    (
+        "network",
+        lambda cloud, needs: check_network_quotas(cloud, needs.ports, needs.floating_ips, needs.new_security_groups),
+    ),
+    ("load-balancer", lambda cloud, needs: check_balancer_quota(cloud, needs.load_balancers)),
+    ("block-storage", lambda cloud, needs: check_volume_quotas(cloud, needs.volumes, needs.volume_gib)),
+    ("metric", _check_telemetry),
 )

@@ -92,7 +92,10 @@ def check_cluster(members: Membership) -> list[Check]:
         )
         for name in cluster.troubles
     ]
-    return checks or [Check("Pacemaker", "", "has a coordinator and quorum")]
+    online = sum(not node.troubles for node in cluster.nodes)
+    return checks or [
+        Check("Pacemaker", "", f"{online} of {len(cluster.nodes)} nodes online, with a coordinator and quorum")
+    ]
 
 
 _REMEDIES = {
@@ -235,8 +238,8 @@ def look_at_control_plane(
     """Look at who belongs to the cluster, in which state it is, and where clients come in.
 
     Args:
-        run: The run; a host that does not answer becomes a reason of it.
-        silent: Hosts that have not answered before, and are a reason already.
+        run: The run; a host that does not answer becomes a check of it.
+        silent: Hosts that have not answered before, and are told already.
         cluster: What Pacemaker says.
         vip: The database's virtual address, if it is known.
         address: `wsrep_cluster_address`, if it is known.
@@ -246,7 +249,7 @@ def look_at_control_plane(
     """
     database, first = run.site.database, run.first
     answering = [host for host in run.hosts if host.name not in silent]
-    known = _everywhere(run, answering, read_names)
+    known = _everywhere(run, "names of the host", answering, read_names)
     members = Membership(
         hosts=tuple(known.get(host.name) or parse_names(host, "") for host in run.hosts),
         galera=resolve(first, cluster_nodes(address)) if address else {},
@@ -265,7 +268,8 @@ def look_at_control_plane(
     further = [run.site.shell(run.site.host(name)) for name in entrance.further]
     for shell in further:
         run.resources.callback(shell.close)
-    barriers = _everywhere(run, [*answering, *further], lambda shell: firewall.read_barriers(shell, vip, database.port))
+    everyone = [*answering, *further]
+    barriers = _everywhere(run, "firewall", everyone, lambda shell: firewall.read_barriers(shell, vip, database.port))
     checks += [entrance.check, *check_barriers(vip, database.port, barriers)]
     return ControlPlane(checks, (*run.hosts, *further), barriers, managed)
 
@@ -284,8 +288,8 @@ def _once_settled(first: Shell, bundle: str, members: Membership) -> Membership:
     return members
 
 
-def _everywhere(run: Run, hosts: Sequence[Shell], read: Callable[[Shell], T]) -> dict[str, T]:
-    """Read something on hosts at once; one that fails adds its reason and is left out of the answer."""
-    with Questions(run.reasons, at_once=len(hosts)) as questions:
-        answers = {host.name: questions.ask(partial(read, host)) for host in hosts}
+def _everywhere(run: Run, what: str, hosts: Sequence[Shell], read: Callable[[Shell], T]) -> dict[str, T]:
+    """Read something on hosts at once; one that fails becomes a check, and is left out of the answer."""
+    with Questions(run.checks, at_once=len(hosts)) as questions:
+        answers = {host.name: questions.ask(what, partial(read, host)) for host in hosts}
     return {name: answer.value for name, answer in answers.items() if answer.there}

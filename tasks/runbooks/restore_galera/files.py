@@ -102,16 +102,26 @@ def check_place(shell: Shell, file: File, what: str, loader: Loader) -> Check:
 
 def check_ends(shell: Shell, dump: File, version: Version | None) -> list[Check]:
     """Look at both ends of the dump."""
-    return _checks("dump", shell.name, dumps.why_not_dump(dump, version), f"{dump.path} is whole")
+    return Check.each(
+        "dump", shell.name, dumps.why_not_dump(dump, version), f"{dump.path} has its beginning and its end"
+    )
 
 
 def check_contents(shell: Shell, dump: File, found: Contents, loader: Loader) -> list[Check]:
     """Look at what is in the dump."""
     knows = not found.sandbox or not loader.container or knows_sandbox(shell, loader.container)
     reasons = why_not_contents(dump.path, found, loader.version, knows)
-    return _checks(
-        "contents of the dump", shell.name, reasons, f"{len(found.schemas):,} schemas, {found.tables:,} tables"
-    )
+    seen = f"{len(found.schemas):,} schemas, {found.tables:,} tables, {_size(dump.size)}{_maker(found)}"
+    return Check.each("contents of the dump", shell.name, reasons, seen)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"
+
+
+def _maker(found: Contents) -> str:
+    versions = dict.fromkeys(str(piece.version) for piece in found.pieces if piece.version is not None)
+    return f", from MariaDB {' and '.join(versions)}" if versions else ""
 
 
 def knows_sandbox(shell: Shell, container: str) -> bool:
@@ -122,9 +132,9 @@ def knows_sandbox(shell: Shell, container: str) -> bool:
 def check_grants(shell: Shell, file: File) -> tuple[Grants | None, list[Check]]:
     """Look at the grants, and read them where nothing speaks against it."""
     if reasons := why_not_grants(file):
-        return None, _checks("grants", shell.name, reasons, "")
+        return None, Check.each("grants", shell.name, reasons, "")
     try:
-        return read_grants(shell, file.path), [Check("grants", shell.name, f"{file.path} is whole")]
+        return read_grants(shell, file.path), [Check("grants", shell.name, f"{file.path} are whole")]
     except CutShort as cut:
         reason = f"grants {file.path} are cut short: {cut}"
         return None, [
@@ -132,10 +142,6 @@ def check_grants(shell: Shell, file: File) -> tuple[Grants | None, list[Check]]:
         ]
     except NotUnderstood as strange:
         return None, [Check("grants", shell.name, "", f"grants {file.path}: {strange}")]
-
-
-def _checks(name: str, where: str, reasons: Iterable[str], seen: str) -> list[Check]:
-    return [Check(name, where, "", reason) for reason in reasons] or [Check(name, where, seen)]
 
 
 def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: bool) -> list[Loss]:

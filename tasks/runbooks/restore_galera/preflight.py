@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from blocks.database import GaleraDatabase
@@ -17,12 +18,14 @@ from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
 from tasks.database.grants import Grants
 from tasks.database.mariadb import Server, Version
+from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
-from tasks.engine.questions import Questions
+from tasks.engine.questions import Answer, Questions
 from tasks.engine.run import Run
 from tasks.node import hiera, pacemaker, podman, versions
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
+from tasks.runbooks.restore_galera.directories import check_mount, check_space
 from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.losses import Loss
@@ -31,10 +34,8 @@ from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
 T = TypeVar("T")
 
-# What mysql_install_db, the logs and the write-set cache need beside the data itself.
-_FLOOR_BYTES = 512 * 1024**2
-# InnoDB's pages and indexes against the text of a dump.
-_PER_DUMP_BYTE = 2.5
+# Names of checks.
+_VIP, _VERSION, _ADDRESS = "virtual IP", "version of MariaDB", "wsrep_cluster_address"
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ class _HostFacts:
     directory: DataDirectory
     running: bool
     server_process: bool
+    checks: list[Check]
+    untried: list[str]
 
 
 @dataclass(frozen=True)
 class _FirstFacts:
-    """What the first host says; None where it gave a reason instead."""
+    """What the first host says; None where it gave no answer, which is a check of its own."""
 
     vip: str | None
     password: str | None = field(repr=False)
@@ -64,7 +67,7 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     """Look at everything on all hosts, and refuse with the complete list.
 
     Args:
-        run: The run; reasons that it has already are told as well.
+        run: The run; what it has against beginning already is told as well.
         request: What the operator asks for.
         order_of: Says in which order a job's steps are taken.
 
@@ -75,7 +78,10 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         Refused: With every reason.
     """
     order = Order(order_of(unknown_job(run.hosts, run.site.database, request)))
-    by_host = run.everywhere(lambda shell: _look_at_host(run, shell))
+    by_host = run.everywhere("host", lambda shell: _look_at_host(run.site.database, shell))
+    for host in by_host.values():
+        run.checks += host.checks
+        run.facts += [fact for fact in host.untried if fact not in run.facts]
     if run.first.name not in by_host:
         run.refuse_if_any()
     database, container = run.site.database, by_host[run.first.name].container
@@ -88,10 +94,11 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     if container and in_grants and asked.version:
         found = _import_found(run.first, _server(database, container), asked.version, parts, in_grants, contents)
     situation = Situation(control_plane.fenced, control_plane.managed, found)
-    resume = _ask(run, lambda: _resume(run, order, by_host, contents, situation, request.ending == "adopt"))
+    adopting = request.ending == "adopt"
+    resume = _ask(run.checks, "journal", lambda: _resume(run, order, by_host, contents, situation, adopting))
     if asked.dump is not None:
         again = resume is not None and bool(resume.rebuild or resume.settled)
-        run.reasons += _why_no_space(by_host, asked.dump, again)
+        run.checks += check_space(_directories(by_host), asked.dump, again)
     run.refuse_if_any()
     vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
     if not (vip and password and version and pid_file and address and in_grants and resume):
@@ -119,14 +126,16 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
 def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
     """Ask the first host everything that depends on no other answer."""
     first, database = run.first, run.site.database
-    with Questions(run.reasons) as questions:
-        vip = questions.ask(lambda: hiera.lookup_address(first, database.hiera_config, database.vip_key))
-        password = questions.ask(lambda: _password(first, database))
-        version = questions.ask(lambda: mariadb.read_version(first, container) if container else None)
-        cluster = questions.ask(lambda: _pacemaker(first, database.resource))
-        address = questions.ask(lambda: _cluster_address(first, container, database.galera_options))
-        dump_file = questions.ask(lambda: dumps.read_file(first, request.dump))
-        grants_file = questions.ask(lambda: dumps.read_file(first, request.grants))
+    with Questions(run.checks) as questions:
+        vip = questions.ask(_VIP, lambda: hiera.lookup_address(first, database.hiera_config, database.vip_key))
+        password = questions.ask("password of root", lambda: _password(first, database))
+        version = questions.ask(_VERSION, lambda: mariadb.read_version(first, container) if container else None)
+        cluster = questions.ask("Pacemaker", lambda: _pacemaker(first, database.resource))
+        address = questions.ask(_ADDRESS, lambda: _cluster_address(first, container, database.galera_options))
+        dump_file = questions.ask("dump", lambda: dumps.read_file(first, request.dump))
+        grants_file = questions.ask("grants", lambda: dumps.read_file(first, request.grants))
+    answers: dict[str, Answer[object]] = {_VIP: vip, _VERSION: version, _ADDRESS: address}
+    run.checks += [Check(name, first.name, str(answer.known)) for name, answer in answers.items() if answer.known]
     in_cluster, pid_file = cluster.known or (None, None)
     return _FirstFacts(
         vip.known,
@@ -146,35 +155,35 @@ def _password(shell: Shell, database: GaleraDatabase) -> str:
     return password
 
 
-def _ask(run: Run, question: Callable[[], T]) -> T | None:
-    """Ask, and keep a refusal for the list."""
+def _ask(checks: list[Check], name: str, question: Callable[[], T]) -> T | None:
+    """Ask for what has this name, and keep a refusal for the list."""
     try:
         return question()
-    except Refused as refusal:
-        run.reasons.extend(refusal.reasons)
     except RunbookError as error:
-        run.reasons.append(str(error))
+        checks += Check.of(error, name)
     return None
 
 
-def _look_at_host(run: Run, shell: Shell) -> _HostFacts:
-    """Look at one host; what is wrong with it becomes a reason, and the rest is looked at all the same."""
-    database = run.site.database
+def _look_at_host(database: GaleraDatabase, shell: Shell) -> _HostFacts:
+    """Look at one host; what is wrong with it becomes a check, and the rest is looked at all the same."""
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
-    container = _ask(run, lambda: podman.find_container(shell, names, database.container_pattern)) or ""
-    check = _ask(run, lambda: podman.find_container(shell, names, database.clustercheck_pattern)) or ""
+    checks: list[Check] = []
+    patterns = (database.container_pattern, database.clustercheck_pattern)
+    container, clustercheck = (_find_container(shell, names, pattern, checks) for pattern in patterns)
     known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
-    run.reasons += [str(check) for check in known if not check.ok]
-    run.facts += [fact for fact in versions.untried(known) if fact not in run.facts]
-    if directory.mount_point:
-        run.reasons.append(
-            f"{shell.name}: {database.data_directory} is a mount point, which can't be moved aside; this runbook needs it "
-            "to be a plain directory"
-        )
+    checks += [*known, check_mount(shell.name, database.data_directory, directory)]
     running = bool(container) and podman.status(shell, container) == "running"
     process = running and _server(database, container).process(shell) == "running"
-    return _HostFacts(container, check, directory, running, process)
+    return _HostFacts(container, clustercheck, directory, running, process, checks, versions.untried(known))
+
+
+def _find_container(shell: Shell, names: Sequence[str], pattern: str, checks: list[Check]) -> str:
+    """The container's name; empty where none, or more than one, may be meant."""
+    found = _ask(checks, "container", lambda: podman.find_container(shell, names, pattern)) or ""
+    if found:
+        checks.append(Check("container", shell.name, found))
+    return found
 
 
 def _server(database: GaleraDatabase, container: str) -> Server:
@@ -194,11 +203,12 @@ def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
 def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> ControlPlane:
     """Compare the site with the cluster, and find where clients come in."""
     cluster = asked.cluster
-    found = (
-        _ask(run, lambda: look_at_control_plane(run, silent, cluster, asked.vip, asked.address)) if cluster else None
-    )
+    found: ControlPlane | None = None
+    if cluster is not None:
+        look_at = partial(look_at_control_plane, run, silent, cluster, asked.vip, asked.address)
+        found = _ask(run.checks, "Pacemaker", look_at)
     found = found or ControlPlane([], tuple(run.hosts), {}, managed=False)
-    run.reasons += [str(check) for check in found.checks if not check.ok]
+    run.checks += found.checks
     return found
 
 
@@ -208,10 +218,15 @@ def _look_at_files(run: Run, by_host: Mapping[str, _HostFacts], asked: _FirstFac
         return Files()
     first, dump = by_host[run.first.name], asked.dump
     loader = Loader(first.container, asked.version, run.site.database.data_directory, first.directory.saves)
-    readable = not _why_no_space(by_host, dump, again=True)
-    found = _ask(run, lambda: look_at_files(run.first, dump, asked.grants, loader, readable)) or Files()
-    run.reasons += [str(check) for check in found.checks if not check.ok]
+    readable = all(check.ok for check in check_space(_directories(by_host), dump, again=True))
+    look_at = partial(look_at_files, run.first, dump, asked.grants, loader, readable)
+    found = _ask(run.checks, "dump", look_at) or Files()
+    run.checks += found.checks
     return found
+
+
+def _directories(by_host: Mapping[str, _HostFacts]) -> dict[str, DataDirectory]:
+    return {name: host.directory for name, host in by_host.items()}
 
 
 def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, found: Files) -> list[Loss]:
@@ -246,7 +261,7 @@ def _resume(
         for name, host in by_host.items()
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
-    run.reasons += unknown_saves(observed, known)
+    run.checks += [Check("old data", "", "", reason) for reason in unknown_saves(observed, known)]
     kept_name = data_directory.kept_name(directory, new.stamp)
     return how_to_go_on(order, new, earlier, observed, situation, kept_name, adopting)
 
@@ -265,27 +280,3 @@ def _import_found(
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))
-
-
-def _why_no_space(by_host: Mapping[str, _HostFacts], dump: File, again: bool) -> list[str]:
-    """A second data directory must fit beside the first, on every host.
-
-    Args:
-        by_host: What there is.
-        dump: What is to be loaded.
-        again: Whether what is there now makes room, since the old data is kept already.
-    """
-    reasons = []
-    for name, one in by_host.items():
-        copies = dump.size if name == next(iter(by_host)) else 0
-        need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + copies
-        if one.directory.free_bytes + (one.directory.used_bytes if again else 0) < need:
-            reasons.append(
-                f"{name}: {_mib(one.directory.free_bytes)} free beside the data directory, about {_mib(need)} needed for a "
-                "second one (the old data is kept); make room first"
-            )
-    return reasons
-
-
-def _mib(size: int) -> str:
-    return f"{size / 1024**2:,.0f} MiB"

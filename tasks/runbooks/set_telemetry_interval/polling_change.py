@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change
+from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
-from tasks.node.versions import TELEMETRY, refuse_versions
+from tasks.node.versions import TELEMETRY, check_versions, read_versions
 from tasks.telemetry import polling, polling_backups, polling_changes
 from tasks.telemetry.agents import Agent, read_agents, restart
 from tasks.telemetry.polling import PollingFile
@@ -100,6 +101,8 @@ class PollingChange:
         return lambda host: restart(self.agents[host.name][name])
 
 
+# The name of a check.
+_KEPT = "kept polling file"
 # In the journal, what must be the same in every attempt.
 _BACKUP_STAMP, _PUT_BACK = "old files, dated", "put back from those dated"
 
@@ -128,7 +131,7 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     """Look at all hosts, and refuse with the complete list.
 
     Args:
-        run: The run; reasons that it has already are told as well.
+        run: The run; what it has against beginning already is told as well.
         interval_s: The new interval, in seconds.
         put_back: Whether the old file is put back instead.
 
@@ -140,8 +143,11 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     journal = earlier or run.journal
     before = journal.state_as(PollingState).agents
     agents = _last_restarted(ended) | before if put_back else before
-    seen = run.everywhere(lambda shell: _look_at_host(shell, interval_s, put_back, agents.get(shell.name, ())))
-    run.reasons += [reason for reason in unread if reason not in run.reasons]
+    looked = run.everywhere(
+        "telemetry", lambda shell: _look_at_host(shell, interval_s, put_back, agents.get(shell.name, ()))
+    )
+    run.checks += [*(check for checks, _ in looked.values() for check in checks), *unread]
+    seen = {name: state for name, (_, state) in looked.items() if state is not None}
     run.refuse_if_any()
     if earlier is not None:
         journal.attempts += 1
@@ -171,12 +177,12 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     )
 
 
-def _read_earlier_journals(run: Run) -> tuple[Journal | None, list[Journal], list[str]]:
+def _read_earlier_journals(run: Run) -> tuple[Journal | None, list[Journal], list[Check]]:
     """The journal of an attempt that was cut short, and those of ended runs; or why they can't be read, told with all else."""
     try:
         return *run.journals.read(), []
     except RunbookError as error:
-        return None, [], [str(error)]
+        return None, [], Check.of(error, "journal")
 
 
 def _last_restarted(ended: list[Journal]) -> dict[str, tuple[str, ...]]:
@@ -185,16 +191,38 @@ def _last_restarted(ended: list[Journal]) -> dict[str, tuple[str, ...]]:
     return next((journal.state_as(PollingState).agents for journal in setting), {})
 
 
-def _look_at_host(shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]) -> _HostState:
-    """Read one host.
+def _look_at_host(
+    shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]
+) -> tuple[list[Check], _HostState | None]:
+    """Look at one host, as far as its versions allow.
 
     Args:
         shell: The host's.
         interval_s: The new interval, in seconds.
         put_back: Whether the old file is put back instead.
         restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
+
+    Returns:
+        What was looked at, and the state; None where the versions speak against looking on.
     """
-    refuse_versions(shell, TELEMETRY)
+    checks = check_versions(shell.name, read_versions(shell, TELEMETRY), TELEMETRY)
+    if not all(check.ok for check in checks):
+        return checks, None
+    state = _read_state(shell, interval_s, put_back, restarted)
+    checks.append(Check("polling file", shell.name, _seen(state.file)))
+    checks.append(Check("agents", shell.name, ", ".join(agent.name for agent in state.agents)))
+    return checks, state
+
+
+def _seen(file: PollingFile) -> str:
+    """What a file says of the interval; one that is put back anyway may say nothing that can be read."""
+    try:
+        return f"{file.path}: CPU every {polling.find_source(file).interval_s} s"
+    except HostError:
+        return f"{file.path}: no interval of CPU can be read there"
+
+
+def _read_state(shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]) -> _HostState:
     known = read_agents(shell)
     there = _agents_to_restart(shell.name, known, put_back, restarted)
     file = polling.read_file(shell, any(agent.containerized for agent in there))
@@ -235,18 +263,22 @@ def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState
     stamp = journal.kept.get(_PUT_BACK, newest)
     if not stamp:
         paths = ", ".join(sorted({state.file.path for state in seen.values()}))
-        run.reasons.append(f"no earlier {paths} is kept on any host; set the interval that you want instead")
+        reason, hint = f"no earlier {paths} is kept on any host", "set the interval that you want instead"
+        run.checks.append(Check(_KEPT, "", "", reason, hint))
         return stamp
     for name, one in seen.items():
         if stamp not in one.stamps and polling.is_broken(one.file):
             missing = polling.backup_path(one.file.path, stamp)
-            run.reasons.append(f"{name}: {one.file.path} is broken, and no {missing} is there; correct it first")
+            reason = f"{one.file.path} is broken, and no {missing} is there"
+            run.checks.append(Check(_KEPT, name, "", reason, "correct it first"))
     for name, kept in _read_backups(run, seen, stamp).items():
         if not polling_backups.may_replace(seen[name].file, kept):
-            run.reasons.append(
-                f"{name}: {kept.path} has changed in more than its interval since {stamp}, which putting it back would undo; "
-                f"set the interval that you want instead, or compare it with {polling.backup_path(kept.path, stamp)}"
+            reason = (
+                f"{kept.path} has changed in more than its interval since {stamp}, which putting it back would undo"
             )
+            backup = polling.backup_path(kept.path, stamp)
+            hint = f"set the interval that you want instead, or compare it with {backup}"
+            run.checks.append(Check(_KEPT, name, "", reason, hint))
     return stamp
 
 
@@ -263,6 +295,7 @@ def _read_backups(run: Run, seen: Mapping[str, _HostState], stamp: str) -> dict[
     """What is kept under a stamp, on each host that has it."""
     having = {name: state.file.path for name, state in seen.items() if stamp in state.stamps}
     found = run.everywhere(
-        lambda shell: polling_backups.read_backup(shell, having[shell.name], stamp) if shell.name in having else None
+        _KEPT,
+        lambda shell: polling_backups.read_backup(shell, having[shell.name], stamp) if shell.name in having else None,
     )
     return {name: file for name, file in found.items() if file is not None}

@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from blocks.remote.errors import HostError, Refused
+from tasks.engine.checks import Check
 from tasks.engine.questions import Questions
 
 
@@ -30,13 +31,14 @@ def test_questions_are_under_way_at_the_same_time_and_no_more_than_allowed() -> 
         return met
 
     with Questions([], at_once=2) as questions:
-        answers = [questions.ask(look) for _ in range(4)]
+        answers = [questions.ask("VIP", look) for _ in range(4)]
     assert sorted(answer.value for answer in answers) == [0, 0, 1, 1]
     assert most == 2
 
 
-def test_reasons_come_in_the_order_of_the_questions_whichever_is_answered_first() -> None:
-    later, reasons = threading.Event(), ["known before"]
+def test_checks_come_in_the_order_of_the_questions_whichever_is_answered_first() -> None:
+    later, before = threading.Event(), Check("lock", "", "free")
+    checks = [before]
 
     def slow() -> NoReturn:
         assert later.wait(10)
@@ -46,15 +48,20 @@ def test_reasons_come_in_the_order_of_the_questions_whichever_is_answered_first(
         later.set()
         return "an answer"
 
-    with Questions(reasons) as questions:
-        first = questions.ask(slow)
-        second = questions.ask(lambda: fail(Refused("x", ["a", "b"])))
-        third = questions.ask(quick)
-    assert reasons == ["known before", "controller-0: no VIP", "a", "b"]
+    with Questions(checks) as questions:
+        first = questions.ask("VIP", slow)
+        second = questions.ask("dump", lambda: fail(Refused("x", ["a", "b"])))
+        third = questions.ask("journal", quick)
+    assert checks == [
+        before,
+        Check("VIP", "controller-0", "", "no VIP"),
+        Check("dump", "", "", "a"),
+        Check("dump", "", "", "b"),
+    ]
     assert (first.known, second.known, third.known) == (None, None, "an answer")
     assert not first.there
 
 
 def test_a_defect_is_no_reason() -> None:
     with pytest.raises(KeyError), Questions([]) as questions:
-        questions.ask(lambda: fail(KeyError("a defect")))
+        questions.ask("VIP", lambda: fail(KeyError("a defect")))

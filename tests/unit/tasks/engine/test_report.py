@@ -5,6 +5,7 @@ import re
 import pytest
 
 from blocks.remote import secrets
+from tasks.engine.checks import Check
 from tasks.engine.departures import Departure, departures_of
 from tasks.engine.journal import Journal, Record
 from tasks.engine.report import render
@@ -151,3 +152,20 @@ def test_hosts_that_ended_differently_have_rows_of_their_own() -> None:
     text = render(Journal.model_validate(journal(records=records).model_dump()), DOCUMENT, "completed")
     assert "| 6 | Move it | controller-0 | done | 0.0 |" in text
     assert "| 6 | Move it | controller-1 | already | 0.0 |" in text
+
+
+def test_what_was_looked_at_is_a_table_in_which_hosts_that_are_alike_share_a_row() -> None:
+    checks = [
+        Check("version of podman", "controller-0", "4.9"),
+        Check("dump", "controller-0", "", "it | is\nempty", "take another"),
+        Check("version of podman", "controller-1", "4.9"),
+        Check("Pacemaker", "", "3 of 3 nodes online"),
+    ]
+    _, table = render(journal(), DOCUMENT, "refused", checks=checks).split("## What was looked at\n\n")
+    assert table.splitlines()[2:6] == [
+        "| version of podman | controller-0, controller-1 | 4.9 |",
+        "| dump | controller-0 | **it \\| is; take another empty** |",
+        "| Pacemaker |  | 3 of 3 nodes online |",
+        "",
+    ]
+    assert "What was looked at" not in render(journal(), DOCUMENT, "completed")

@@ -233,7 +233,7 @@ def test_what_is_looked_at_everywhere_is_told_by_host_and_every_failure_is_kept(
 ) -> None:
     shells[1].on("one", say=1)
     shells[2].on("one", say=Refused("x", ["a", "b"]))
-    assert run.everywhere(lambda shell: shell.run(command("one")).exit_code) == {"controller-0": 0}
+    assert run.everywhere("host", lambda shell: shell.run(command("one")).exit_code) == {"controller-0": 0}
     assert [reason.split(":")[0] for reason in run.reasons] == ["controller-1", "a", "b"]
     with pytest.raises(Refused, match="restore-galera refuses to begin; nothing was changed"):
         run.refuse_if_any()
@@ -244,7 +244,7 @@ def test_a_defect_is_not_taken_for_a_reason(run: Run) -> None:
         raise KeyError("a defect")
 
     with pytest.raises(KeyError):
-        run.everywhere(look)
+        run.everywhere("host", look)
 
 
 def test_a_lock_that_is_lost_meanwhile_stops_the_hosts_that_come_after(run: Run, shells: list[FakeShell]) -> None:

@@ -18,6 +18,7 @@ from blocks.remote.errors import Busy, Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.change import Change
+from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run, TakeUp
 from tasks.engine.runbook import Work, carry_out, runbook
@@ -43,7 +44,9 @@ def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[
     reports: list[tuple[str, str, list[str]]] = []
     by_name = {shell.name: shell for shell in shells}
 
-    def publish(entry: Journal, outcome: str, error: str = "", facts: Any = (), plan: str = "") -> None:
+    def publish(
+        entry: Journal, outcome: str, error: str = "", facts: Any = (), plan: str = "", checks: Any = ()
+    ) -> None:
         reports.append((outcome, error, list(facts)))
 
     @contextmanager
@@ -104,7 +107,7 @@ def test_a_run_that_fails_says_what_stands_and_where_the_old_data_is(
 
 
 def refuse(run: Run) -> list[Shell]:
-    run.reasons.append("the dump is empty")
+    run.checks.append(Check("dump", "", "", "the dump is empty"))
     return run.hosts
 
 
@@ -138,7 +141,7 @@ def test_a_lock_that_is_taken_is_told_with_the_other_reasons_and_each_once(
         yield
 
     def look(run: Run) -> list[Shell]:
-        run.reasons += ["the dump is empty", "another runbook is at work"]
+        run.checks += [Check(name, "", "", name) for name in ("the dump is empty", "another runbook is at work")]
         return run.hosts
 
     monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
@@ -234,7 +237,7 @@ def test_what_preflight_would_refuse_by_now_is_refused_after_the_approval(
     opened: list[bool] = []
 
     def look(run: Run) -> list[Shell]:
-        run.reasons += ["somebody has opened the cluster"] if opened else []
+        run.checks += [Check("VIP", "", "", "somebody has opened the cluster")] if opened else []
         return run.hosts
 
     person.meanwhile = [lambda: opened.append(True)]
@@ -309,3 +312,35 @@ def test_a_run_is_called_by_what_it_does(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_flow_has_the_parameters_of_its_function() -> None:
     assert set(flow_of(work).parameters.properties) == {"site", "dry_run", "approved_by"}
     assert flow_of(work).description == "An example."
+
+
+def test_what_was_looked_at_is_reported_where_nothing_else_was_done(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(tasks.engine.runbook, "publish", lambda *of: told.append([str(check) for check in of[-1]]))
+
+    def look(run: Run) -> list[Shell]:
+        run.checks.append(Check("dump", "", "9 schemas"))
+        return run.hosts
+
+    take(work(look=look), dry_run=True)
+    take(work(look=look))
+    assert told == [["dump: 9 schemas"], []]
+
+
+def test_after_an_approval_only_what_is_seen_by_then_counts(
+    published: Published, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(tasks.engine.runbook, "publish", lambda *of: told.append([str(check) for check in of[-1]]))
+    seen = ["9 schemas"]
+
+    def look(run: Run) -> list[Shell]:
+        run.checks.append(Check("dump", "", seen[-1], "" if len(seen) == 1 else "it is gone"))
+        return run.hosts
+
+    person.meanwhile = [lambda: seen.append("nothing")]
+    with pytest.raises(Refused):
+        take(work(look=look, destroys=lambda _: "all"))
+    assert told == [["it is gone"]]

@@ -8,9 +8,9 @@ from tasks.heat.templates import Example, StackFiles, choose_example
 from tasks.openstack.resource_types import (
     MISSING,
     ResourceType,
+    check_types,
     find_problems,
     parse_resource_type,
-    refusals,
     types_to_look_up,
 )
 
@@ -35,7 +35,7 @@ def test_a_template_that_the_cloud_offers_has_no_problem() -> None:
 def test_a_missing_type_is_refused_by_name_with_what_to_use_instead() -> None:
     (problem,) = find_problems(stack("OS::Neutron::Pool"), {ALARM: FINE})
     assert (problem.resource, problem.fault, problem.refuses) == ("r0", "missing", True)
-    assert refusals([problem]) == [
+    assert list(map(str, check_types("overcloud", [problem]))) == [
         "resource r0: OS::Neutron::Pool is not offered by this cloud (LBaaS v1 was removed from Neutron in Newton); use "
         "OS::Octavia::Pool; the vip is an OS::Octavia::LoadBalancer's"
     ]
@@ -74,14 +74,14 @@ def test_a_deprecated_type_is_a_warning() -> None:
         stack("OS::Glance::Image"), {"OS::Glance::Image": ResourceType("DEPRECATED", "Glance v1.")}
     )
     assert [problem.fault for problem in problems] == ["deprecated"]
-    assert refusals(problems) == []
+    assert [check.ok for check in check_types("overcloud", problems)] == [True]
 
 
 def test_what_is_made_on_a_condition_only_does_not_refuse() -> None:
     problems = find_problems(stack("OS::Neutron::FloatingIP", condition="outside"), {})
     assert [problem.fault for problem in problems] == ["missing"]
     assert "only if the resource's condition holds" in str(problems[0])
-    assert refusals(problems) == []
+    assert [check.ok for check in check_types("overcloud", problems)] == [True]
 
 
 def test_an_alias_of_the_environment_is_looked_through() -> None:

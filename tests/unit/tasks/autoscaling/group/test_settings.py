@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blocks.remote.errors import Refused
-from tasks.autoscaling.group.settings import read_settings, why_not_check
+from tasks.autoscaling.group.settings import check_sizes, read_settings
 from tasks.heat.stack import Stack
 from tests.unit.cloud_api import FakeApi, install, overcloud
 from tests.unit.fakes import FakeClock
@@ -179,8 +179,10 @@ def test_two_policies_in_one_direction_are_refused_by_name(heat: FakeHeat) -> No
 def test_a_template_that_is_still_to_be_made_is_looked_at_likewise() -> None:
     group = {"type": "OS::Heat::AutoScalingGroup", "properties": {"min_size": 2, "max_size": {"get_param": "most"}}}
     template = {"resources": {"group": group, "server": {"type": "OS::Nova::Server"}}}
-    assert why_not_check(template, {"most": 3}) == []
-    (reason,) = why_not_check(template, {"most": 2})
+    (check,) = check_sizes(template, {"most": 3})
+    assert (check.ok, check.seen) == (True, "2 to 3 members")
+    (check,) = check_sizes(template, {"most": 2})
+    reason = str(check)
     assert "nothing to scale" in reason
 
 

@@ -32,7 +32,7 @@ from tasks.heat.steps import remove
 from tasks.runbooks.check_autoscaling import check_plan
 from tasks.runbooks.check_autoscaling.check import ScalingCheck, observer_of
 from tasks.runbooks.check_autoscaling.check_plan import Intervals, ScalingCheckPlan
-from tasks.runbooks.check_autoscaling.run import Checking, CheckRequest, around, why_no_key
+from tasks.runbooks.check_autoscaling.run import Checking, CheckRequest, around, check_key
 from tasks.runbooks.deploy_stack import deployment as stack_deployment
 from tests.unit.cloud_api import SERVICES, install, overcloud
 from tests.unit.fakes import FakeClock, silent
@@ -157,9 +157,9 @@ def test_only_a_stack_of_ones_own_is_removed(
     assert heat.begun == begun
 
 
-@pytest.mark.parametrize(("who", "reasons"), [("", 0), ("flow run tidy-owl (7) on site other, Running", 1)])
+@pytest.mark.parametrize(("who", "refused"), [("", False), ("flow run tidy-owl (7) on site other, Running", True)])
 def test_the_stack_of_a_run_that_is_at_work_was_not_left(
-    monkeypatch: pytest.MonkeyPatch, who: str, reasons: int
+    monkeypatch: pytest.MonkeyPatch, who: str, refused: bool
 ) -> None:
     asked: list[str] = []
 
@@ -169,10 +169,11 @@ def test_the_stack_of_a_run_that_is_at_work_was_not_left(
 
     monkeypatch.setattr(check_plan, "at_work", at_work)
     stack = Stack("x", "1", "CREATE_COMPLETE", tags=("openstack-runbooks", "check-autoscaling", "run-7"))
-    found = check_plan._why_not_left(stack)
+    found = check_plan.check_left("overcloud", stack)
     assert asked == ["7"]
-    assert len(found) == reasons
-    assert all(who in text and "openstack stack delete x" in text for text in found)
+    assert found.ok is not refused
+    assert who in found.reason
+    assert ("openstack stack delete x" in found.hint) is refused
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_a_cloud_without_gnocchi_is_refused_before_anything_is_made(
     services = {name: url for name, url in SERVICES.items() if name != "metric"}
     run = looked(monkeypatch, tmp_path, [], **services)
     assert run.reasons == [
-        "overcloud has no metric, by whose API this check sees CPU (Gnocchi): watch the group by hand as the document does"
+        "overcloud: has no metric, by whose API this check sees CPU (Gnocchi); watch the group by hand as the document does"
     ]
 
 
@@ -239,7 +240,7 @@ def test_the_stack_of_a_run_that_is_at_work_is_refused_with_whatever_else_is_wro
     monkeypatch.setattr(check_plan, "at_work", lambda run: f"flow run {run}")
     tags = ["openstack-runbooks", "check-autoscaling", "run-7"]
     run = looked(monkeypatch, tmp_path, [{"stack_name": "x", "tags": tags}])
-    assert run.reasons[0].startswith("stack x is that of flow run 7: wait for its end")
+    assert run.reasons[0].startswith("overcloud: stack x is that of flow run 7; wait for its end")
     assert len(run.reasons) > 1
 
 
@@ -261,11 +262,11 @@ def test_only_what_was_left_is_told_with_how_to_remove_it(monkeypatch: pytest.Mo
 
 def test_a_key_that_can_not_be_read_is_told_before_anything_is_made(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    assert why_no_key(key) == [
+    assert str(check_key(key)) == (
         f"the key for the members can't be read: No such file or directory: {key}; give another as member_key"
-    ]
+    )
     key.touch()
-    assert why_no_key(key) == []
+    assert check_key(key).ok
 
 
 def test_an_unreachable_cloud_is_no_reason_to_judge_it(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import requests
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Stopped
-from tasks.runbooks.deploy_stack.preflight import Needs, why_not_begin
+from tasks.runbooks.deploy_stack.preflight import Needs, check_needs
 from tests.unit.cloud_api import PROJECT, Asked, FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 
@@ -102,7 +102,7 @@ def external(there: list[dict[str, Any]], query: dict[str, str]) -> list[dict[st
 
 
 def reasons(needs: Needs = NEEDS, cloud: Cloud | None = None) -> list[str]:
-    return why_not_begin(cloud or overcloud(), needs)
+    return [str(check) for check in check_needs(cloud or overcloud(), needs) if not check.ok]
 
 
 def test_a_cloud_that_has_all_is_not_refused_and_nothing_is_changed(api: FakeApi) -> None:

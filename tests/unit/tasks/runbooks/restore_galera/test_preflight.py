@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from blocks.remote import secrets
 from blocks.remote.command import question
 from blocks.remote.errors import CommandTimedOut, HostKeyRejected, LoginRejected, Unreachable
 from tasks.database.dump_parts import Part, Parts
+from tasks.engine.checks import Check
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.control_plane import (
     DUMP,
@@ -114,7 +117,7 @@ ANYTHING = ("",)
 REFUSALS: dict[str, tuple[Break, str]] = {
     "a controller is down": (
         answer(1, *ANYTHING, say=Unreachable("controller-1", "no SSH session", "bring it back")),
-        "controller-1: no SSH session\nHINT: bring it back",
+        "controller-1: no SSH session; bring it back",
     ),
     "the first controller is down": (
         answer(0, *ANYTHING, say=Unreachable("controller-0", "no SSH session")),
@@ -263,7 +266,7 @@ def test_all_reasons_are_told_together() -> None:
 
 def test_a_reason_that_the_run_has_already_is_told_with_the_others() -> None:
     run, shells = control_plane()
-    run.reasons.append("another runbook is at work")
+    run.checks.append(Check("lock", "", "", "another runbook is at work"))
     REFUSALS["the dump is empty"][0](shells)
     told = refusal(run, shells)
     assert told[0] == "another runbook is at work"
@@ -272,7 +275,7 @@ def test_a_reason_that_the_run_has_already_is_told_with_the_others() -> None:
 
 def test_a_lock_that_is_taken_refuses_alone() -> None:
     run, shells = control_plane()
-    run.reasons.append("another runbook is at work")
+    run.checks.append(Check("lock", "", "", "another runbook is at work"))
     assert refusal(run, shells) == ("another runbook is at work",)
 
 
@@ -331,3 +334,17 @@ def test_the_first_controller_needs_room_for_the_copy_of_the_dump_as_well() -> N
     for shell in shells:
         shell.on("mountpoint", say=directory(free=13 * GIB // 4))
     assert [reason.split(":")[0] for reason in refusal(run, shells)] == ["controller-0"]
+
+
+def test_what_was_seen_is_kept_with_what_was_looked_at() -> None:
+    run, _ = control_plane()
+    look(run)
+    assert all(check.ok for check in run.checks)
+    seen = {check.name: str(check) for check in run.checks}
+    assert seen["Pacemaker"] == "Pacemaker: 3 of 3 nodes online, with a coordinator and quorum"
+    assert re.fullmatch(
+        r"controller-0: contents of the dump: \d+ schemas, \d+ tables, [\d.]+ MiB, from MariaDB 10\.3",
+        seen["contents of the dump"],
+    )
+    assert {"virtual IP", "grants", "space", "data directory", "version of podman"} <= set(seen)
+    assert run.site.database.password_key not in "".join(seen.values())

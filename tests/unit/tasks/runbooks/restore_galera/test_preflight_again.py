@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blocks.remote.errors import Refused
+from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.runbooks.restore_galera.state import Contents
 from tests.unit.fakes import FakeShell
@@ -165,7 +166,7 @@ def test_what_an_earlier_attempt_left_is_on_the_record_of_this_one(refused: bool
     left = journal(begun="17", kept={"old data": KEPT}, in_force={"clients": "clients are blocked"})
     run = with_journal(left.model_dump_json() + "\n")
     if refused:
-        run.reasons.append("another runbook is at work")
+        run.checks.append(Check("lock", "", "", "another runbook is at work"))
         with pytest.raises(Refused):
             look(run)
     else:

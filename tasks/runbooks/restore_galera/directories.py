@@ -1,0 +1,51 @@
+"""Whether the data directories can be moved aside, and have room for a second one beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tasks.database.data_directory import DataDirectory
+from tasks.database.dumps import File
+from tasks.engine.checks import Check
+
+# What mysql_install_db, the logs and the write-set cache need beside the data itself.
+_FLOOR_BYTES = 512 * 1024**2
+# InnoDB's pages and indexes against the text of a dump.
+_PER_DUMP_BYTE = 2.5
+
+
+def check_mount(host: str, path: str, directory: DataDirectory) -> Check:
+    """The data directory can be moved aside.
+
+    Args:
+        host: Whose it is.
+        path: Where it is.
+        directory: What the host says of it.
+    """
+    name = "data directory"
+    if not directory.mount_point:
+        return Check(name, host, f"{path} is no mount point")
+    reason = f"{path} is a mount point, which can't be moved aside"
+    return Check(name, host, "a mount point", reason, "this runbook needs it to be a plain directory")
+
+
+def check_space(directories: Mapping[str, DataDirectory], dump: File, again: bool) -> list[Check]:
+    """A second data directory fits beside the first, on every host.
+
+    Args:
+        directories: Host → its data directory; the copy of the dump lies on the first host.
+        dump: What is to be loaded.
+        again: Whether what is there now makes room, since the old data is kept already.
+    """
+    checks = []
+    for number, (host, directory) in enumerate(directories.items()):
+        need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + (0 if number else dump.size)
+        seen = f"{_mib(directory.free_bytes)} free beside the data directory, about {_mib(need)} needed"
+        fits = directory.free_bytes + (directory.used_bytes if again else 0) >= need
+        reason = "" if fits else f"{seen} for a second one (the old data is kept)"
+        checks.append(Check("space", host, seen, reason, "" if fits else "make room first"))
+    return checks
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:,.0f} MiB"
