@@ -189,7 +189,7 @@ def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | 
     if not shown:
         return found
     if beforehand:
-        run.facts.append(f"approved by {beforehand}: {shown}")
+        run.facts.append(_approval(beforehand, shown, work.summary(found)))
         return found
     changed = ""
     while True:
@@ -199,11 +199,16 @@ def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | 
         found, plan = _look(run, work)
         shown = work.destroys(found)
         if f"{shown}\n{plan.text()}" == before:
-            run.facts.append(f"approved by {approver}: {shown}")
+            run.facts.append(_approval(approver, shown, work.summary(found)))
             run.plan = plan.text()
             return found
         changed = f"What was approved by {approver} is no longer so:\n{_difference(before, shown, plan)}\n\n"
         run.show_plan(plan)
+
+
+def _approval(by: str, shown: str, summary: str) -> str:
+    """Who approved what, for the report; where the summary says that already, who."""
+    return f"approved by {by}" if shown == summary else f"approved by {by}: {shown}"
 
 
 def _difference(before: str, shown: str, plan: Plan) -> str:

@@ -218,6 +218,15 @@ def test_who_approved_and_what_is_in_the_report(published: Published, person: Si
     assert len(person.asked) == 1
 
 
+def test_what_was_approved_is_not_said_twice(published: Published, person: SimpleNamespace) -> None:
+    def what(_: object) -> str:
+        return "the database old is replaced"
+
+    take(work(destroys=what, summary=what))
+    ((_, _, facts),) = published
+    assert facts == ["approved by ada", "the database old is replaced"]
+
+
 def test_what_has_changed_since_it_was_shown_is_told_and_asked_again(
     published: Published, person: SimpleNamespace
 ) -> None:
