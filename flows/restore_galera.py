@@ -85,7 +85,9 @@ def procedure(steps: Steps, job: Job) -> None:
     for loss in job.facts.losses:
         steps.report_finding(f"not restored: {loss.full}")
     _put_aside(steps, job)
-    _build(steps, job)
+    _create_databases(steps, job)
+    _report_grants(steps, job)
+    _import(steps, job)
     _form_cluster(steps, job, formed)
     _hand_over(steps, job)
     _let_clients_in(steps, job, formed)
@@ -142,19 +144,10 @@ def _put_aside(steps: Steps, job: Job) -> None:
     )
 
 
-def _build(steps: Steps, job: Job) -> None:
-    """Steps 9 to 16: a new database on each controller, the dump in that of the first."""
-    facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
-    directory, server = job.database.data_directory, job.server(job.hosts[0])
+def _create_databases(steps: Steps, job: Job) -> None:
+    """Steps 9 to 13: a new database on each controller, with the site's root password."""
+    facts, bounds, controllers = job.facts, job.bounds, job.hosts
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = importing.load(server, facts.parts, bounds.load_s, facts.contents)
-    grant = importing.load_grants(server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents)
-    remove = Cleanup(
-        key="dump copies",
-        sentence="Remove the copies of the dump and of the grants from the data directory",
-        words={first[0].name: dumps.remove_words(directory)},
-    )
-
     steps.step("9", "Create the MySQL database", controllers, lambda host: job.server(host).create())
     steps.step("10", "Start the database", controllers, lambda host: job.server(host).start_standalone(bounds.start_s))
     steps.step(
@@ -172,6 +165,11 @@ def _build(steps: Steps, job: Job) -> None:
         controllers,
         lambda host: job.server(host).restore_option_file(),
     )
+
+
+def _report_grants(steps: Steps, job: Job) -> None:
+    """What the operator must know of the grants before they are loaded."""
+    facts = job.facts
     if not any(account.user == "root" for account in facts.grants.accounts):
         steps.report_finding(
             f"{job.request.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
@@ -187,6 +185,20 @@ def _build(steps: Steps, job: Job) -> None:
             f"role {role} is granted in {job.request.grants}, but not created there: it is created without "
             "privileges; grant them again"
         )
+
+
+def _import(steps: Steps, job: Job) -> None:
+    """Steps 14 to 16: the dump and the grants in the database of the first controller."""
+    facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
+    directory, server = job.database.data_directory, job.server(job.hosts[0])
+    sql = mariadb.root_password_sql(facts.version, facts.password)
+    load = importing.load(server, facts.parts, bounds.load_s, facts.contents)
+    grant = importing.load_grants(server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents)
+    remove = Cleanup(
+        key="dump copies",
+        sentence="Remove the copies of the dump and of the grants from the data directory",
+        words={first[0].name: dumps.remove_words(directory)},
+    )
     with steps.cleanup(remove):
         steps.step(
             "14",

@@ -121,6 +121,7 @@ def main() -> int:
     )
     parser.add_argument("--only", action="append", choices=CASES, metavar="NAME", help=f"of {', '.join(CASES)}")
     parser.add_argument("--signal", action="append", choices=_SIGNALS, metavar="NAME", help="SIGINT or SIGTERM")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or what is started here would ignore it, too
     options = parser.parse_args()
     interrupt_on_sigterm()
     build = PROJECT / "build"

@@ -37,6 +37,8 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "Makefile").write_text(MAKEFILE)
     (tmp_path / "endless.py").write_text(ENDLESS)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Whoever runs the tests in the background, without job control, has told them to ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield tmp_path
     for number, handler in handlers.items():
         signal.signal(number, handler)

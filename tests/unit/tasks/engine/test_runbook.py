@@ -13,75 +13,18 @@ import pytest
 import tasks.engine.approval
 import tasks.engine.runbook
 import tasks.engine.site
-from blocks.remote.command import command
 from blocks.remote.errors import Busy, Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import Site
-from tasks.engine.change import Change
 from tasks.engine.checks import Check
-from tasks.engine.journal import Journal
 from tasks.engine.run import Run, TakeUp
 from tasks.engine.runbook import Work, carry_out, runbook
 from tasks.engine.site import load_site
-from tasks.engine.steps import Fence, Steps
 from tests.unit.fakes import FakeShell
+from tests.unit.tasks.engine.running import Published, mysql, take, work
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
-
-BLOCKED = Fence("clients", "clients are blocked")
-RUN_ID = "00000000-0000-0000-0000-000000000001"
-
-
-@pytest.fixture
-def shells() -> list[FakeShell]:
-    return [FakeShell(name, otherwise="") for name in HOSTS]
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[tuple[str, str, list[str]]]:
-    """Runs are opened on the fake hosts; outcome, error and facts of each report are in the list."""
-    reports: list[tuple[str, str, list[str]]] = []
-    by_name = {shell.name: shell for shell in shells}
-
-    def publish(
-        entry: Journal, outcome: str, error: str = "", facts: Any = (), plan: str = "", checks: Any = ()
-    ) -> None:
-        reports.append((outcome, error, list(facts)))
-
-    @contextmanager
-    def locked(*_: object) -> Iterator[None]:
-        yield None
-
-    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", RUN_ID)
-    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", "restore-galera on lab")
-    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
-    monkeypatch.setattr(tasks.engine.runbook, "publish", publish)
-    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
-    monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: SITE)
-    monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
-    return reports
-
-
-def mysql(site: Site, _: object) -> list[str]:
-    return [site.database.role]
-
-
-def work(**changes: Any) -> Work[list[Shell]]:
-    """One step on every host, which says what it does with the database `old`."""
-    known: dict[str, Any] = {"look": lambda run: run.hosts, "procedure": procedure} | changes
-    return Work(**known)
-
-
-def procedure(steps: Steps, hosts: list[Shell]) -> None:
-    steps.step("2", "Block", hosts, Change((command("one"),)), raises=BLOCKED)
-
-
-def take(some: Work[Any], **parameters: object) -> None:
-    carry_out("restore-galera", mysql, some, {"site": "lab", "dry_run": False} | parameters)
-
-
-Published = list[tuple[str, str, list[str]]]
 
 
 def test_a_run_that_completes_is_reported_with_what_it_did(published: Published, shells: list[FakeShell]) -> None:
@@ -186,98 +129,6 @@ def test_hosts_of_several_roles_are_worked_on_once_each(published: Published, sh
     assert seen == [list(HOSTS)]
 
 
-# -- approval
-
-
-@pytest.fixture
-def person(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Who is asked; `meanwhile` happens before the answer, `asked` keeps the questions and `keys` what they were asked under."""
-    someone = SimpleNamespace(site="lab", by="ada", meanwhile=[], asked=[], keys=[])
-
-    def pause(wait_for_input: Any, key: str, **_: object) -> SimpleNamespace:
-        someone.asked.append(wait_for_input)
-        someone.keys.append(key)
-        for happens in someone.meanwhile[:1]:
-            someone.meanwhile.remove(happens)
-            happens()
-        return someone
-
-    monkeypatch.setattr(tasks.engine.approval, "pause_flow_run", pause)
-    monkeypatch.setattr(tasks.engine.approval.Approval, "with_initial_data", lambda description: description)
-    return someone
-
-
-def destroying(state: list[str]) -> Work[list[Shell]]:
-    return work(destroys=lambda _: f"the database {state[-1]} is replaced")
-
-
-def test_who_approved_and_what_is_in_the_report(published: Published, person: SimpleNamespace) -> None:
-    take(destroying(["old"]))
-    ((_, _, facts),) = published
-    assert facts == ["approved by ada: the database old is replaced"]
-    assert len(person.asked) == 1
-
-
-def test_what_was_approved_is_not_said_twice(published: Published, person: SimpleNamespace) -> None:
-    def what(_: object) -> str:
-        return "the database old is replaced"
-
-    take(work(destroys=what, summary=what))
-    ((_, _, facts),) = published
-    assert facts == ["approved by ada", "the database old is replaced"]
-
-
-def test_what_has_changed_since_it_was_shown_is_told_and_asked_again(
-    published: Published, person: SimpleNamespace
-) -> None:
-    state = ["old"]
-    person.meanwhile = [lambda: state.append("that clients write to")]
-    take(destroying(state))
-    assert len(person.asked) == 2
-    assert "-the database old is replaced" in person.asked[1]
-    assert "+the database that clients write to is replaced" in person.asked[1]
-    ((_, _, facts),) = published
-    assert facts == ["approved by ada: the database that clients write to is replaced"]
-
-
-def test_what_preflight_would_refuse_by_now_is_refused_after_the_approval(
-    published: Published, person: SimpleNamespace, shells: list[FakeShell]
-) -> None:
-    opened: list[bool] = []
-
-    def look(run: Run) -> list[Shell]:
-        run.checks += [Check("VIP", "", "", "somebody has opened the cluster")] if opened else []
-        return run.hosts
-
-    person.meanwhile = [lambda: opened.append(True)]
-    with pytest.raises(Refused, match="somebody has opened the cluster"):
-        take(work(look=look, destroys=lambda _: "all"))
-    assert all(shell.lines("one") == [] for shell in shells)
-
-
-def test_each_question_has_a_key_of_its_own_so_that_no_retry_takes_an_old_answer(
-    published: Published, person: SimpleNamespace
-) -> None:
-    take(destroying(["old"]))
-    take(destroying(["old"]))
-    assert len(set(person.keys)) == 2
-
-
-def test_an_approval_by_parameter_holds_for_the_first_attempt_alone(
-    published: Published, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    take(destroying(["old"]), approved_by="grace")
-    assert person.asked == []
-    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "2")
-    take(destroying(["old"]), approved_by="grace")
-    assert len(person.asked) == 1
-
-
-def test_where_nothing_is_destroyed_nobody_is_asked(published: Published, person: SimpleNamespace) -> None:
-    take(work())
-    assert person.asked == []
-
-
 # -- the flow
 
 
@@ -336,20 +187,3 @@ def test_what_was_looked_at_is_reported_where_nothing_else_was_done(
     take(work(look=look), dry_run=True)
     take(work(look=look))
     assert told == [["dump: 9 schemas"], []]
-
-
-def test_after_an_approval_only_what_is_seen_by_then_counts(
-    published: Published, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[list[str]] = []
-    monkeypatch.setattr(tasks.engine.runbook, "publish", lambda *of: told.append([str(check) for check in of[-1]]))
-    seen = ["9 schemas"]
-
-    def look(run: Run) -> list[Shell]:
-        run.checks.append(Check("dump", "", seen[-1], "" if len(seen) == 1 else "it is gone"))
-        return run.hosts
-
-    person.meanwhile = [lambda: seen.append("nothing")]
-    with pytest.raises(Refused):
-        take(work(look=look, destroys=lambda _: "all"))
-    assert told == [["it is gone"]]
