@@ -84,6 +84,7 @@ def test_makes_everything(first: First) -> None:
         "block galera-database/lab-database",
         "block openstack-site/lab",
         "deployment say-hello",
+        "deployment deploy-stack",
         "deployment say-hello-often",
     ]
 
@@ -105,6 +106,7 @@ def test_prefects_own_deploy_makes_the_same_deployments(
     changed = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
     assert [line.split(maxsplit=1)[1] for line in changed] == [
         "deployment say-hello (parameters, parameter_openapi_schema)",
+        "deployment deploy-stack (parameters, parameter_openapi_schema)",
         "deployment say-hello-often (parameters, parameter_openapi_schema)",
     ]
 
