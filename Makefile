@@ -33,7 +33,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check test-server test-both ## Run every test: check, test-server, and test-lab beside test-openstack
+test: check test-server test-lab test-openstack ## Run every test: check, test-server, test-lab and test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests

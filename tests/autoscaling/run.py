@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any, cast
 
-from blocks.remote.errors import RunbookError
+from prefect.client.schemas.objects import State
+
 from flows.check_autoscaling import check_autoscaling
 from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
@@ -22,10 +24,9 @@ _FLOWS = {flow.name: flow for flow in (check_autoscaling, check_web_autoscaling,
 def main() -> int:
     """Run it; 0 where it completed, 1 where it failed or refused."""
     name, parameters = json.loads(sys.stdin.readline())
-    try:
-        _FLOWS[name](**parameters)
-    except RunbookError as error:
-        print(error, file=sys.stderr)
+    state = cast("State[Any]", _FLOWS[name](**parameters, return_state=True))
+    if not state.is_completed():
+        print(state.message, file=sys.stderr)
         return 1
     return 0
 

@@ -100,7 +100,8 @@ def says(begun: Begun, text: str) -> str:
 def test_the_stack_of_a_check_that_is_at_work_was_not_left_for_another_site(elsewhere: Ended) -> None:
     assert elsewhere.code == 1, elsewhere.output[-3000:]
     assert re.search(
-        rf"stack {GROUP} is that of flow run \S+ \(\S+\) on site {SITE}, Running: wait for", elsewhere.output
+        rf"stack {GROUP} is that of flow run {GROUP} on {SITE} \(\S+\) on site {SITE}, Running; wait for",
+        elsewhere.output,
     )
 
 
