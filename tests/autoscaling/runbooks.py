@@ -122,6 +122,8 @@ class Runbooks:
         for begun in self._begun:
             begun.process.kill()
             begun.process.wait()
+            if begun.process.stdin is not None:
+                begun.process.stdin.close()
 
     def crashed(self, name: str) -> None:
         """Tell the server that the run of a runbook which goes on has crashed, as a worker does when its process is killed."""
