@@ -208,6 +208,8 @@ def test_a_site_that_was_never_applied(cloud: Cloud, dump: Dump) -> None:
 
 
 def test_a_dry_run_with_a_dump_of_the_role_shows_what_it_lacks(cloud: Cloud) -> None:
+    # What the tests before have done to Pacemaker may have cost a database, which comes back.
+    cloud.lab.wait_healthy(180)
     ended = cloud.restore(dumps.as_role(cloud.lab), dry_run=True)
     assert ended.code == 0, ended.output[-3000:]
     for lost in (
