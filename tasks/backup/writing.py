@@ -1,0 +1,150 @@
+"""How a set is written: room is made, each file is received, the manifest seals it.
+
+Whoever writes holds the lock of the store's host. Nothing of a set is to be seen under its name before it is whole.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from blocks.remote.command import Command, question, script
+from blocks.remote.errors import RunbookError
+from tasks.backup.backup_set import BEGIN, RECEIVE, SEAL, SetName
+from tasks.backup.catalogue import Catalogue, Entry, SealedSet
+from tasks.backup.manifest import MANIFEST, Manifest, parse_manifest, sha256_of
+from tasks.backup.store import Store
+
+_DAY_S = 24 * 3600.0
+_IONICE = {"idle": ("ionice", "-c", "3"), "best-effort": ("ionice", "-c", "2", "-n", "7"), "none": ()}
+
+
+def begin(store: Store, name: SetName, run_id: UUID, at: datetime) -> list[str]:
+    """Make room for a set, and remove what killed runs have left half written. May be done again.
+
+    Args:
+        store: The store.
+        name: Of the set that will be written.
+        run_id: Prefect's id of this flow run.
+        at: The time (UTC).
+
+    Returns:
+        What was found of other runs, in sentences.
+
+    Raises:
+        RunbookError: There are sets, and no catalogue of them.
+        CommandFailed: A set of this name is there.
+    """
+    found = store.catalogue()
+    if found.missing:
+        raise catalogue_missing(store)
+    arguments = (store.settings.path, store.site, name.folder, name.stamp)
+    said = store.shell.run(script(BEGIN, *arguments, says="make room for a backup", quiet=True)).stdout
+    if not found.entries:
+        store.add_entry(lambda seen: None if seen.entries else seen.next_entry("begun", at, run_id))
+    return [_told(*line.split("\t")) for line in said.splitlines()]
+
+
+def _told(what: str, path: str) -> str:
+    if what == "removed":
+        return f"{path} was left half written by a run that was killed, and is removed"
+    return f"{path} is still being written by a run that has ended"
+
+
+def receive(store: Store, name: SetName, file: str, timeout_s: float = _DAY_S, stdin: str | None = None) -> Command:
+    """Make the command that receives one file of a set on its standard input.
+
+    What it prints, `parse_received` reads. An input that ends early looks to it like one that is whole: compare what it prints
+    with what was sent, and see how the sender ended.
+
+    Args:
+        store: The store.
+        name: The set, which was begun.
+        file: The file's name.
+        timeout_s: Seconds until it is ended.
+        stdin: What it receives, where that is at hand.
+    """
+    settings = store.settings
+    return script(
+        RECEIVE,
+        f"{store.base}/{name.partial}",
+        file,
+        settings.age_recipient or "",
+        *_IONICE[settings.ionice],
+        stdin=stdin,
+        stdin_is=file,
+        says=f"receive {file} of {name}",
+        quiet=True,
+        timeout_s=timeout_s,
+    )
+
+
+def seal(store: Store, manifest: Manifest, at: datetime) -> SetName:
+    """Make a set whole: its manifest is written, and it appears under its name and in the catalogue. May be done again.
+
+    Args:
+        store: The store.
+        manifest: What was received.
+        at: The time (UTC).
+
+    Raises:
+        CommandFailed: A file is not there, or another one is; the set stays half written.
+        RunbookError: The manifest is another site's; there are sets, and no catalogue of them.
+    """
+    _check_site(store, manifest)
+    name, text = SetName.of_manifest(manifest), manifest.text
+    files = [word for file in manifest.files for word in (file.name, str(file.size_bytes))]
+    arguments = (f"{store.base}/{name.folder}", name.stamp, str(len(text.encode())), sha256_of(text), *files)
+    store.shell.run(script(SEAL, *arguments, stdin=text, stdin_is=MANIFEST, says=f"seal {name}", quiet=True))
+    _list(store, manifest, "sealed", manifest.run_id, at)
+    return name
+
+
+def list_found(store: Store, name: SetName, run_id: UUID, at: datetime) -> None:
+    """Put a sealed set into the catalogue whose run was killed before it could.
+
+    Args:
+        store: The store.
+        name: One of `Catalogue.unlisted`.
+        run_id: Prefect's id of this flow run.
+        at: The time (UTC).
+
+    Raises:
+        RunbookError: Its manifest can't be read, or is another set's; there is no catalogue.
+    """
+    where = f"{store.base}/{name}/{MANIFEST}"
+    manifest = parse_manifest(store.shell.run(question("cat", where)).stdout, where)
+    _check_site(store, manifest)
+    if SetName.of_manifest(manifest) != name:
+        raise RunbookError(f"{store.shell.name}: {where} is the manifest of another set")
+    if wrong := store.check_files(name, manifest, sums=False):
+        raise RunbookError(f"{store.shell.name}: {name}: {'; '.join(wrong)}")
+    _list(store, manifest, "found", run_id, at)
+
+
+def catalogue_missing(store: Store) -> RunbookError:
+    """What is said where there are sets, and no catalogue of them: it is never made anew in silence."""
+    return RunbookError(
+        f"{store.shell.name}: there are backups in {store.base}, and their catalogue is gone",
+        f"put {store.base}/catalogue back from wherever it went; or move {store.base} aside, and a new one is begun with the "
+        "next backup",
+    )
+
+
+def _check_site(store: Store, manifest: Manifest) -> None:
+    if manifest.site != store.site:
+        raise RunbookError(f"this is a backup of site {manifest.site}, and the store is that of {store.site}")
+
+
+def _list(store: Store, manifest: Manifest, event: Literal["sealed", "found"], run_id: UUID, at: datetime) -> None:
+    sealed = SealedSet.of(manifest)
+
+    def entry(catalogue: Catalogue) -> Entry | None:
+        if not catalogue.entries:
+            raise catalogue_missing(store)
+        if any(each.sealed == sealed for each in catalogue.entries):
+            return None
+        return catalogue.next_entry(event, at, run_id).model_copy(update={"sealed": sealed})
+
+    store.add_entry(entry)

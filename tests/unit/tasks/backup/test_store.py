@@ -1,0 +1,424 @@
+"""The store's shell, run for real in a folder: sets are complete or absent, whatever is killed, full, changed or missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blocks.remote.errors import CommandFailed, RunbookError
+from tasks.backup.backup_set import parse_received
+from tasks.backup.manifest import sha256_of
+from tasks.backup.records import Pinned
+from tasks.backup.removal import delete, put_aside, record_removal
+from tasks.backup.store import Store
+from tasks.backup.writing import begin, list_found, receive, seal
+from tests.unit.fakes import LocalShell
+from tests.unit.tasks.backup.samples import (
+    DUMP,
+    LOGICAL,
+    RECIPIENT,
+    START,
+    elsewhere,
+    make_set,
+    make_store,
+    manifest_of,
+    name_of,
+    run_id,
+    verification,
+)
+
+WITHIN_S = 10.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    root = tmp_path / "store"
+    root.mkdir()
+    return make_store(root)
+
+
+@pytest.fixture
+def receiving(store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody who has begun to receive the dump of run 0, and waits for more of it."""
+    begin(store, name_of(0), run_id(0), START)
+    words = receive(store, name_of(0), "undercloud.sql.gz").words
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None
+    process.stdin.write(b"-- half a dump\n")
+    process.stdin.flush()
+    new = Path(store.base) / name_of(0).partial / "set" / ".undercloud.sql.gz.new"
+    deadline = time.monotonic() + WITHIN_S
+    while not (new.exists() and new.stat().st_size):
+        assert time.monotonic() < deadline, "nothing arrived"
+        time.sleep(0.01)
+    yield process
+    kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all that it has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def folders(store: Store) -> list[str]:
+    """What lies in the folder of the sets, hidden or not."""
+    return sorted(path.name for path in (Path(store.base) / name_of().folder).iterdir())
+
+
+def test_a_set_is_whole_and_in_the_catalogue(store: Store) -> None:
+    name = make_set(store)
+    found = store.catalogue()
+    assert [entry.event for entry in found.entries] == ["begun", "sealed"]
+    (stored,) = found.sets
+    assert (stored.name, stored.problem) == (name, "")
+    assert stored.kinds == {LOGICAL}
+    assert not stored.verified
+    assert folders(store) == [name.stamp]
+    manifest = store.manifest(stored)
+    assert manifest.files[0].sha256 == sha256_of("-- a dump\n")
+    assert store.check_files(name, manifest, sums=True) == []
+    assert store.free_bytes() > 0
+
+
+def test_nothing_was_ever_backed_up(store: Store) -> None:
+    assert store.catalogue().sets == ()
+    shutil.rmtree(store.settings.path)
+    with pytest.raises(CommandFailed, match="is the store mounted"):
+        store.catalogue()
+
+
+def test_a_set_that_is_written_is_not_to_be_seen(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest_of(0, DUMP, store)
+    found = store.catalogue()
+    assert (found.sets, found.unlisted, found.partial) == ((), (), (name_of(),))
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next(store: Store, receiving: subprocess.Popen[bytes]) -> None:
+    kill(receiving)
+    said = begin(store, name_of(1), run_id(1), START)
+    assert said == [f"{name_of(0).partial} was left half written by a run that was killed, and is removed"]
+    assert folders(store) == [f".{name_of(1).stamp}.partial"]
+
+
+def test_what_is_still_received_is_left_alone(store: Store, receiving: subprocess.Popen[bytes]) -> None:
+    said = begin(store, name_of(1), run_id(1), START)
+    assert said == [f"{name_of(0).partial} is still being written by a run that has ended"]
+    assert receiving.stdin is not None
+    receiving.stdin.write(b"-- the rest\n")
+    out, _ = receiving.communicate(timeout=WITHIN_S)
+    assert parse_received(out.decode()).sha256 == sha256_of("-- half a dump\n-- the rest\n")
+
+
+def test_a_receiver_whose_shell_alone_was_killed_is_still_at_work(
+    store: Store, receiving: subprocess.Popen[bytes]
+) -> None:
+    os.kill(receiving.pid, signal.SIGKILL)
+    receiving.wait()
+    assert begin(store, name_of(1), run_id(1), START)[0].endswith("is still being written by a run that has ended")
+    assert receiving.stdin is not None
+    os.killpg(receiving.pid, signal.SIGKILL)
+
+
+def test_two_can_not_receive_one_file(store: Store, receiving: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(CommandFailed, match="somebody else receives"):
+        store.shell.run(receive(store, name_of(0), "undercloud.sql.gz", stdin="another"))
+    other = store.shell.run(receive(store, name_of(0), "grants.sql", stdin="GRANT"))
+    assert parse_received(other.stdout).size_bytes == 5
+
+
+def test_a_file_that_was_cut_short_can_be_received_again(store: Store, receiving: subprocess.Popen[bytes]) -> None:
+    kill(receiving)
+    seal(store, manifest_of(0, DUMP, store), START)
+    assert len(store.catalogue().sets) == 1
+
+
+def test_a_full_disk_fails_and_nothing_appears(store: Store, tmp_path: Path) -> None:
+    begin(store, name_of(), run_id(0), START)
+    words = receive(store, name_of(), "undercloud.sql.gz").words
+    limited = ("bash", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "bash", *words)
+    done = subprocess.run(limited, input=b"x" * 100_000, capture_output=True, timeout=WITHIN_S)
+    assert done.returncode != 0
+    assert b"File too large" in done.stderr
+    assert done.stdout == b""
+    assert [path.name for path in (Path(store.base) / name_of().partial / "set").iterdir()] == [
+        ".undercloud.sql.gz.new"
+    ]
+    assert store.catalogue().sets == ()
+
+
+def test_a_set_whose_name_is_taken_is_refused(store: Store) -> None:
+    make_set(store)
+    with pytest.raises(CommandFailed, match="is there already"):
+        begin(store, name_of(), run_id(0), START)
+
+
+def test_sealing_twice_is_sealing_once(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest = manifest_of(0, DUMP, store)
+    assert seal(store, manifest, START) == seal(store, manifest, START)
+    assert len(store.catalogue().entries) == 2
+
+
+def test_another_manifest_for_a_sealed_set_is_refused(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest = manifest_of(0, DUMP, store)
+    seal(store, manifest, START)
+    with pytest.raises(CommandFailed, match="is another set"):
+        seal(store, manifest.model_copy(update={"hosts": ("controller-0",)}), START)
+
+
+def test_a_set_with_a_file_missing_or_cut_or_too_much_is_not_sealed(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest = manifest_of(0, DUMP, store)
+    file = Path(store.base) / name_of().partial / "set" / "undercloud.sql.gz"
+    content = file.read_bytes()
+    file.unlink()
+    with pytest.raises(CommandFailed, match=r"undercloud\.sql\.gz is not there with its 10 bytes"):
+        seal(store, manifest, START)
+    file.write_bytes(content[:-1])
+    with pytest.raises(CommandFailed, match="is not there with its 10 bytes"):
+        seal(store, manifest, START)
+    file.write_bytes(content)
+    (file.parent / "more").touch()
+    with pytest.raises(CommandFailed, match="files that the manifest does not tell of"):
+        seal(store, manifest, START)
+    assert store.catalogue().sets == ()
+    (file.parent / "more").unlink()
+    seal(store, manifest, START)
+    assert len(store.catalogue().sets) == 1
+
+
+def test_a_manifest_that_did_not_arrive_whole_seals_nothing(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest = manifest_of(0, DUMP, store)
+    with pytest.raises(CommandFailed, match="the manifest did not arrive whole"):
+        seal(replace_shell(store), manifest, START)
+    assert store.catalogue().sets == ()
+    seal(store, manifest, START)
+
+
+class CuttingShell(LocalShell):
+    """A connection that ends before all of the input has arrived."""
+
+    def run(self, command, on_line=None):  # type: ignore[no-untyped-def]
+        stdin = command.stdin[:-20] if command.stdin else command.stdin
+        return super().run(replace(command, stdin=stdin), on_line)
+
+
+def replace_shell(store: Store) -> Store:
+    return Store(CuttingShell(), store.settings, store.site)
+
+
+def test_another_site_s_set_is_refused(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    manifest = manifest_of(0, DUMP, store, site="prod")
+    with pytest.raises(RunbookError, match="a backup of site prod, and the store is that of lab"):
+        seal(store, manifest, START)
+
+
+def test_sites_have_catalogues_of_their_own(store: Store) -> None:
+    make_set(store)
+    other = elsewhere(store, "prod")
+    assert other.catalogue().entries == ()
+    make_set(other)
+    assert [each.site for each in (store.catalogue(), other.catalogue())] == ["lab", "prod"]
+    shutil.copy(Path(store.base) / "catalogue/00000002.json", Path(other.base) / "catalogue/00000003.json")
+    assert "of site lab, and does not belong there" in other.catalogue().problems[0]
+
+
+def test_a_changed_manifest_is_found(store: Store) -> None:
+    name = make_set(store)
+    file = Path(store.base) / str(name) / "manifest.json"
+    file.write_text(file.read_text().replace("10.3.28", "10.3.29"))
+    (stored,) = store.catalogue().sets
+    assert stored.problem == "its manifest is not the one that was sealed"
+    with pytest.raises(RunbookError, match="not the manifest that was sealed"):
+        store.manifest(stored)
+    file.unlink()
+    (stored,) = store.catalogue().sets
+    assert stored.problem == "its manifest is missing"
+    with pytest.raises(RunbookError, match="can't be read"):
+        store.manifest(stored)
+    shutil.rmtree(file.parent)
+    assert store.catalogue().sets[0].problem == "it is gone, and no run has removed it"
+
+
+def test_missing_changed_and_strange_files_are_found(store: Store) -> None:
+    files = {f"{letter}.sql": ("documented file", f"-- {letter}\n") for letter in "abc"}
+    name = make_set(store, files=files)  # type: ignore[arg-type]
+    manifest = store.manifest(store.catalogue().sets[0])
+    folder = Path(store.base) / str(name)
+    (folder / "a.sql").unlink()
+    (folder / "b.sql").write_text("-- B\n")
+    (folder / "c.sql").write_text("-- cc\n")
+    (folder / ".hidden").touch()
+    assert store.check_files(name, manifest, sums=True) == [
+        "a.sql is missing",
+        "b.sql was changed: its checksum is another",
+        "c.sql has 6 bytes instead of 5",
+        ".hidden is none of its files",
+    ]
+    assert "b.sql was changed: its checksum is another" not in store.check_files(name, manifest, sums=False)
+
+
+def test_a_set_that_was_killed_before_it_was_in_the_catalogue_is_found(store: Store) -> None:
+    name = make_set(store)
+    (Path(store.base) / "catalogue/00000002.json").unlink()
+    found = store.catalogue()
+    assert (found.sets, found.unlisted) == ((), (name,))
+    list_found(store, name, run_id(1), START)
+    list_found(store, name, run_id(1), START)
+    assert [entry.event for entry in store.catalogue().entries] == ["begun", "found"]
+
+
+def test_a_strange_set_is_not_put_into_the_catalogue(store: Store) -> None:
+    name = make_set(store)
+    copied = replace(name, stamp=name_of(5).stamp)
+    shutil.copytree(Path(store.base) / str(name), Path(store.base) / str(copied))
+    with pytest.raises(RunbookError, match="the manifest of another set"):
+        list_found(store, copied, run_id(1), START)
+    (Path(store.base) / "catalogue/00000002.json").unlink()
+    (Path(store.base) / str(name) / "undercloud.sql.gz").unlink()
+    with pytest.raises(RunbookError, match=r"undercloud\.sql\.gz is missing"):
+        list_found(store, name, run_id(1), START)
+
+
+def test_a_missing_catalogue_is_told_and_not_made_anew(store: Store) -> None:
+    name = make_set(store)
+    shutil.rmtree(Path(store.base) / "catalogue")
+    assert store.catalogue().missing
+    with pytest.raises(RunbookError, match="their catalogue is gone"):
+        begin(store, name_of(1), run_id(1), START)
+    with pytest.raises(RunbookError, match="their catalogue is gone"):
+        list_found(store, name, run_id(1), START)
+    assert not (Path(store.base) / "catalogue").exists()
+
+
+def test_an_entry_that_was_taken_away_or_changed_is_found(store: Store) -> None:
+    for number in range(3):
+        make_set(store, number)
+    catalogue = Path(store.base) / "catalogue"
+    kept = (catalogue / "00000003.json").read_text()
+    (catalogue / "00000003.json").unlink()
+    assert store.catalogue().problems == ("entry 3 is missing from the catalogue",)
+    assert store.catalogue().unlisted == (name_of(1),)
+    (catalogue / "00000003.json").write_text(kept.replace("01-30-00Z-00000001", "01-30-00Z-0000000a"))
+    assert "00000004.json does not follow from the entry before it" in store.catalogue().problems[0]
+    (catalogue / "00000003.json").write_text("{")
+    assert "00000003.json can't be read" in store.catalogue().problems[0]
+    (catalogue / "00000003.json").write_text(kept)
+    assert store.catalogue().problems == ()
+
+
+def test_records_come_in_their_order_and_beside_the_set(store: Store) -> None:
+    name = make_set(store)
+    store.record(name, verification(differences=("table a: 2 rows instead of 3",)))
+    assert store.catalogue().sets[0].verified == frozenset()
+    store.record(name, verification())
+    store.record(name, Pinned(at=START, by="Jane Doe"))
+    (stored,) = store.catalogue().sets
+    assert stored.verified == {LOGICAL}
+    assert [record.event for record in stored.records] == ["verified", "verified", "pinned"]
+    assert sorted(path.name for path in (Path(store.base) / str(name)).iterdir()) == [
+        "manifest.json",
+        "undercloud.sql.gz",
+    ]
+    (Path(store.base) / name.records / "0002.json").write_text("half")
+    (stored,) = store.catalogue().sets
+    assert (stored.verified, stored.next_record) == (frozenset(), "0004.json")
+    assert "0002.json is no record that can be read" in stored.problem
+
+
+def test_two_who_write_at_the_same_time_both_come_in(store: Store) -> None:
+    name = make_set(store)
+    records = [verification(restore_seconds=seconds) for seconds in range(4)]
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(lambda record: store.record(name, record), records)) == [None] * 4
+    assert {each.restore_seconds for each in store.catalogue().sets[0].records} == set(range(4))  # type: ignore[union-attr]
+
+
+def test_a_set_goes_and_is_on_record(store: Store) -> None:
+    names = [make_set(store, number) for number in range(2)]
+    store.record(names[0], verification())
+    stored = store.catalogue().sets[0]
+    for _ in range(2):  # each bears being done again
+        store.shell.run(put_aside(store, stored))
+        found = store.catalogue()
+        assert ([each.name for each in found.sets], found.removing) == ([names[1]], (names[0],))
+    for _ in range(2):
+        store.shell.run(delete(store, names[0]))
+    for _ in range(2):
+        record_removal(store, names[0], "the policy does not count it", run_id(9), START)
+    found = store.catalogue()
+    assert (found.removing, found.unlisted, found.problems) == ((), (), ())
+    assert found.entries[-1].removed == str(names[0])
+    assert len(found.entries) == 4
+    assert folders(store) == [f"{names[0].stamp}.records", names[1].stamp]
+
+
+def test_a_set_that_was_pinned_meanwhile_is_not_put_aside(store: Store) -> None:
+    name = make_set(store)
+    stored = store.catalogue().sets[0]
+    store.record(name, Pinned(at=START, by="Jane Doe"))
+    with pytest.raises(CommandFailed, match="something was put on record"):
+        store.shell.run(put_aside(store, stored))
+    assert store.catalogue().sets[0].problem == ""
+
+
+def test_nothing_can_be_put_on_record_of_a_set_that_is_gone(store: Store) -> None:
+    name = make_set(store)
+    store.shell.run(put_aside(store, store.catalogue().sets[0]))
+    with pytest.raises(RunbookError, match="has no such set"):
+        store.record(name, verification())
+
+
+def test_a_set_is_found_by_the_beginning_of_its_stamp(store: Store) -> None:
+    names = [make_set(store, number) for number in range(2)]
+    found = store.catalogue()
+    assert found.find(str(names[0])).name == names[0]
+    assert found.find("2026-11-28").name == names[1]
+    with pytest.raises(RunbookError, match="2 sets are called so"):
+        found.find("2026-11")
+
+
+def test_what_is_encrypted_lies_encrypted(tmp_path: Path) -> None:
+    """A program that stands in for age: what matters is what is written, and whose size and checksum are told."""
+    programs, root = tmp_path / "bin", tmp_path / "store"
+    programs.mkdir()
+    root.mkdir()
+    age = programs / "age"
+    age.write_text('#!/bin/bash\n[ "$1" = -r ] && printf "to %s:" "$2" && tr a-z n-za-m\n')
+    age.chmod(0o755)
+    store = make_store(root, path=programs, age_recipient=RECIPIENT, ionice="idle")
+    begin(store, name_of(), run_id(0), START)
+    got = parse_received(store.shell.run(receive(store, name_of(), "a.sql", stdin="secret")).stdout)
+    file = root / "lab" / name_of().partial / "set" / "a.sql"
+    assert file.read_text() == f"to {RECIPIENT}:frperg"
+    assert (got.size_bytes, got.sha256) == (file.stat().st_size, sha256_of(file.read_text()))
+    age.write_text("#!/bin/bash\ncat; exit 1\n")
+    with pytest.raises(CommandFailed):
+        store.shell.run(receive(store, name_of(), "b.sql", stdin="secret"))
+    assert not (file.parent / "b.sql").exists()
+
+
+def test_the_listing_bears_what_does_not_belong_there(store: Store) -> None:
+    make_set(store)
+    base = Path(store.base)
+    (base / "notes.txt").touch()
+    (base / "catalogue" / "notes").mkdir()
+    (base / name_of().folder / "empty").mkdir()
+    found = store.catalogue()
+    assert len(found.sets) == 1
+    assert found.unlisted == ()
