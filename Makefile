@@ -96,7 +96,7 @@ lock: .venv/.ready ## Resolve the versions anew, into requirements.lock
 
 .PHONY: clean
 clean: ## Remove what was made here, the virtual environment too
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp comes last, so that an environment that was interrupted half way counts as absent and is made anew.

@@ -33,6 +33,7 @@ class Backup:
         verified: Those of them that were restored and compared, without a difference.
         pinned: Whether somebody wants it to stay.
         depends_on: Ids of sets that are needed to restore it.
+        problem: What is wrong with it. It is counted for nothing then, and stays, to be looked at.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Backup:
     verified: frozenset[Kind] = frozenset()
     pinned: bool = False
     depends_on: frozenset[str] = frozenset()
+    problem: str = ""
 
     @property
     def unverified(self) -> frozenset[Kind]:
@@ -85,17 +87,19 @@ def decide(history: Sequence[Backup], policy: Retention) -> list[Decision]:
     stays depends on it, or if a later set of a kind of its own that stays is not verified (yet).
 
     Args:
-        history: The sets in the order of the catalogue, the earliest first. Those with which something is wrong are not
-            among them.
+        history: The sets in the order of the catalogue, the earliest first.
         policy: What is counted.
 
     Returns:
         A decision for each, in the same order.
     """
     reasons = _Reasons()
-    for kind in sorted({kind for backup in history for kind in backup.kinds}):
-        _count(kind, [backup for backup in reversed(history) if kind in backup.kinds], policy, reasons)
+    sound = [backup for backup in history if not backup.problem]
+    for kind in sorted({kind for backup in sound for kind in backup.kinds}):
+        _count(kind, [backup for backup in reversed(sound) if kind in backup.kinds], policy, reasons)
     for backup in history:
+        if backup.problem:
+            reasons.add(backup, f"it counts for nothing: {backup.problem}")
         if backup.pinned:
             reasons.add(backup, "it is pinned")
         if not backup.kinds:
@@ -111,7 +115,8 @@ def decide(history: Sequence[Backup], policy: Retention) -> list[Decision]:
 def _count(kind: Kind, latest_first: Sequence[Backup], policy: Retention, reasons: _Reasons) -> None:
     """Note what the policy keeps of one kind."""
     verified = [backup for backup in latest_first if kind in backup.verified]
-    reasons.add(latest_first[0], f"the latest {kind}")
+    not_yet = "" if kind in latest_first[0].verified else ", not verified yet"
+    reasons.add(latest_first[0], f"the latest {kind}{not_yet}")
     for backup in verified[:1]:
         reasons.add(backup, f"the latest verified {kind}")
     for backup in verified[: policy.minimum_verified]:
@@ -146,7 +151,7 @@ def _follow(history: Sequence[Backup], reasons: _Reasons) -> bool:
 
 
 def _unverified(backups: Iterable[Backup], kinds: Collection[Kind]) -> list[Backup]:
-    return [backup for backup in backups if backup.unverified & set(kinds)]
+    return [backup for backup in backups if not backup.problem and backup.unverified & set(kinds)]
 
 
 def _why_not(backup: Backup) -> str:

@@ -101,17 +101,15 @@ def seal(store: Store, manifest: Manifest, at: datetime) -> SetName:
     return name
 
 
-def list_found(store: Store, name: SetName, run_id: UUID, at: datetime) -> None:
-    """Put a sealed set into the catalogue whose run was killed before it could.
+def read_unlisted(store: Store, name: SetName) -> Manifest:
+    """Read the manifest of a sealed set that the catalogue does not know, and make sure that it is this set's.
 
     Args:
         store: The store.
         name: One of `Catalogue.unlisted`.
-        run_id: Prefect's id of this flow run.
-        at: The time (UTC).
 
     Raises:
-        RunbookError: Its manifest can't be read, or is another set's; there is no catalogue.
+        RunbookError: Its manifest can't be read, or is another set's; a file is missing, or has another size.
     """
     where = f"{store.base}/{name}/{MANIFEST}"
     manifest = parse_manifest(store.shell.run(question("cat", where)).stdout, where)
@@ -120,6 +118,21 @@ def list_found(store: Store, name: SetName, run_id: UUID, at: datetime) -> None:
         raise RunbookError(f"{store.shell.name}: {where} is the manifest of another set")
     if wrong := store.check_files(name, manifest, sums=False):
         raise RunbookError(f"{store.shell.name}: {name}: {'; '.join(wrong)}")
+    return manifest
+
+
+def list_unlisted(store: Store, manifest: Manifest, run_id: UUID, at: datetime) -> None:
+    """Put a set into the catalogue that was sealed by a run which was killed before it could. May be done again.
+
+    Args:
+        store: The store.
+        manifest: Of the set (`read_unlisted`).
+        run_id: Prefect's id of this flow run.
+        at: The time (UTC).
+
+    Raises:
+        RunbookError: There is no catalogue.
+    """
     _list(store, manifest, "found", run_id, at)
 
 

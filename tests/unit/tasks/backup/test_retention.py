@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,6 +114,14 @@ def test_a_clock_that_was_wrong_for_a_night_costs_nothing() -> None:
 
 def test_what_holds_no_backup_of_a_database_stays() -> None:
     assert reasons([Backup("0", START, frozenset())], NOTHING) == {"0": ("it holds nothing that retention knows of",)}
+
+
+def test_one_with_which_something_is_wrong_counts_for_nothing_and_stays_with_what_it_needs() -> None:
+    first, second, third, fourth = nightly(4)
+    damaged = replace(second, verified=frozenset(), depends_on=frozenset({"0"}), problem="its manifest is missing")
+    assert kept([first, damaged, third, fourth], NOTHING) == ["0", "1", "3"]
+    assert kept([first, replace(damaged, depends_on=frozenset()), third, fourth], NOTHING) == ["1", "3"]
+    assert kept([first, third, replace(fourth, problem="its manifest is missing")], NOTHING) == ["2", "3"]
 
 
 @pytest.mark.parametrize("count", ["last", "minimum_verified"])

@@ -20,7 +20,7 @@ from tasks.backup.manifest import sha256_of
 from tasks.backup.records import Pinned
 from tasks.backup.removal import delete, put_aside, record_removal
 from tasks.backup.store import Store
-from tasks.backup.writing import begin, list_found, receive, seal
+from tasks.backup.writing import begin, list_unlisted, read_unlisted, receive, seal
 from tests.unit.fakes import LocalShell
 from tests.unit.tasks.backup.samples import (
     DUMP,
@@ -278,8 +278,8 @@ def test_a_set_that_was_killed_before_it_was_in_the_catalogue_is_found(store: St
     (Path(store.base) / "catalogue/00000002.json").unlink()
     found = store.catalogue()
     assert (found.sets, found.unlisted) == ((), (name,))
-    list_found(store, name, run_id(1), START)
-    list_found(store, name, run_id(1), START)
+    for _ in range(2):
+        list_unlisted(store, read_unlisted(store, name), run_id(1), START)
     assert [entry.event for entry in store.catalogue().entries] == ["begun", "found"]
 
 
@@ -288,11 +288,11 @@ def test_a_strange_set_is_not_put_into_the_catalogue(store: Store) -> None:
     copied = replace(name, stamp=name_of(5).stamp)
     shutil.copytree(Path(store.base) / str(name), Path(store.base) / str(copied))
     with pytest.raises(RunbookError, match="the manifest of another set"):
-        list_found(store, copied, run_id(1), START)
+        read_unlisted(store, copied)
     (Path(store.base) / "catalogue/00000002.json").unlink()
     (Path(store.base) / str(name) / "undercloud.sql.gz").unlink()
     with pytest.raises(RunbookError, match=r"undercloud\.sql\.gz is missing"):
-        list_found(store, name, run_id(1), START)
+        read_unlisted(store, name)
 
 
 def test_a_missing_catalogue_is_told_and_not_made_anew(store: Store) -> None:
@@ -302,7 +302,7 @@ def test_a_missing_catalogue_is_told_and_not_made_anew(store: Store) -> None:
     with pytest.raises(RunbookError, match="their catalogue is gone"):
         begin(store, name_of(1), run_id(1), START)
     with pytest.raises(RunbookError, match="their catalogue is gone"):
-        list_found(store, name, run_id(1), START)
+        list_unlisted(store, read_unlisted(store, name), run_id(1), START)
     assert not (Path(store.base) / "catalogue").exists()
 
 

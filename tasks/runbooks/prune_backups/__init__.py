@@ -1,0 +1,1 @@
+"""What prune-backups alone needs: what is on the store, what goes, and why."""
