@@ -84,7 +84,7 @@ def _apply(
     for site in sites:
         yield ensure_lock(client, site.site, dry_run)
         yield from ensure_site(client, site, dry_run)
-    known = sites_on(client) | {site.site for site in sites}
+    known = sites_on(client) | {site.site: site.store is not None for site in sites}
     for entry in entries:
         yield ensure_deployment(client, prefect_yaml, entry, known, dry_run)
 

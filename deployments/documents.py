@@ -55,14 +55,14 @@ def ensure_site(client: SyncPrefectClient, site: Site, dry_run: bool) -> Iterato
     yield _ensure_document(client, site, site.site, dry_run)
 
 
-def sites_on(client: SyncPrefectClient) -> set[str]:
-    """Return the names of the sites that the server knows."""
+def sites_on(client: SyncPrefectClient) -> dict[str, bool]:
+    """Return the names of the sites that the server knows, and whether each has a backup store."""
     try:
         client.read_block_type_by_slug(Site.get_block_type_slug())
     except ObjectNotFound:
-        return set()
+        return {}
     documents = client.read_block_documents_by_type(Site.get_block_type_slug())
-    return {document.name for document in documents if document.name}
+    return {document.name: "store" in document.block_document_references for document in documents if document.name}
 
 
 def _ensure_document(client: SyncPrefectClient, block: Block, name: str, dry_run: bool) -> Change:

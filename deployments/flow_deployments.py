@@ -1,7 +1,7 @@
 """The deployments of prefect.yaml on the server."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from prefect.utilities.callables import parameter_schema
 from deployments.changes import Change, changed_or_not
 from deployments.errors import ConfigurationError
 from deployments.prefect_yaml import DeploymentEntry, Schedule
+
+# The tag of what is of no use to a site without a backup store.
+_BACKUP = "backup"
 
 
 def load_flow(file: Path, entry: DeploymentEntry) -> Flow[..., Any]:
@@ -45,7 +48,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def ensure_deployment(
-    client: SyncPrefectClient, file: Path, entry: DeploymentEntry, sites: Collection[str], dry_run: bool
+    client: SyncPrefectClient, file: Path, entry: DeploymentEntry, sites: Mapping[str, bool], dry_run: bool
 ) -> Change:
     """Make one deployment as prefect.yaml has it, unless it is that already.
 
@@ -53,20 +56,23 @@ def ensure_deployment(
         client: Of the server.
         file: The prefect.yaml; runs get its folder as their working directory.
         entry: What it says.
-        sites: Names of the sites that the server knows: what the parameter `site` may be. One alone is its default.
+        sites: Names of the sites that the server knows, which the parameter `site` may be, and whether each has a backup
+            store. One alone is its default. Each has schedules of its own; those of a deployment with the tag `backup` only where
+            there is a store.
         dry_run: Only compare.
     """
     flow = load_flow(file, entry)
     there = _read(client, entry.name)
     wanted = _wanted(file, entry, flow, sites)
-    change = _compare(entry, wanted, there) if there else Change("deployment", entry.name, "created")
+    schedules = list(_schedules(entry, sites))
+    change = _compare(entry, wanted, schedules, there) if there else Change("deployment", entry.name, "created")
     if change.action != "unchanged" and not dry_run:
         if there is not None and _is_limited(there):
             _lift_limit(client, there)  # first: the server deletes a limit that it is not told of, a shared one too
         client.create_deployment(
             flow_id=client.create_flow_from_name(flow.name),
             name=entry.name,
-            schedules=[_schedule(schedule, there) for schedule in entry.schedules],
+            schedules=[_schedule(schedule, there) for schedule in schedules],
             **wanted,
         )
     return change
@@ -95,6 +101,17 @@ def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
         return None
 
 
+def _schedules(entry: DeploymentEntry, sites: Mapping[str, bool]) -> Iterable[Schedule]:
+    """The schedules of an entry, one for each site that it is for; one that names its site is as it is."""
+    for schedule in entry.schedules:
+        if "site" in schedule.parameters:
+            yield schedule
+            continue
+        for site in sorted(name for name, has_store in sites.items() if has_store or _BACKUP not in entry.tags):
+            parameters = {"site": site} | schedule.parameters
+            yield schedule.model_copy(update={"slug": f"{schedule.slug}-{site}", "parameters": parameters})
+
+
 def _wanted(file: Path, entry: DeploymentEntry, flow: Flow[..., Any], sites: Collection[str]) -> dict[str, Any]:
     """Return the deployment's attributes, under the names that the server uses for what it is given and returns."""
     schema = parameter_schema(flow).model_dump(mode="json", exclude_unset=True)
@@ -118,12 +135,14 @@ def _wanted(file: Path, entry: DeploymentEntry, flow: Flow[..., Any], sites: Col
     }
 
 
-def _compare(entry: DeploymentEntry, wanted: dict[str, Any], there: DeploymentResponse) -> Change:
+def _compare(
+    entry: DeploymentEntry, wanted: dict[str, Any], schedules: list[Schedule], there: DeploymentResponse
+) -> Change:
     answer = json.loads(there.model_dump_json(exclude={"schedules"}))
     parts = [key for key, value in wanted.items() if answer[key] != value]
     if _is_limited(there):
         parts.append("concurrency_limit")
-    if not _same_schedules(entry.schedules, there.schedules):
+    if not _same_schedules(schedules, there.schedules):
         parts.append("schedules")
     return changed_or_not("deployment", entry.name, parts)
 

@@ -25,8 +25,10 @@ def text() -> str:
     for file in sorted(FLOWS.glob("*.departures.toml")):
         runbook = file.name.removesuffix(".departures.toml").replace("_", "-")
         document = departures_of(runbook, FLOWS)
+        if not document.departures:
+            continue
         rows = ["| Step | Documented | Instead | Why |", "|---|---|---|---|", *map(_row, document.departures)]
-        parts.append(f"## {runbook}\n\n{document.title}, section {document.section}.\n\n" + "\n".join(rows) + "\n")
+        parts.append(f"## {runbook}\n\n{document.source}\n\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 

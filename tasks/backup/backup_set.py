@@ -31,7 +31,7 @@ BEGIN = f"""
 root=$1 site=$2 folder=$3 name=$4
 umask 077
 install -d -m 700 "$root/$site" "$root/$site/$folder"
-cd "$root/$site"
+cd "$root/$site" || exit
 for partial in */.*.partial; do
   [ -d "$partial" ] || continue
   exec 9>>"$partial/lock"
@@ -43,7 +43,7 @@ for partial in */.*.partial; do
   fi
   exec 9>&-
 done
-cd "$folder"
+cd "$folder" || exit
 if [ -e "$name" ] || [ -e ".$name.partial" ]; then
   echo "$name is there already" >&2
   exit {IS_THERE}
@@ -59,7 +59,7 @@ RECEIVE = f"""
 folder=$1 name=$2 recipient=$3
 shift 3
 umask 077
-cd "$folder/set"
+cd "$folder/set" || exit
 exec 9>>../lock
 flock -n -s 9 || {{ echo "$folder is being removed" >&2; exit {AT_WORK}; }}
 exec 8>>".$name.new"
@@ -79,7 +79,7 @@ SEAL = f"""
 parent=$1 name=$2 size=$3 sum=$4
 shift 4
 umask 077
-cd "$parent"
+cd "$parent" || exit
 whole() {{ printf '%s  %s\\n' "$sum" "$1" | sha256sum --check --status 2>/dev/null; }}
 if [ -e "$name" ]; then
   whole "$name/manifest.json" && {{ cat > /dev/null; exit 0; }}
@@ -88,7 +88,7 @@ if [ -e "$name" ]; then
 fi
 set=".$name.partial/set"
 count=0
-while [ "$#" -gt 0 ]; do
+while [ "$#" != 0 ]; do
   if [ "$(stat -c %s -- "$set/$1" 2>/dev/null)" != "$2" ]; then
     echo "$name: $1 is not there with its $2 bytes" >&2
     exit {DAMAGED}

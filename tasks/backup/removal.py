@@ -5,7 +5,9 @@ Whatever is cut short in between is seen by what it has left: a set that was put
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from blocks.remote.command import Command, command, script
@@ -15,34 +17,38 @@ from tasks.backup.store import Store
 
 _DELETE_S = 3600.0
 
-# Takes a set out of sight, unless something was put on record of it since its records were read: a pin.
-# `next` is the record that was not there then.
+# Takes sets out of sight: of each its path, the one that it gets, and the record that was not there when its records were read.
+# With that there, somebody has put something on record of it meanwhile: a pin.
 _PUT_ASIDE = f"""
-base=$1 set=$2 aside=$3 next=$4
-cd "$base"
+cd "$1" || exit
+shift
 exec 9>>.lock
 flock -w 30 9 || {{ echo "somebody else has been writing to the store for 30 s" >&2; exit {AT_WORK}; }}
-[ -e "$set" ] || {{ [ -e "$aside" ] && exit 0; echo "$set is not there (any more)" >&2; exit 66; }}
-if [ -e "$set.records/$next" ]; then
-  echo "something was put on record of $set since it was looked at" >&2
-  exit {AT_WORK}
-fi
-mv -T -- "$set" "$aside"
-sync "$(dirname "$set")"
+while [ "$#" != 0 ]; do
+  set=$1 aside=$2 record=$3
+  shift 3
+  [ ! -e "$aside" ] || continue
+  if [ -e "$record" ]; then
+    echo "something was put on record of $set since it was looked at" >&2
+    exit {AT_WORK}
+  fi
+  mv -T -- "$set" "$aside"
+  sync "$(dirname "$set")"
+done
 """
 
 
-def put_aside(store: Store, stored: StoredSet) -> Command:
-    """Make the command that takes a set out of sight, unless something was put on record of it meanwhile."""
-    name = stored.name
-    arguments = (store.base, str(name), name.removed, stored.next_record)
-    return script(_PUT_ASIDE, *arguments, says=f"put {name} aside")
+def put_aside(store: Store, sets: Iterable[StoredSet]) -> Command:
+    """Make the command that takes sets out of sight. It stops at one of which something was put on record meanwhile."""
+    words = [(str(each.name), each.name.removed, f"{each.name.records}/{each.next_record}") for each in sets]
+    return script(_PUT_ASIDE, store.base, *chain.from_iterable(words), says="put backups aside")
 
 
-def delete(store: Store, name: SetName) -> Command:
-    """Make the command that deletes the files of a set that was put aside; the empty folder says that it was there."""
-    words = ("find", f"{store.base}/{name.removed}", "-mindepth", "1", "-xdev", "-delete")
-    return command(*words, timeout_s=_DELETE_S, says=f"delete {name}")
+def delete(store: Store, names: Iterable[SetName]) -> Command:
+    """Make the command that deletes the files of sets that were put aside; their empty folders say that they were there."""
+    folders = (f"{store.base}/{name.removed}" for name in names)
+    words = ("find", *folders, "-mindepth", "1", "-xdev", "-delete")
+    return command(*words, timeout_s=_DELETE_S, says="delete backups")
 
 
 def record_removal(store: Store, name: SetName, reason: str, run_id: UUID, at: datetime) -> None:

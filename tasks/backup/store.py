@@ -28,7 +28,7 @@ _ADD = f"""
 base=$1 needed=$2 folder=$3 name=$4 size=$5 sum=$6
 umask 077
 whole() {{ printf '%s  %s\\n' "$sum" "$1" | sha256sum --check --status 2>/dev/null; }}
-cd "$base"
+cd "$base" || exit
 exec 9>>.lock
 flock -w 30 9 || {{ echo "somebody else has been writing to the store for 30 s" >&2; exit {AT_WORK}; }}
 [ -e "$needed" ] || {{ echo "$needed is not there (any more)" >&2; exit 66; }}
@@ -50,7 +50,7 @@ sync "$folder" .
 
 # One line for each file of a set: its size and, where they are wanted, its SHA-256; then its name.
 _FILES = """
-cd "$1"
+cd "$1" || exit
 for file in * .[!.]*; do
   [ -e "$file" ] || continue
   sum=-

@@ -30,8 +30,8 @@ class Document(BaseModel):
     """A documented procedure and the departures from it.
 
     Attributes:
-        title: The document's.
-        section: Number and title of the section.
+        title: The document's; of a runbook that no document has, what it does instead.
+        section: Number and title of the section; empty where there is no document.
         again: What a run that is started again does besides going on, in a sentence.
         departures: In the order of the steps.
     """
@@ -39,9 +39,14 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
-    section: str
+    section: str = ""
     again: str = ""
-    departures: tuple[Departure, ...]
+    departures: tuple[Departure, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where the procedure stands, as a sentence."""
+        return f"{self.title}, section {self.section}." if self.section else f"{self.title}."
 
 
 def departures_of(runbook: str, folder: Path | None = None) -> Document:

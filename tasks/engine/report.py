@@ -40,7 +40,7 @@ def render(
     out = [
         f"# {journal.runbook} on {journal.site}: {outcome}",
         "",
-        f"{document.title}, section {document.section}.",
+        document.source,
         "",
     ]
     out += [f"- started {journal.started:%Y-%m-%d %H:%M:%S} UTC, attempt {journal.attempts}, run `{journal.run_id}`"]
@@ -62,7 +62,9 @@ def render(
         out += ["", "## What was looked at", "", *rows]
     if plan:
         out += ["", "## The plan", "", "```", plan.rstrip(), "```"]
-    out += ["", "## Steps", "", *_steps(journal), "", "## Departures from the document", "", *_departures(document), ""]
+    out += ["", "## Steps", "", *_steps(journal), ""]
+    if document.departures:
+        out += ["## Departures from the document", "", *_departures(document), ""]
     return mask("\n".join(out))
 
 

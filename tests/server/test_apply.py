@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deployments.project import PROJECT
 from tests.server.fixtures import PrefectServer, free_port
 from tests.site_files import write_site
 
@@ -100,14 +101,14 @@ def test_running_twice_changes_nothing(server: PrefectServer, site_file: Path, g
 def test_prefects_own_deploy_makes_the_same_deployments(
     server: PrefectServer, site_file: Path, greetings: Path
 ) -> None:
-    """All but the sites, which prefect.yaml knows nothing of."""
+    """All but the sites and what is scheduled for each, of which prefect.yaml knows nothing."""
     deployed = server.prefect("--no-prompt", "deploy", "--all", cwd=greetings)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     changed = [line for line in apply(server, site_file, greetings) if not line.startswith("unchanged")]
     assert [line.split(maxsplit=1)[1] for line in changed] == [
         "deployment say-hello (parameters, parameter_openapi_schema)",
         "deployment deploy-stack (parameters, parameter_openapi_schema)",
-        "deployment say-hello-often (parameters, parameter_openapi_schema)",
+        "deployment say-hello-often (parameters, parameter_openapi_schema, schedules)",
     ]
 
 
@@ -244,3 +245,21 @@ def test_the_project_itself_can_be_applied(server: PrefectServer, site_file: Pat
     run = server.run("-m", "deployments", "apply", "--site", str(site_file))
     assert run.returncode == 0, run.stderr
     assert "deployment restore-galera" in run.stdout
+
+
+def test_what_is_scheduled_is_so_for_each_site_that_it_is_for(server: PrefectServer, tmp_path: Path) -> None:
+    def nights() -> dict[str, str]:
+        deployment = server.api("GET", "/deployments/name/prune-backups/prune-backups")
+        assert [schedule["schedule"]["timezone"] for schedule in deployment["schedules"]] == ["UTC"] * len(
+            deployment["schedules"]
+        )
+        return {schedule["slug"]: schedule["parameters"]["site"] for schedule in deployment["schedules"]}
+
+    store = '\n[store]\nkind = "sftp"\nhost = "192.168.24.100"\npath = "/backups"\n'
+    sites = [write_site(tmp_path / name, name, more) for name, more in (("backed-up", store), ("without-store", ""))]
+    apply(server, sites[0], PROJECT)
+    apply(server, sites[1], PROJECT)
+    assert nights() == {"nightly-backed-up": "backed-up"}
+    assert actions(apply(server, sites[0], PROJECT)) == {"unchanged"}
+    for site in ("backed-up", "without-store"):
+        assert server.prefect("block", "delete", f"openstack-site/{site}").returncode == 0

@@ -87,11 +87,11 @@ class Pruning:
 
     def putting_aside(self) -> Change:
         """Take out of sight what goes."""
-        return Change(tuple(put_aside(self.store, stored) for stored in self.going))
+        return Change((put_aside(self.store, self.going),))
 
     def deleting(self) -> Change:
         """Delete the files of what was taken out of sight."""
-        return Change(tuple(delete(self.store, name) for name in self.removed))
+        return Change((delete(self.store, self.removed),))
 
     def recording(self) -> Change:
         """Put on record what is gone."""

@@ -141,9 +141,8 @@ def test_a_pin_that_ends_is_not_ended_by_a_clock_that_is_wrong(
 def test_a_removal_that_was_cut_short_is_gone_on_with(store: Store, nights: Callable[..., list[SetName]]) -> None:
     made = nights(3, {0, 1, 2})
     sets = store.catalogue().sets
-    for stored in sets[:2]:
-        store.shell.run(put_aside(store, stored))
-    store.shell.run(delete(store, made[0]))
+    store.shell.run(put_aside(store, sets[:2]))
+    store.shell.run(delete(store, made[:1]))
     run = prune(store)
     assert names(store) == made[2:]
     assert store.catalogue().removing == ()
@@ -173,7 +172,9 @@ def test_a_damaged_set_stays_and_is_told(store: Store, nights: Callable[..., lis
     (Path(store.base) / str(made[1]) / "manifest.json").write_text("{}")
     run = prune(store)
     assert names(store) == [made[1], made[3]]
-    assert run.journal.findings == [f"{made[1]}: its manifest is not the one that was sealed; it is not counted, and stays"]
+    assert run.journal.findings == [
+        f"{made[1]}: its manifest is not the one that was sealed; it is not counted, and stays"
+    ]
 
 
 def test_a_catalogue_that_can_not_be_relied_on_is_a_refusal(store: Store, nights: Callable[..., list[SetName]]) -> None:

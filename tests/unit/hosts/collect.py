@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ from blocks.site import Site
 from deployments.project import PROJECT
 from flows import set_telemetry_interval
 from flows.restore_galera import procedure
+from tasks.backup.removal import delete, put_aside, record_removal
+from tasks.backup.writing import read_unlisted, receive
 from tasks.database import dumps, importing
 from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
@@ -42,6 +45,7 @@ from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
+from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
@@ -113,6 +117,7 @@ def made_commands() -> Made:
             _telemetry()
             _hooks(patch)
             _single()
+            _backups()
     _constants(made)
     return made
 
@@ -195,3 +200,19 @@ def _single() -> None:
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)
+
+
+def _backups() -> None:
+    """A backup set that is written, read, put on record and removed; each with and without what a site may want of it."""
+    with TemporaryDirectory() as folder:
+        for wishes in ({"age_recipient": RECIPIENT, "ionice": "idle"}, {"ionice": "none"}):
+            receive(make_store(Path(folder), **wishes), name_of(), "a.sql")
+        store = make_store(Path(folder))
+        sets = [make_set(store, number) for number in range(2)]
+        store.check_files(sets[0], store.manifest(store.catalogue().sets[0]), sums=True)
+        store.record(sets[0], verification())
+        read_unlisted(store, sets[0])
+        store.free_bytes()
+        store.shell.run(put_aside(store, store.catalogue().sets[:1]))
+        store.shell.run(delete(store, sets[:1]))
+        record_removal(store, sets[0], "", run_id(9), START)

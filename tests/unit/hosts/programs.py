@@ -92,6 +92,7 @@ _STARTS: dict[str, Callable[[Words], tuple[Words, list[Words]]]] = {
     "sudo": _prefix(),
     "timeout": _prefix("-k", operands=1),
     "setsid": _prefix(),
+    "ionice": _prefix("-c -n"),
     "exec": _prefix(),
     "xargs": _prefix("-n -P"),
     "env": _env,

@@ -354,11 +354,11 @@ def test_a_set_goes_and_is_on_record(store: Store) -> None:
     store.record(names[0], verification())
     stored = store.catalogue().sets[0]
     for _ in range(2):  # each bears being done again
-        store.shell.run(put_aside(store, stored))
+        store.shell.run(put_aside(store, [stored]))
         found = store.catalogue()
         assert ([each.name for each in found.sets], found.removing) == ([names[1]], (names[0],))
     for _ in range(2):
-        store.shell.run(delete(store, names[0]))
+        store.shell.run(delete(store, names[:1]))
     for _ in range(2):
         record_removal(store, names[0], "the policy does not count it", run_id(9), START)
     found = store.catalogue()
@@ -373,13 +373,13 @@ def test_a_set_that_was_pinned_meanwhile_is_not_put_aside(store: Store) -> None:
     stored = store.catalogue().sets[0]
     store.record(name, Pinned(at=START, by="Jane Doe"))
     with pytest.raises(CommandFailed, match="something was put on record"):
-        store.shell.run(put_aside(store, stored))
+        store.shell.run(put_aside(store, [stored]))
     assert store.catalogue().sets[0].problem == ""
 
 
 def test_nothing_can_be_put_on_record_of_a_set_that_is_gone(store: Store) -> None:
     name = make_set(store)
-    store.shell.run(put_aside(store, store.catalogue().sets[0]))
+    store.shell.run(put_aside(store, store.catalogue().sets))
     with pytest.raises(RunbookError, match="has no such set"):
         store.record(name, verification())
 
