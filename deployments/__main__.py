@@ -1,9 +1,10 @@
-"""`python -m deployments`: make a Prefect server hold this project, or start one."""
+"""`python -m deployments`: make a Prefect server hold this project, or start one; read a site's backups."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from deployments import backups_command
 from deployments.project import PROJECT
 
 _APPLY = """\
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     server = commands.add_parser("server", help="be the Prefect server, on loopback (until interrupted)")
     server.add_argument("--port", type=int, help="default: the port of prefect.toml")
     commands.add_parser("worker", help="be a worker of the work pool `runbooks` (until interrupted)")
+    backups_command.add_to(commands)
     return parser
 
 
@@ -67,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "apply":
         return _apply(options.sites, options.prefect_file, options.dry_run)
+    if options.command == "backups":
+        return backups_command.run(options)
     # Prefect takes seconds to import, and the server and the worker do so for themselves.
     from deployments import processes
 

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import get_current_settings
+from prefect.client.orchestration import SyncPrefectClient
 
 from blocks.keys import KeyFileError
 from blocks.site import Site
 from blocks.site_file import SiteFileError, read_site, unpinned_roles
 from deployments.changes import Change, Notice
+from deployments.client import server_client
 from deployments.documents import ensure_block_types, ensure_site, sites_on
-from deployments.errors import ConfigurationError, ServerError
+from deployments.errors import ConfigurationError
 from deployments.flow_deployments import ensure_deployment, load_flow
 from deployments.prefect_yaml import DeploymentEntry, read_prefect_yaml
 from deployments.server_objects import ensure_lock, ensure_work_pool
@@ -63,17 +61,8 @@ def apply(files: Sequence[Path], prefect_yaml: Path, dry_run: bool = False) -> I
     for entry in entries:
         load_flow(prefect_yaml, entry)
     yield from _notices(sites)
-    if not get_current_settings().api.url:
-        # Prefect would start a server of its own, apply everything to it, and stop it again.
-        raise ServerError("PREFECT_API_URL is not set; run this in the project's folder, whose prefect.toml sets it")
-    with get_client(sync_client=True) as client:
-        _check_answers(client)
-        try:
-            yield from _apply(client, sites, entries, prefect_yaml, dry_run)
-        except PrefectHTTPStatusError as error:
-            raise ServerError(f"the server refused: {error}") from error
-        except httpx.HTTPError as error:
-            raise ServerError(f"the server stopped answering: {error!r}") from error
+    with server_client() as client:
+        yield from _apply(client, sites, entries, prefect_yaml, dry_run)
 
 
 def _apply(
@@ -97,11 +86,3 @@ def _notices(sites: list[Site]) -> Iterator[Notice]:
             raise ConfigurationError([f"site {site.site}: {error}"]) from error
         if text:
             yield Notice(text)
-
-
-def _check_answers(client: SyncPrefectClient) -> None:
-    problem = client.api_healthcheck()
-    if problem:
-        raise ServerError(
-            f"no Prefect server answers at {client.api_url}: {problem}; start one: python -m deployments server"
-        ) from problem

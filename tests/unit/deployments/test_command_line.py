@@ -84,7 +84,7 @@ def test_hosts_of_other_roles_without_a_key_are_a_note_and_no_error(
     )
     (tmp_path / "prefect.yaml").write_text(PREFECT_YAML)
     (tmp_path / "say_hello.py").write_text(FLOW.format(name="say-hello"))
-    monkeypatch.setattr("deployments.apply._check_answers", lambda _: None)
+    monkeypatch.setattr("deployments.client._check_answers", lambda _: None)
     monkeypatch.setattr("deployments.apply._apply", lambda *_: iter([Change("lock", "runbook-lab", "unchanged")]))
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     assert main(["apply", "--site", str(site), "--prefect-file", str(tmp_path / "prefect.yaml")]) == 0

@@ -205,8 +205,8 @@ def _single() -> None:
 def _backups() -> None:
     """A backup set that is written, read, put on record and removed; each with and without what a site may want of it."""
     with TemporaryDirectory() as folder:
-        for wishes in ({"age_recipient": RECIPIENT, "ionice": "idle"}, {"ionice": "none"}):
-            receive(make_store(Path(folder), **wishes), name_of(), "a.sql")
+        receive(make_store(Path(folder), age_recipient=RECIPIENT, ionice="idle"), name_of(), "a.sql")
+        receive(make_store(Path(folder), ionice="none"), name_of(), "a.sql")
         store = make_store(Path(folder))
         sets = [make_set(store, number) for number in range(2)]
         store.check_files(sets[0], store.manifest(store.catalogue().sets[0]), sums=True)

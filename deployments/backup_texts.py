@@ -1,0 +1,116 @@
+"""What `python -m deployments backups` prints: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.backup.catalogue import Catalogue, StoredSet
+from tasks.backup.manifest import Manifest
+from tasks.backup.records import Pinned, Unpinned, Verified, pin_of
+
+
+def problems_of(catalogue: Catalogue) -> list[str]:
+    """What an operator must know besides the sets themselves."""
+    said = ["there are backups, and their catalogue is gone"] if catalogue.missing else []
+    said += list(catalogue.problems)
+    said += [f"{name} is not in the catalogue" for name in catalogue.unlisted]
+    said += [
+        f"{name} is half written: by a run that is at work, or by one that was killed" for name in catalogue.partial
+    ]
+    said += [f"{name} is being removed, or was when a run was killed" for name in catalogue.removing]
+    return said
+
+
+def as_row(stored: StoredSet) -> dict[str, Any]:
+    """A set as one row of the list."""
+    pin = pin_of(stored.records)
+    restores = [each.restore_seconds for each in stored.records if isinstance(each, Verified)]
+    return {
+        "id": str(stored.name),
+        "started": stored.sealed.started.isoformat().replace("+00:00", "Z"),
+        "size_bytes": stored.sealed.size_bytes,
+        "kinds": [f"{kind.database} {kind.method}" for kind in stored.sealed.kinds],
+        "verified": sorted(f"{kind.database} {kind.method}" for kind in stored.verified),
+        "restore_seconds": restores[-1] if restores else None,
+        "pinned": None if pin is None else pin.model_dump(mode="json", exclude={"event"}),
+        "problem": stored.problem,
+    }
+
+
+def list_text(catalogue: Catalogue, as_json: bool) -> str:
+    """Write the list of a site's sets, the latest first."""
+    rows = [as_row(stored) for stored in reversed(catalogue.sets)]
+    problems = problems_of(catalogue)
+    if as_json:
+        head = {"site": catalogue.site, "entries": len(catalogue.entries)}
+        return json.dumps(head | {"backups": rows, "problems": problems}, indent=2)
+    cells = [[row["id"], size(row["size_bytes"]), ", ".join(row["kinds"]), _state(row)] for row in rows]
+    lines = table(["BACKUP", "SIZE", "OF", "STATE"], cells) if cells else [f"site {catalogue.site} has no backup"]
+    return "\n".join([*lines, *(f"note: {problem}" for problem in problems)])
+
+
+def _state(row: dict[str, Any]) -> str:
+    """Whether a set can be relied on, in a few words."""
+    if row["problem"]:
+        return f"DAMAGED: {row['problem']}"
+    if len(row["verified"]) == len(row["kinds"]):
+        state = f"verified, restored in {row['restore_seconds']:.0f} s" if row["kinds"] else "-"
+    else:
+        state = f"verified: {', '.join(row['verified'])} alone" if row["verified"] else "not verified"
+    return f"{state}; pinned by {row['pinned']['by']}" if row["pinned"] else state
+
+
+def size(number: float) -> str:
+    """Write so many bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write rows under their heads, each column as wide as it must be."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)
+    ]
+
+
+def show_text(stored: StoredSet, manifest: Manifest, as_json: bool) -> str:
+    """Write all that is known of a set; of what is in its databases, the length."""
+    if as_json:
+        records = [record.model_dump(mode="json") for record in stored.records]
+        return json.dumps(as_row(stored) | {"manifest": manifest.model_dump(mode="json"), "records": records}, indent=2)
+    lines = [
+        f"{stored.name}",
+        f"  {_state(as_row(stored))}",
+        f"  made by {manifest.runbook} of site {manifest.site}, flow run {manifest.run_id}",
+        f"  begun {manifest.started:%Y-%m-%d %H:%M:%S} UTC, sealed {manifest.sealed:%Y-%m-%d %H:%M:%S} UTC",
+        *(f"  needs {each}" for each in manifest.depends_on),
+    ]
+    for database in manifest.databases:
+        at = f", at {database.galera.uuid}:{database.galera.seqno}" if database.galera else ""
+        lines.append(f"  database {database.name} of {database.host}, {database.server_version}{at}")
+    lines.append("")
+    files = [
+        [each.name, size(each.size_bytes), each.role, each.compression, each.encryption, each.sha256[:16]]
+        for each in manifest.files
+    ]
+    lines += table(["FILE", "SIZE", "WHAT", "COMPRESSED", "ENCRYPTED", "SHA-256"], files)
+    if stored.records:
+        lines += ["", *(_told(record) for record in stored.records)]
+    return "\n".join(lines)
+
+
+def _told(record: Verified | Pinned | Unpinned) -> str:
+    at = f"{record.at:%Y-%m-%d %H:%M} UTC"
+    if isinstance(record, Verified):
+        what = f"{record.database} {record.method} restored on {record.host} in {record.restore_seconds:.0f} s"
+        return f"{at}  {what}: " + ("; ".join(record.differences) or "no difference")
+    if isinstance(record, Unpinned):
+        return f"{at}  unpinned by {record.by}"
+    until = f" until {record.until:%Y-%m-%d %H:%M} UTC" if record.until else ""
+    return f"{at}  pinned by {record.by}{until}" + (f": {record.why}" if record.why else "")

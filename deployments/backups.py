@@ -1,0 +1,105 @@
+"""`python -m deployments backups`: what is on a site's backup store, as an operator reads it.
+
+The store is read over SSH, with pinned keys, as runbooks do. No Prefect server is needed where the site's file is named.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blocks.remote.errors import RunbookError
+from blocks.site import BACKUP_NODE, Site
+from blocks.site_file import SiteFileError, read_site
+from deployments.client import server_client
+from deployments.documents import sites_on
+from deployments.errors import ConfigurationError
+from tasks.backup.records import Pinned, Unpinned, pin_of
+from tasks.backup.store import Store
+
+
+def load_site(named: str | None) -> Site:
+    """Load a site.
+
+    Args:
+        named: Its name, or its file; None: the only one that the server knows.
+
+    Raises:
+        ConfigurationError: There is no such site or file; or the server knows several, and none was named.
+        ServerError: The server does not answer.
+    """
+    if named is not None and (named.endswith(".toml") or "/" in named):
+        try:
+            return read_site(Path(named))
+        except SiteFileError as error:
+            raise ConfigurationError(str(error).splitlines()) from error
+    with server_client() as client:
+        known = sorted(sites_on(client))
+    if named is None and len(known) != 1:
+        said = f"the server knows {', '.join(known)}: name one with --site" if known else "the server knows no site"
+        raise ConfigurationError([f"{said}; --site FILE needs no server"])
+    name = named or known[0]
+    if name not in known:
+        raise ConfigurationError([f"the server knows no site {name!r}; it knows {', '.join(known) or 'none'}"])
+    site = Site.load(name)
+    assert isinstance(site, Site)
+    return site
+
+
+@contextmanager
+def open_store(site: Site) -> Iterator[Store]:
+    """Reach a site's store.
+
+    Raises:
+        ConfigurationError: The site has none.
+    """
+    if site.store is None:
+        raise ConfigurationError(
+            [f"site {site.site} has no store: write a section [store] into its file, and apply it"]
+        )
+    shell = site.shell(site.named(BACKUP_NODE))
+    try:
+        yield Store(shell, site.store, site.site)
+    finally:
+        shell.close()
+
+
+def pin(store: Store, set_id: str, why: str, until: datetime | None, by: str = "") -> str:
+    """Let a set stay whatever the policy says.
+
+    Args:
+        store: The store.
+        set_id: The set's id, or the beginning of its stamp.
+        why: What for.
+        until: Until when (UTC); None until it is unpinned.
+        by: Who; empty for who is logged in.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        RunbookError: There is no such set, or several.
+    """
+    name = store.catalogue().find(set_id).name
+    store.record(name, Pinned(at=_now(), by=by or getpass.getuser(), why=why, until=until))
+    return f"{name} stays" + (f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
+
+
+def unpin(store: Store, set_id: str, by: str = "") -> str:
+    """Let the policy decide of a set again; returns what was done, in a sentence.
+
+    Raises:
+        RunbookError: There is no such set, or several; it is not pinned.
+    """
+    stored = store.catalogue().find(set_id)
+    if pin_of(stored.records) is None:
+        raise RunbookError(f"{stored.name} is not pinned")
+    store.record(stored.name, Unpinned(at=_now(), by=by or getpass.getuser()))
+    return f"{stored.name} is not pinned any more"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

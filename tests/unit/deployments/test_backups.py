@@ -1,0 +1,234 @@
+"""`python -m deployments backups` on a store in a folder: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import deployments.backups
+from blocks.site import Host, Site
+from deployments.__main__ import main
+from deployments.backup_texts import size, table
+from deployments.backups import load_site
+from deployments.errors import ConfigurationError
+from tasks.backup.backup_set import SetName
+from tasks.backup.records import Pinned, pin_of
+from tasks.backup.store import Store
+from tests.site_files import write_site
+from tests.unit.tasks.backup.samples import make_set, make_store, verification
+from tests.unit.tasks.samples import SITE
+
+STORE = '\n[store]\nkind = "sftp"\nhost = "192.168.24.100"\npath = "/backups"\n'
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    root = tmp_path / "store"
+    root.mkdir()
+    made = make_store(root)
+    hosts = SITE.hosts | {"backup-node": "192.0.2.9"}
+    site = SITE.model_copy(update={"store": made.settings, "hosts": hosts, "backup_node": "backup-node"})
+    monkeypatch.setattr(deployments.backups, "load_site", lambda _: site)
+    monkeypatch.setattr(Site, "shell", lambda _, host: made.shell)
+    return made
+
+
+@pytest.fixture
+def names(store: Store) -> list[SetName]:
+    return [make_set(store, number) for number in range(3)]
+
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def say(*words: str) -> tuple[int, str, str]:
+        code = main(["backups", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return say
+
+
+def test_lists_the_latest_first_with_what_they_are_worth(store: Store, names: list[SetName], say: Say) -> None:
+    store.record(names[0], verification())
+    store.record(names[0], Pinned(at=datetime(2026, 11, 27, tzinfo=UTC), by="Jane Doe"))
+    store.record(names[1], verification(differences=("table a: 2 rows instead of 3",)))
+    assert say("list") == (
+        0,
+        "BACKUP                                                    SIZE  OF                  STATE\n"
+        "backup-undercloud-database/2026-11-29T01-30-00Z-00000002  10 B  undercloud logical  not verified\n"
+        "backup-undercloud-database/2026-11-28T01-30-00Z-00000001  10 B  undercloud logical  not verified\n"
+        "backup-undercloud-database/2026-11-27T01-30-00Z-00000000  10 B  undercloud logical  "
+        "verified, restored in 62 s; pinned by Jane Doe\n",
+        "",
+    )
+
+
+def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> None:
+    store.record(names[2], verification(2))
+    code, said, _ = say("list", "--json")
+    told = json.loads(said)
+    assert (code, told["site"], told["entries"], told["problems"]) == (0, "lab", 4, [])
+    assert [row["id"] for row in told["backups"]] == [str(name) for name in reversed(names)]
+    assert told["backups"][0] == {
+        "id": str(names[2]),
+        "started": "2026-11-29T01:30:00Z",
+        "size_bytes": 10,
+        "kinds": ["undercloud logical"],
+        "verified": ["undercloud logical"],
+        "restore_seconds": 61.5,
+        "pinned": None,
+        "problem": "",
+    }
+
+
+def test_an_empty_store_is_no_error(store: Store, say: Say) -> None:
+    assert say("list") == (0, "site lab has no backup\n", "")
+
+
+def test_a_damaged_set_is_told_by_the_exit_code_too(store: Store, names: list[SetName], say: Say) -> None:
+    manifest = Path(store.base) / str(names[1]) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("undercloud", "overcloud"))
+    code, said, _ = say("list")
+    assert code == 3
+    assert "DAMAGED: its manifest is not the one that was sealed" in said
+    code, _, error = say("show", str(names[1]))
+    assert (code, "is not the manifest that was sealed" in error) == (1, True)
+
+
+def test_a_damaged_catalogue_is_told(store: Store, names: list[SetName], say: Say) -> None:
+    (Path(store.base) / "catalogue/00000003.json").unlink()
+    code, said, _ = say("list")
+    assert code == 3
+    assert f"note: entry 3 is missing from the catalogue\nnote: {names[1]} is not in the catalogue\n" in said
+
+
+def test_a_store_that_is_gone_ends_with_1(store: Store, say: Say) -> None:
+    Path(store.settings.path).rmdir()
+    code, said, error = say("list")
+    assert (code, said) == (1, "")
+    assert "is the store mounted?" in error
+
+
+def test_shows_what_is_in_a_set_and_on_record_of_it(store: Store, names: list[SetName], say: Say) -> None:
+    store.record(names[0], verification(differences=("table a: 2 rows instead of 3", "view b is missing")))
+    code, said, _ = say("show", "2026-11-27", "--sums")
+    assert code == 0
+    assert said.splitlines()[:5] == [
+        str(names[0]),
+        "  not verified",
+        "  made by backup-undercloud of site lab, flow run 00000000-0000-0000-0000-000000000001",
+        "  begun 2026-11-27 01:30:00 UTC, sealed 2026-11-27 01:39:00 UTC",
+        "  database undercloud of undercloud, 10.3.28-MariaDB",
+    ]
+    assert "undercloud.sql.gz  10 B  logical dump  none" in said
+    assert said.splitlines()[-1] == (
+        "2026-11-27 02:30 UTC  undercloud logical restored on undercloud in 62 s: "
+        "table a: 2 rows instead of 3; view b is missing"
+    )
+    told = json.loads(say("show", str(names[0]), "--json")[1])
+    assert told["manifest"]["files"][0]["name"] == "undercloud.sql.gz"
+    assert told["records"][0]["event"] == "verified"
+
+
+def test_a_changed_file_is_found_by_its_checksum(store: Store, names: list[SetName], say: Say) -> None:
+    (Path(store.base) / str(names[0]) / "undercloud.sql.gz").write_text("-- a dumP\n")
+    assert say("show", str(names[0]))[0] == 0
+    code, _, error = say("show", str(names[0]), "--sums")
+    assert (code, error) == (3, "undercloud.sql.gz was changed: its checksum is another\n")
+
+
+def test_pins_and_unpins(store: Store, names: list[SetName], say: Say) -> None:
+    assert say("pin", "2026-11-28", "--why", "before the upgrade", "--until", "2027-01-31", "--by", "Jane Doe") == (
+        0,
+        f"{names[1]} stays until 2027-01-31 00:00 UTC\n",
+        "",
+    )
+    pin = pin_of(store.catalogue().sets[1].records)
+    assert pin is not None
+    assert (pin.by, pin.why, pin.until) == ("Jane Doe", "before the upgrade", datetime(2027, 1, 31, tzinfo=UTC))
+    assert "pinned by Jane Doe" in say("list")[1]
+    assert "pinned by Jane Doe until 2027-01-31 00:00 UTC: before the upgrade" in say("show", "2026-11-28")[1]
+    assert say("unpin", "2026-11-28") == (0, f"{names[1]} is not pinned any more\n", "")
+    assert say("unpin", "2026-11-28") == (1, "", f"{names[1]} is not pinned\n")
+    assert "unpinned by" in say("show", "2026-11-28")[1]
+
+
+def test_a_set_that_is_not_there_ends_with_1(names: list[SetName], say: Say) -> None:
+    code, _, error = say("show", "2025")
+    assert (code, "site lab has no such set" in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("lst",), ("show",), ("pin", "x", "--until", "soon"), ("pin", "x", "--until", "2027-01-01T00:00+01:00")],
+)
+def test_a_wrong_argument_ends_with_2(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["backups", *words])
+    assert end.value.code == 2
+
+
+def test_a_site_without_a_store_ends_with_2(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployments.backups, "load_site", lambda _: SITE)
+    assert say("list") == (2, "", "site lab has no store: write a section [store] into its file, and apply it\n")
+
+
+def test_a_site_s_file_needs_no_server(tmp_path: Path, say: Say) -> None:
+    file = write_site(tmp_path, more=STORE)
+    site = load_site(str(file))
+    assert site.named("backup node") == Host(name="backup-node", address="192.168.24.100")
+    file.write_text(file.read_text().replace("sftp", "ftp"))
+    code, _, error = say("list", "--site", str(file))
+    assert (code, "[store] kind: Input should be" in error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "named", "problem"),
+    [
+        ({}, None, "the server knows no site; --site FILE needs no server"),
+        ({"lab": True, "prod": True}, None, "the server knows lab, prod: name one with --site"),
+        ({"prod": True}, "lab", "the server knows no site 'lab'; it knows prod"),
+    ],
+)
+def test_a_site_that_nobody_knows_is_refused(
+    known: dict[str, bool], named: str | None, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def client() -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(deployments.backups, "server_client", client)
+    monkeypatch.setattr(deployments.backups, "sites_on", lambda _: known)
+    with pytest.raises(ConfigurationError) as error:
+        load_site(named)
+    assert problem in str(error.value)
+
+
+def test_the_only_site_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def client() -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(deployments.backups, "server_client", client)
+    monkeypatch.setattr(deployments.backups, "sites_on", lambda _: {"lab": True})
+    monkeypatch.setattr(Site, "load", lambda name: SITE if name == "lab" else None)
+    assert load_site(None) is SITE
+
+
+def test_sizes_and_tables_read_well() -> None:
+    assert [size(number) for number in (0, 1023, 1024, 1.5 * 2**30, 3 * 2**40)] == [
+        "0 B",
+        "1023 B",
+        "1.0 KiB",
+        "1.5 GiB",
+        "3.0 TiB",
+    ]
+    assert table(["A", "B"], [["xyz", ""]]) == ["A    B", "xyz"]
