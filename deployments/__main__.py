@@ -19,7 +19,8 @@ What the server holds already is left as it is, so running it again changes noth
 deleted. No host is contacted, and no key or password is read: blocks hold paths and names only.
 Deployments offer the sites that the server knows for their parameter `site`, and a run with another
 name is refused. While there is exactly one it is the default; with two, every run has to name one.
-Apply again after a site was deleted, so that it is offered no more.
+Apply again after a site was deleted, so that it is offered no more. What prefect.yaml schedules is
+scheduled for each site, backups for those with a [store]; what was switched off stays off.
 
 Host keys are wanted for the database's hosts, those that may hold its virtual IP address (groups
 haproxy and Controller), the undercloud, the backup node and the jump host. Other hosts without one

@@ -10,7 +10,6 @@ from uuid import UUID
 from blocks.remote.connection import Performed, Watch
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
-from blocks.store import Retention
 from tasks.backup.backup_set import SetName
 from tasks.backup.catalogue import Catalogue, StoredSet
 from tasks.backup.manifest import Manifest
@@ -127,7 +126,7 @@ def look(run: Run) -> Pruning:
     run.refuse_if_any()
     findings = list(_told(catalogue))
     unlisted = _unlisted(store, catalogue, findings)
-    decisions = decide(backups(catalogue.sets, unlisted, now()), Retention.model_validate(settings.retention))
+    decisions = decide(backups(catalogue.sets, unlisted, now()), settings.retention)
     goes = {decision.id for decision in decisions if not decision.kept}
     return Pruning(
         store=store,

@@ -6,8 +6,11 @@ import pytest
 
 from blocks.site import BACKUP_NODE, UNDERCLOUD
 from blocks.site_file import SiteFileError, read_site, unpinned_roles
+from blocks.store import BackupStore
 from deployments.project import PROJECT
 from tests.site_files import PUBLIC_KEY, write_site
+
+_STORE = '[store]\nkind = "nfs"\nhost = "a"\npath = "/b"\n'
 
 
 def refusal(file: Path) -> str:
@@ -63,6 +66,12 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
     site.write_text(site.read_text() + optional)
     made = read_site(site)
     assert made.store is not None
+    assert made.store.bandwidth_bytes_per_s == 50 * 2**20
+    assert made.store.age_recipient
+    plain = BackupStore(kind="nfs", host="192.168.24.100", path="/ctl_plane_backups")
+    assert made.store == plain.model_copy(
+        update={key: getattr(made.store, key) for key in ("bandwidth_bytes_per_s", "age_recipient")}
+    )
     assert made.cloud is not None
     assert made.database == type(made.database)()
 
@@ -77,6 +86,17 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
         ('user = "heat-admin"', 'user = "heat-admin"\nport = "many"', "[ssh] port: Input should be a valid integer"),
         ('user = "heat-admin"', 'user = "heat-admin"\nport = 0', "[ssh] port: Input should be greater than or equal"),
         ('"192.168.24.1"', '"localhost"', "undercloud_address: is the machine that connects"),
+        ("[ssh]", _STORE + 'bandwidth_bytes_per_s = "50 MB"\n[ssh]', "[store] bandwidth_bytes_per_s: must be bytes"),
+        (
+            "[ssh]",
+            _STORE + "bandwidth_bytes_per_s = 5\n[ssh]",
+            "[store] bandwidth_bytes_per_s: Input should be greater",
+        ),
+        ("[ssh]", _STORE + 'age_recipient = "AGE-SECRET-KEY-1QQ"\n[ssh]', "[store] age_recipient: String should match"),
+        ("[ssh]", _STORE + 'integrity = "signature"\n[ssh]', "[store] integrity: Input should be 'chain'"),
+        ("[ssh]", _STORE + "max_age_h = 0\n[ssh]", "[store] max_age_h: Input should be greater"),
+        ("[ssh]", _STORE + "retention.last = 0\n[ssh]", "[store] retention.last: Input should be greater"),
+        ("[ssh]", _STORE + "retention.yearly = 1\n[ssh]", "[store] retention.yearly: unknown key"),
         ("[ssh]", '[database]\ndata_directory = "/var"\n[ssh]', "[database] data_directory: must lie at least three"),
         ("[ssh]", '[store]\nkind = "ftp"\nhost = "a"\npath = "/b"\n[ssh]', "[store] kind: Input should be 'nfs' or"),
         ("[ssh]", '[database]\nrole = "mariadb"\n[ssh]', "[database] role: the inventory has no group 'mariadb'"),
