@@ -12,7 +12,7 @@ from tasks.backup.records import Pinned, Unpinned, Verified, pin_of
 
 
 def problems_of(catalogue: Catalogue) -> list[str]:
-    """What an operator must know besides the sets themselves."""
+    """What is wrong with the catalogue, or half done."""
     said = ["there are backups, and their catalogue is gone"] if catalogue.missing else []
     said += list(catalogue.problems)
     said += [f"{name} is not in the catalogue" for name in catalogue.unlisted]
@@ -39,16 +39,21 @@ def as_row(stored: StoredSet) -> dict[str, Any]:
     }
 
 
-def list_text(catalogue: Catalogue, as_json: bool) -> str:
-    """Write the list of a site's sets, the latest first."""
+def list_text(catalogue: Catalogue, notes: Sequence[str], as_json: bool) -> str:
+    """Write the list of a site's sets, the latest first.
+
+    Args:
+        catalogue: What is on the store.
+        notes: What an operator must know besides.
+        as_json: For programs.
+    """
     rows = [as_row(stored) for stored in reversed(catalogue.sets)]
-    problems = problems_of(catalogue)
     if as_json:
         head = {"site": catalogue.site, "entries": len(catalogue.entries)}
-        return json.dumps(head | {"backups": rows, "problems": problems}, indent=2)
+        return json.dumps(head | {"backups": rows, "notes": list(notes)}, indent=2)
     cells = [[row["id"], size(row["size_bytes"]), ", ".join(row["kinds"]), _state(row)] for row in rows]
-    lines = table(["BACKUP", "SIZE", "OF", "STATE"], cells) if cells else [f"site {catalogue.site} has no backup"]
-    return "\n".join([*lines, *(f"note: {problem}" for problem in problems)])
+    lines = table(["BACKUP", "SIZE", "OF", "STATE"], cells) if cells else []
+    return "\n".join([*lines, *(f"note: {note}" for note in notes)])
 
 
 def _state(row: dict[str, Any]) -> str:

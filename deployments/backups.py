@@ -8,15 +8,19 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from blocks.remote.errors import RunbookError
 from blocks.site import BACKUP_NODE, Site
 from blocks.site_file import SiteFileError, read_site
+from deployments.backup_texts import problems_of
 from deployments.client import server_client
 from deployments.documents import sites_on
 from deployments.errors import ConfigurationError
+from tasks.backup import removal
+from tasks.backup.catalogue import Catalogue
+from tasks.backup.freshness import too_old
 from tasks.backup.records import Pinned, Unpinned, pin_of
 from tasks.backup.store import Store
 
@@ -99,6 +103,22 @@ def unpin(store: Store, set_id: str, by: str = "") -> str:
         raise RunbookError(f"{stored.name} is not pinned")
     store.record(stored.name, Unpinned(at=_now(), by=by or getpass.getuser()))
     return f"{stored.name} is not pinned any more"
+
+
+def forget(store: Store, set_id: str, why: str, by: str = "") -> str:
+    """Let the catalogue know that a set is gone which no run has removed; returns what was done, in a sentence.
+
+    Raises:
+        RunbookError: There is no such set, or several; it is there.
+    """
+    stored = store.catalogue().find(set_id)
+    removal.forget(store, stored, f"{why} ({by or getpass.getuser()})", _now())
+    return f"{stored.name} is out of the catalogue"
+
+
+def notes(store: Store, catalogue: Catalogue) -> list[str]:
+    """What an operator must know besides the sets themselves: what is wrong, half done, or too old."""
+    return [*problems_of(catalogue), *too_old(catalogue.sets, _now(), timedelta(hours=store.settings.max_age_h))]
 
 
 def _now() -> datetime:

@@ -47,7 +47,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--until", type=_utc, metavar="YYYY-MM-DD[THH:MM]", help="in UTC; default: until it is unpinned"
     )
     unpinning = add("unpin", "let the retention policy decide of a backup again")
-    for parser in (pinning, unpinning):
+    forgetting = add("forget", "let the catalogue know that a backup is gone which no run has removed")
+    forgetting.add_argument("--why", required=True, help="what became of it")
+    for parser in (pinning, unpinning, forgetting):
         parser.add_argument("--by", default="", metavar="NAME", help="who says so; default: who is logged in")
 
 
@@ -76,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
         "show": _show,
         "pin": _pin,
         "unpin": _unpin,
+        "forget": _forget,
     }
     try:
         with open_store(load_site(options.site)) as store:
@@ -90,9 +93,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(store: "Store", options: argparse.Namespace) -> int:
     from deployments.backup_texts import list_text
+    from deployments.backups import notes
 
     catalogue = store.catalogue()
-    print(list_text(catalogue, options.json))
+    print(list_text(catalogue, notes(store, catalogue), options.json))
     damaged = catalogue.problems or catalogue.unlisted or any(stored.problem for stored in catalogue.sets)
     return DAMAGED if damaged else 0
 
@@ -120,4 +124,11 @@ def _unpin(store: "Store", options: argparse.Namespace) -> int:
     from deployments.backups import unpin
 
     print(unpin(store, options.backup, options.by))
+    return 0
+
+
+def _forget(store: "Store", options: argparse.Namespace) -> int:
+    from deployments.backups import forget
+
+    print(forget(store, options.backup, options.why, options.by))
     return 0

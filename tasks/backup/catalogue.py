@@ -83,7 +83,7 @@ class Entry(Strict):
         description="begun: the catalogue itself. found: a sealed set of a run that was killed before it could tell."
     )
     at: UtcTime = Field(description="When (UTC, the worker's clock).")
-    run_id: UUID = Field(description="Prefect's id of the flow run that wrote it.")
+    run_id: UUID | None = Field(description="Prefect's id of the flow run that wrote it; null: somebody has, by hand.")
     sealed: SealedSet | None = Field(default=None, description="The set, where one was sealed or found.")
     removed: SetId | None = Field(default=None, description="The set that was removed.")
     reason: str = Field(default="", description="Why it was removed.")
@@ -110,6 +110,7 @@ class StoredSet:
         records: What came later, the earliest first; none where one of them can't be read.
         next_record: Name of the file that the next one will be.
         problem: What is wrong with it; empty where nothing is. A set with a problem counts for nothing, and stays.
+        gone: Whether that is that it is gone.
     """
 
     name: SetName
@@ -118,6 +119,7 @@ class StoredSet:
     records: tuple[Record, ...] = ()
     next_record: str = "0001.json"
     problem: str = ""
+    gone: bool = False
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -169,7 +171,9 @@ class Catalogue:
         said = f"{len(found)} sets are called so" if found else f"site {self.site} has no such set"
         raise RunbookError(f"{set_id}: {said}", "`python -m deployments backups list` lists all of them")
 
-    def next_entry(self, event: Literal["begun", "sealed", "found", "removed"], at: datetime, run: UUID) -> Entry:
+    def next_entry(
+        self, event: Literal["begun", "sealed", "found", "removed"], at: datetime, run_id: UUID | None
+    ) -> Entry:
         """Make the next entry, to be completed with the set."""
         last = self.entries[-1] if self.entries else None
         return Entry(
@@ -178,7 +182,7 @@ class Catalogue:
             site=self.site,
             event=event,
             at=at,
-            run_id=run,
+            run_id=run_id,
         )
 
 
@@ -272,7 +276,7 @@ def _stored(name: SetName, number: int, sealed: SealedSet, seen: _Listing) -> St
     elif sha256 != sealed.manifest_sha256:
         problem = "its manifest is not the one that was sealed"
     latest = int(paths[-1][-9:-5]) if paths else 0
-    return StoredSet(name, number, sealed, records, f"{latest + 1:04d}.json", problem)
+    return StoredSet(name, number, sealed, records, f"{latest + 1:04d}.json", problem, gone=sha256 is None)
 
 
 def _records(files: Mapping[str, str]) -> tuple[tuple[Record, ...], str]:

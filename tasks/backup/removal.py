@@ -11,6 +11,7 @@ from itertools import chain
 from uuid import UUID
 
 from blocks.remote.command import Command, command, script
+from blocks.remote.errors import RunbookError
 from tasks.backup.backup_set import AT_WORK, SetName
 from tasks.backup.catalogue import Catalogue, Entry, StoredSet
 from tasks.backup.store import Store
@@ -61,7 +62,32 @@ def record_removal(store: Store, name: SetName, reason: str, run_id: UUID, at: d
         run_id: Prefect's id of this flow run.
         at: The time (UTC).
     """
+    _add_removal(store, name, reason, run_id, at)
+    folder = f"{store.base}/{name.removed}"
+    store.shell.run(script('[ ! -e "$1" ] || rmdir -- "$1"', folder, says=f"let go of {folder}", quiet=True))
 
+
+def forget(store: Store, stored: StoredSet, reason: str, at: datetime) -> None:
+    """Put into the catalogue that a set is gone which no run has removed: somebody knows why.
+
+    Args:
+        store: The store.
+        stored: The set.
+        reason: Why it is gone, and who says so.
+        at: The time (UTC).
+
+    Raises:
+        RunbookError: It is there.
+    """
+    if not stored.gone:
+        raise RunbookError(
+            f"{stored.name} is there",
+            "what nobody wants any more, prune-backups removes; what is damaged, move away first",
+        )
+    _add_removal(store, stored.name, reason, None, at)
+
+
+def _add_removal(store: Store, name: SetName, reason: str, run_id: UUID | None, at: datetime) -> None:
     def entry(catalogue: Catalogue) -> Entry | None:
         if any(each.removed == str(name) for each in catalogue.entries):
             return None
@@ -69,5 +95,3 @@ def record_removal(store: Store, name: SetName, reason: str, run_id: UUID, at: d
         return made.model_copy(update={"removed": str(name), "reason": reason})
 
     store.add_entry(entry)
-    folder = f"{store.base}/{name.removed}"
-    store.shell.run(script('[ ! -e "$1" ] || rmdir -- "$1"', folder, says=f"let go of {folder}", quiet=True))

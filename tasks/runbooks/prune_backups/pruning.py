@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from blocks.remote.connection import Performed, Watch
@@ -12,6 +12,7 @@ from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from tasks.backup.backup_set import SetName
 from tasks.backup.catalogue import Catalogue, StoredSet
+from tasks.backup.freshness import too_old
 from tasks.backup.manifest import Manifest
 from tasks.backup.records import is_pinned, pin_of
 from tasks.backup.removal import delete, put_aside, record_removal
@@ -124,7 +125,7 @@ def look(run: Run) -> Pruning:
     catalogue = seen.get(run.first.name, Catalogue(run.site.site))
     _check(run, store, catalogue)
     run.refuse_if_any()
-    findings = list(_told(catalogue))
+    findings = [*_told(catalogue), *too_old(catalogue.sets, now(), timedelta(hours=settings.max_age_h))]
     unlisted = _unlisted(store, catalogue, findings)
     decisions = decide(backups(catalogue.sets, unlisted, now()), settings.retention)
     goes = {decision.id for decision in decisions if not decision.kept}

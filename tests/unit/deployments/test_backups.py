@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from tasks.backup.backup_set import SetName
 from tasks.backup.records import Pinned, pin_of
 from tasks.backup.store import Store
 from tests.site_files import write_site
-from tests.unit.tasks.backup.samples import make_set, make_store, verification
+from tests.unit.tasks.backup.samples import START, make_set, make_store, verification
 from tests.unit.tasks.samples import SITE
 
 STORE = '\n[store]\nkind = "sftp"\nhost = "192.168.24.100"\npath = "/backups"\n'
@@ -35,6 +35,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     site = SITE.model_copy(update={"store": made.settings, "hosts": hosts, "backup_node": "backup-node"})
     monkeypatch.setattr(deployments.backups, "load_site", lambda _: site)
     monkeypatch.setattr(Site, "shell", lambda _, host: made.shell)
+    monkeypatch.setattr(deployments.backups, "_now", lambda: START + timedelta(days=3))
     return made
 
 
@@ -66,7 +67,8 @@ def test_lists_the_latest_first_with_what_they_are_worth(store: Store, names: li
         "backup-undercloud-database/2026-11-29T01-30-00Z-00000002  10 B  undercloud logical  not verified\n"
         "backup-undercloud-database/2026-11-28T01-30-00Z-00000001  10 B  undercloud logical  not verified\n"
         "backup-undercloud-database/2026-11-27T01-30-00Z-00000000  10 B  undercloud logical  "
-        "verified, restored in 62 s; pinned by Jane Doe\n",
+        "verified, restored in 62 s; pinned by Jane Doe\n"
+        "note: the newest verified undercloud logical by backup-undercloud is 72 h old; at most 26 h are wanted\n",
         "",
     )
 
@@ -75,7 +77,7 @@ def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> Non
     store.record(names[2], verification(2))
     code, said, _ = say("list", "--json")
     told = json.loads(said)
-    assert (code, told["site"], told["entries"], told["problems"]) == (0, "lab", 4, [])
+    assert (code, told["site"], told["entries"], told["notes"]) == (0, "lab", 4, [])
     assert [row["id"] for row in told["backups"]] == [str(name) for name in reversed(names)]
     assert told["backups"][0] == {
         "id": str(names[2]),
@@ -90,7 +92,7 @@ def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> Non
 
 
 def test_an_empty_store_is_no_error(store: Store, say: Say) -> None:
-    assert say("list") == (0, "site lab has no backup\n", "")
+    assert say("list") == (0, "note: there is no backup\n", "")
 
 
 def test_a_damaged_set_is_told_by_the_exit_code_too(store: Store, names: list[SetName], say: Say) -> None:
@@ -108,6 +110,24 @@ def test_a_damaged_catalogue_is_told(store: Store, names: list[SetName], say: Sa
     code, said, _ = say("list")
     assert code == 3
     assert f"note: entry 3 is missing from the catalogue\nnote: {names[1]} is not in the catalogue\n" in said
+
+
+def test_a_set_that_somebody_has_taken_away_is_told_until_it_is_said_why(
+    store: Store, names: list[SetName], say: Say
+) -> None:
+    assert say("forget", "2026-11-28", "--why", "moved to the archive")[:2] == (1, "")
+    (Path(store.base) / str(names[1])).rename(Path(store.base).parent / "archive")
+    code, said, _ = say("list")
+    assert (code, "DAMAGED: it is gone, and no run has removed it" in said) == (3, True)
+    assert say("forget", "2026-11-28", "--why", "moved to the archive", "--by", "Jane Doe") == (
+        0,
+        f"{names[1]} is out of the catalogue\n",
+        "",
+    )
+    entry = store.catalogue().entries[-1]
+    assert (entry.removed, entry.reason, entry.run_id) == (str(names[1]), "moved to the archive (Jane Doe)", None)
+    code, said, _ = say("list")
+    assert (code, str(names[1]) in said) == (0, False)
 
 
 def test_a_store_that_is_gone_ends_with_1(store: Store, say: Say) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 import tasks.engine.journals
+import tasks.runbooks.prune_backups.pruning
 from blocks.remote.errors import Refused, RunbookError
 from blocks.store import BackupStore
 from flows.prune_backups import procedure
@@ -38,6 +39,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(tasks.engine.journals, "STATE_DIRECTORY", str(tmp_path / "journals"))
     made = make_store(tmp_path / "store", retention=RETENTION)
     made.shell.name = "backup-node"
+    monkeypatch.setattr(tasks.runbooks.prune_backups.pruning, "now", lambda: START + timedelta(days=3, hours=1))
     return made
 
 
@@ -163,7 +165,7 @@ def test_what_a_killed_run_has_sealed_is_put_into_the_catalogue_first(
     assert names(store) == made, "the set that is new in the catalogue is not verified, and keeps the others"
     assert steps(run)[-2:] == [("2", "done"), ("3", "left out")]
     assert store.catalogue().entries[-1].event == "found"
-    assert "is not in the catalogue, and is left alone" in run.journal.findings[0]
+    assert "is not in the catalogue, and is left alone" in run.journal.findings[-1]
     assert strange.exists()
 
 
@@ -174,6 +176,16 @@ def test_a_damaged_set_stays_and_is_told(store: Store, nights: Callable[..., lis
     assert names(store) == [made[1], made[3]]
     assert run.journal.findings == [
         f"{made[1]}: its manifest is not the one that was sealed; it is not counted, and stays"
+    ]
+
+
+def test_a_site_whose_newest_verified_backup_is_too_old_is_told_so_also_where_none_ran(
+    store: Store, nights: Callable[..., list[SetName]]
+) -> None:
+    assert prune(store).journal.findings == ["there is no backup"]
+    nights(2, {0, 1})
+    assert prune(store).journal.findings == [
+        "the newest verified undercloud logical by backup-undercloud is 49 h old; at most 26 h are wanted"
     ]
 
 
