@@ -13,7 +13,8 @@ from blocks.remote.errors import CommandFailed, RunbookError
 from blocks.remote.shell import Shell
 from blocks.store import BackupStore
 from tasks.backup.backup_set import AT_WORK, IS_THERE, SetName
-from tasks.backup.catalogue import LIST, Catalogue, Entry, StoredSet, read_catalogue
+from tasks.backup.catalogue import Catalogue, Entry, StoredSet
+from tasks.backup.listing import LIST, read_catalogue
 from tasks.backup.manifest import MANIFEST, Manifest, parse_manifest, sha256_of
 from tasks.backup.records import Record, write_record
 

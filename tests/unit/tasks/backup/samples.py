@@ -102,3 +102,8 @@ def elsewhere(store: Store, site: str) -> Store:
     """The same directory, for another site."""
     made = make_store(Path("/nonexistent"), site)
     return Store(store.shell, made.settings.model_copy(update={"path": store.settings.path}), site)
+
+
+def folders(store: Store) -> list[str]:
+    """What lies in the folder of the sets, hidden or not."""
+    return sorted(path.name for path in (Path(store.base) / name_of().folder).iterdir())

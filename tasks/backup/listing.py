@@ -1,0 +1,139 @@
+"""What lies on a store of one site: listed by its host, and made sense of here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from blocks.remote.errors import RunbookError
+from tasks.backup.backup_set import SetName
+from tasks.backup.catalogue import Catalogue, Entry, SealedSet, StoredSet
+from tasks.backup.manifest import SET_ID, sha256_of
+from tasks.backup.records import Record, parse_record
+
+# One line for each thing that lies on the store below a site: what it is, its path, what is in it.
+LIST = """
+root=$1 site=$2
+if [ ! -d "$root" ]; then
+  echo "$root is not there: is the store mounted?" >&2
+  exit 66
+fi
+cd "$root/$site" 2>/dev/null || exit 0
+for file in catalogue/*.json */*.records/*.json; do
+  [ -e "$file" ] || continue
+  line=
+  IFS= read -r line < "$file" || :
+  printf 'file\\t%s\\t%s\\n' "$file" "$line"
+done
+for folder in */*/ */.*.partial/ */.*.removed/; do
+  case $folder in *.records/) continue ;; esac
+  [ -d "$folder" ] || continue
+  sum=
+  [ ! -e "${folder}manifest.json" ] || sum=$(sha256sum < "${folder}manifest.json") || continue
+  printf 'folder\\t%s\\t%s\\n' "${folder%/}" "${sum%% *}"
+done
+"""
+
+
+@dataclass
+class _Listing:
+    """What `LIST` prints, by paths."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str) -> _Listing:
+        made = cls()
+        for line in text.splitlines():
+            what, path, rest = line.split("\t", 2)
+            (made.files if what == "file" else made.folders)[path] = rest
+        return made
+
+    def names(self, ending: str = "") -> Iterator[SetName]:
+        """The sets whose folder is hidden and has this ending; without one, those that are sealed. Other folders are nobody's."""
+        for path in self.folders:
+            folder, _, stamp = path.partition("/")
+            if stamp.startswith(".") == bool(ending) and stamp.endswith(ending):
+                name = SetName(folder, stamp[1 : -len(ending)] if ending else stamp)
+                if re.match(SET_ID, str(name)):
+                    yield name
+
+
+def read_catalogue(listing: str, site: str) -> Catalogue:
+    """Make sense of what lies on the store.
+
+    Args:
+        listing: What `LIST` prints.
+        site: The site's name.
+    """
+    seen = _Listing.of(listing)
+    problems: list[str] = []
+    entries = tuple(_entries(seen.files, site, problems))
+    removing = tuple(seen.names(".removed"))
+    known: dict[str, tuple[int, SealedSet]] = {}
+    for entry in entries:
+        if entry.sealed is not None:
+            known[entry.sealed.set_id] = (entry.number, entry.sealed)
+        elif entry.removed is not None:
+            known.pop(entry.removed, None)
+    going = {str(name) for name in removing}
+    sets = (_stored(SetName.parse(each), *known[each], seen) for each in known if each not in going)
+    return Catalogue(
+        site=site,
+        entries=entries,
+        sets=tuple(sets),
+        problems=tuple(problems),
+        unlisted=tuple(name for name in seen.names() if str(name) not in known),
+        partial=tuple(seen.names(".partial")),
+        removing=removing,
+    )
+
+
+def _entries(files: Mapping[str, str], site: str, problems: list[str]) -> Iterator[Entry]:
+    """Read the chain; what is wrong with it is told, and the rest is read all the same."""
+    before, expected = None, 1
+    for path in sorted(path for path in files if path.startswith("catalogue/")):
+        try:
+            entry = Entry.model_validate_json(files[path])
+        except ValidationError:
+            problems.append(f"{path} can't be read: it was damaged, or written by another version of this project")
+            continue
+        if f"catalogue/{entry.file}" != path or entry.site != site:
+            problems.append(f"{path} is entry {entry.number} of site {entry.site}, and does not belong there")
+            continue
+        if entry.number != expected:
+            problems.append(f"{_range(expected, entry.number - 1)} missing from the catalogue")
+        elif entry.previous != (sha256_of(before.text) if before else None):
+            problems.append(f"{path} does not follow from the entry before it: one of them was changed")
+        before, expected = entry, entry.number + 1
+        yield entry
+
+
+def _range(first: int, last: int) -> str:
+    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
+
+
+def _stored(name: SetName, number: int, sealed: SealedSet, seen: _Listing) -> StoredSet:
+    paths = sorted(path for path in seen.files if re.fullmatch(rf"{re.escape(name.records)}/\d{{4}}\.json", path))
+    records, problem = _records({path: seen.files[path] for path in paths})
+    sha256 = seen.folders.get(str(name))
+    if sha256 is None:
+        problem = "it is gone, and no run has removed it"
+    elif not sha256:
+        problem = "its manifest is missing"
+    elif sha256 != sealed.manifest_sha256:
+        problem = "its manifest is not the one that was sealed"
+    latest = int(paths[-1][-9:-5]) if paths else 0
+    return StoredSet(name, number, sealed, records, f"{latest + 1:04d}.json", problem, gone=sha256 is None)
+
+
+def _records(files: Mapping[str, str]) -> tuple[tuple[Record, ...], str]:
+    """The records of a set in their order, and what is wrong with them."""
+    try:
+        return tuple(parse_record(text, path) for path, text in files.items()), ""
+    except RunbookError as error:
+        return (), error.message
