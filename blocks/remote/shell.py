@@ -120,12 +120,16 @@ class Shell:
         except InvokeTimedOut as error:
             raise self._timed_out(command) from error
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._broken(f"{type(error).__name__}: {error}") from error
+            raise self.broken(f"{type(error).__name__}: {error}") from error
         lines.end()
-        return self._judge(command, result.exited, result.stdout, result.stderr)
+        return self.judge(command, result.exited, result.stdout, result.stderr)
 
-    def open_channel(self, command: Command) -> paramiko.Channel:
+    def open_channel(self, command: Command, *, combined: bool = True) -> paramiko.Channel:
         """Start a command and return its channel at once, for the caller to speak with.
+
+        Args:
+            command: What to run; under the host's lock, as `run` does.
+            combined: Whether standard error comes with standard output.
 
         Raises:
             Unreachable, HostKeyRejected, LoginRejected, ConnectionLost: As `run`.
@@ -135,10 +139,10 @@ class Shell:
             if transport is None:
                 raise EOFError("no transport")
             channel: paramiko.Channel = transport.open_session(timeout=self._access.connect_timeout_s)
-            channel.set_combine_stderr(True)
-            channel.exec_command(command.line)
+            channel.set_combine_stderr(combined)
+            channel.exec_command(self._line(command))
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._broken(f"{type(error).__name__}: {error}") from error
+            raise self.broken(f"{type(error).__name__}: {error}") from error
         return channel
 
     def close(self) -> None:
@@ -151,9 +155,17 @@ class Shell:
             return command.line
         return guarded(command, self.lock_token)
 
-    def _judge(self, command: Command, code: int, stdout: str, stderr: str) -> Result:
+    def judge(self, command: Command, code: int, stdout: str, stderr: str) -> Result:
+        """Return what a command returned, or raise what its end means (see `run`).
+
+        Args:
+            command: The command.
+            code: Its exit code; -1 where the connection ended before it did.
+            stdout: What it wrote.
+            stderr: What it said on standard error.
+        """
         if code == -1:  # paramiko's word for a channel that closed without an exit status
-            raise self._broken("the connection ended before the command did")
+            raise self.broken("the connection ended before the command did")
         if code == 124 and 124 not in command.ok:  # timeout(1) on the host
             raise self._timed_out(command)
         if self.lock_token is not None and refused(code, stderr):
@@ -178,7 +190,8 @@ class Shell:
             "see what the host is waiting for (disk, lock, network), then start the runbook again",
         )
 
-    def _broken(self, what: str) -> ConnectionLost | Stopped:
+    def broken(self, what: str) -> ConnectionLost | Stopped:
+        """Drop the connection, and return what is to be raised: it broke, or the run was stopped."""
         self._drop()
         if self._closed.is_set():
             return Stopped(self.name, "the run was stopped while a command was under way")

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from blocks.remote.command import Command, question, script
 from blocks.remote.errors import RunbookError
-from tasks.backup.backup_set import BEGIN, RECEIVE, SEAL, SetName
+from blocks.remote.relay import relay
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import BEGIN, RECEIVE, SEAL, Received, SetName, parse_received
 from tasks.backup.catalogue import Catalogue, Entry, SealedSet
-from tasks.backup.manifest import MANIFEST, Manifest, parse_manifest, sha256_of
+from tasks.backup.manifest import MANIFEST, BackupFile, Compression, Manifest, Role, parse_manifest, sha256_of
 from tasks.backup.store import Store
 
 _DAY_S = 24 * 3600.0
@@ -77,6 +79,61 @@ def receive(store: Store, name: SetName, file: str, timeout_s: float = _DAY_S, s
         says=f"receive {file} of {name}",
         quiet=True,
         timeout_s=timeout_s,
+    )
+
+
+def fetch(store: Store, name: SetName, file: str, source: Shell, write: Command) -> Received:
+    """Get one file of a set from another host, through this process, at no more than the site's bandwidth.
+
+    Where the store is mounted on that host, the words of `receive` at the end of the command's own pipeline do without the detour.
+
+    Args:
+        store: The store.
+        name: The set, which was begun.
+        file: The file's name.
+        source: The host that has the data.
+        write: Writes the file to standard output; its time limit is that of the whole.
+
+    Returns:
+        What was written, and lies on the store's disk.
+
+    Raises:
+        RunbookError: What `blocks.remote.relay.relay` raises; or what was written is not what was sent.
+    """
+    sent = relay(source, write, store.shell, receive(store, name, file), store.settings.bandwidth_bytes_per_s)
+    received = parse_received(sent.answer)
+    if not store.settings.age_recipient and received != Received(sent.size_bytes, sent.sha256):
+        raise RunbookError(
+            f"{store.shell.name}: {file} of {name} was written otherwise than it was sent: {received.size_bytes} bytes instead of "
+            f"{sent.size_bytes}, or others",
+            "see what the kernel says of the store's disk and memory, then start this runbook again",
+        )
+    return received
+
+
+def tell(
+    store: Store, file: str, received: Received, role: Role, database: str, compression: Compression = "none"
+) -> BackupFile:
+    """Tell of a received file as the manifest does: with its encryption, where the store encrypts.
+
+    Args:
+        store: The store.
+        file: The file's name.
+        received: What was received.
+        role: What it is in the set.
+        database: The database that it belongs to.
+        compression: How it was compressed before it was sent.
+    """
+    recipient = store.settings.age_recipient or ""
+    return BackupFile(
+        name=file,
+        role=role,
+        database=database,
+        size_bytes=received.size_bytes,
+        sha256=received.sha256,
+        compression=compression,
+        encryption="age" if recipient else "none",
+        recipient=recipient,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import select
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -89,7 +90,7 @@ class FakeShell(Shell):
             return Result("", "", reply)
         return reply if isinstance(reply, Result) else self._result(reply(command), command)
 
-    def open_channel(self, command: Command) -> paramiko.Channel:
+    def open_channel(self, command: Command, *, combined: bool = True) -> paramiko.Channel:
         self.ran.append(command)
         return cast("paramiko.Channel", self.channel)
 
@@ -169,6 +170,55 @@ class LocalShell(Shell):
             command.words, input=command.stdin or "", capture_output=True, text=True, timeout=20, env=self._environment
         )
         return _judged(self.name, command, Result(done.stdout, done.stderr, done.returncode))
+
+    def open_channel(self, command: Command, *, combined: bool = True) -> paramiko.Channel:
+        return cast("paramiko.Channel", LocalChannel(command.words, self._environment))
+
+
+class LocalChannel:
+    """The channel of a command on this machine."""
+
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, bufsize=0)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._stdin, self._stdout, self._stderr = self.process.stdin, self.process.stdout, self.process.stderr
+        self._ahead = b""
+
+    def recv(self, size: int) -> bytes:
+        return self._stdout.read(size) or b""
+
+    def recv_stderr_ready(self) -> bool:
+        self._ahead = self._ahead or (self._read_stderr() if select.select([self._stderr], [], [], 0)[0] else b"")
+        return bool(self._ahead)
+
+    def _read_stderr(self) -> bytes:
+        return self._stderr.read(65536) or b""
+
+    def recv_stderr(self, _: int) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        return ahead
+
+    def sendall(self, data: bytes) -> None:
+        while data:
+            data = data[self._stdin.write(data) :]
+
+    def shutdown_write(self) -> None:
+        self._stdin.close()
+
+    def settimeout(self, _: float) -> None:
+        pass
+
+    def recv_exit_status(self) -> int:
+        return self.process.wait(20)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self._stdin, self._stdout, self._stderr):
+            stream.close()
 
 
 class FakeClock:

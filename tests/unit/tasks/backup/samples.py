@@ -9,10 +9,10 @@ from uuid import UUID
 
 from blocks.store import BackupStore
 from tasks.backup.backup_set import SetName, parse_received
-from tasks.backup.manifest import BackupFile, DatabaseBackup, Kind, Manifest, Role
+from tasks.backup.manifest import DatabaseBackup, Kind, Manifest, Role
 from tasks.backup.records import Verified
 from tasks.backup.store import Store
-from tasks.backup.writing import begin, receive, seal
+from tasks.backup.writing import begin, receive, seal, tell
 from tests.unit.fakes import LocalShell
 
 START = datetime(2026, 11, 27, 1, 30, tzinfo=UTC)
@@ -58,9 +58,7 @@ def manifest_of(number: int, files: Mapping[str, tuple[Role, str]], store: Store
     told = []
     for file, (role, text) in files.items():
         got = parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
-        told.append(
-            BackupFile(name=file, role=role, database="undercloud", size_bytes=got.size_bytes, sha256=got.sha256)
-        )
+        told.append(tell(store, file, got, role, "undercloud"))
     plain = Manifest(
         site=store.site,
         runbook="backup-undercloud",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from blocks.remote.command import script
 from blocks.remote.errors import CommandFailed, RunbookError
 from tasks.backup.backup_set import parse_received
 from tasks.backup.manifest import sha256_of
 from tasks.backup.store import Store
-from tasks.backup.writing import begin, receive, seal
+from tasks.backup.writing import begin, fetch, receive, seal, tell
 from tests.unit.fakes import LocalShell
 from tests.unit.tasks.backup.samples import (
     DUMP,
@@ -206,3 +208,32 @@ def test_what_is_encrypted_lies_encrypted(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed):
         store.shell.run(receive(store, name_of(), "b.sql", stdin="secret"))
     assert not (file.parent / "b.sql").exists()
+
+
+def test_a_file_is_fetched_from_another_host(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    write = script("head -c 500000 /dev/zero | gzip -n")
+    got = fetch(store, name_of(), "a.sql.gz", LocalShell(), write)
+    file = Path(store.base) / name_of().partial / "set" / "a.sql.gz"
+    assert (got.size_bytes, got.sha256) == (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
+    told = tell(store, "a.sql.gz", got, "logical dump", "undercloud", "gzip")
+    assert (told.compression, told.encryption, told.recipient) == ("gzip", "none", "")
+
+
+def test_a_dump_that_fails_half_way_is_told(store: Store) -> None:
+    begin(store, name_of(), run_id(0), START)
+    with pytest.raises(CommandFailed, match="exit code 2"):
+        fetch(store, name_of(), "a.sql", LocalShell(), script("echo '-- half a dump'; exit 2"))
+    assert store.catalogue().sets == ()
+
+
+def test_what_is_written_otherwise_than_it_was_sent_is_found(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "tee").write_text('#!/bin/bash\ntr a b | exec /usr/bin/tee "$@"\n')
+    (programs / "tee").chmod(0o755)
+    store = make_store(tmp_path / "store", path=programs, ionice="none")
+    (tmp_path / "store").mkdir()
+    begin(store, name_of(), run_id(0), START)
+    with pytest.raises(RunbookError, match="was written otherwise than it was sent"):
+        fetch(store, name_of(), "a.sql", LocalShell(), script("echo abc"))
