@@ -35,7 +35,7 @@ cd "$root/$site" || exit
 for partial in */.*.partial; do
   [ -d "$partial" ] || continue
   exec 9>>"$partial/lock"
-  if flock -n 9; then
+  if flock -w 2 9; then
     rm -rf --one-file-system -- "$partial"
     printf 'removed\\t%s\\n' "$partial"
   else
@@ -54,16 +54,17 @@ mkdir -p ".$name.partial/set"
 
 # Receives one file on standard input. Its size and SHA-256 are those of what was written, and are printed once it is on the
 # disk. tee goes on after an error of its own, and pipefail tells of it. Both locks are inherited by tee: as long as that
-# lives, somebody is at work. What is left of the arguments goes before tee: ionice.
+# lives, somebody is at work. A receiver whose connection was lost ends by itself, and a second try waits for it. What is left
+# of the arguments goes before tee: ionice.
 RECEIVE = f"""
-folder=$1 name=$2 recipient=$3
-shift 3
+folder=$1 name=$2 recipient=$3 patience=$4
+shift 4
 umask 077
 cd "$folder/set" || exit
 exec 9>>../lock
 flock -n -s 9 || {{ echo "$folder is being removed" >&2; exit {AT_WORK}; }}
 exec 8>>".$name.new"
-flock -n 8 || {{ echo "somebody else receives $name" >&2; exit {AT_WORK}; }}
+flock -w "$patience" 8 || {{ echo "somebody else receives $name" >&2; exit {AT_WORK}; }}
 encrypt=(cat)
 [ -z "$recipient" ] || encrypt=(age -r "$recipient")
 sum=$("${{encrypt[@]}}" | "$@" tee -- ".$name.new" | sha256sum)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import tasks.backup.writing
 from blocks.remote.command import script
 from blocks.remote.errors import CommandFailed, RunbookError
 from tasks.backup.backup_set import parse_received
@@ -93,7 +94,10 @@ def test_a_receiver_whose_shell_alone_was_killed_is_still_at_work(
     os.killpg(receiving.pid, signal.SIGKILL)
 
 
-def test_two_can_not_receive_one_file(store: Store, receiving: subprocess.Popen[bytes]) -> None:
+def test_two_can_not_receive_one_file(
+    store: Store, receiving: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.backup.writing, "_PATIENCE_S", 0.2)
     with pytest.raises(CommandFailed, match="somebody else receives"):
         store.shell.run(receive(store, name_of(0), "undercloud.sql.gz", stdin="another"))
     other = store.shell.run(receive(store, name_of(0), "grants.sql", stdin="GRANT"))
