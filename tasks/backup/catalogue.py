@@ -114,6 +114,8 @@ class Catalogue:
     Attributes:
         site: The site's name.
         entries: Those that can be read, in order.
+        last_number: The number of the latest entry, read or not.
+        last_sha256: The SHA-256 of the latest entry as it lies there; None where there is none.
         sets: Those that were sealed and not removed, in the order of the catalogue.
         problems: What is wrong with the catalogue itself.
         unlisted: Sealed sets that it does not know: their runs were killed a moment too early, or somebody put them there.
@@ -123,6 +125,8 @@ class Catalogue:
 
     site: str
     entries: tuple[Entry, ...] = ()
+    last_number: int = 0
+    last_sha256: str | None = None
     sets: tuple[StoredSet, ...] = ()
     problems: tuple[str, ...] = ()
     unlisted: tuple[SetName, ...] = ()
@@ -132,7 +136,7 @@ class Catalogue:
     @property
     def missing(self) -> bool:
         """Whether there are sets, and no catalogue of them."""
-        return not self.entries and bool(self.unlisted)
+        return not self.last_number and bool(self.unlisted)
 
     def find(self, set_id: str) -> StoredSet:
         """Return a set by its id, or by the beginning of its stamp where no other begins so.
@@ -150,10 +154,9 @@ class Catalogue:
         self, event: Literal["begun", "sealed", "found", "removed"], at: datetime, run_id: UUID | None
     ) -> Entry:
         """Make the next entry, to be completed with the set."""
-        last = self.entries[-1] if self.entries else None
         return Entry(
-            number=last.number + 1 if last else 1,
-            previous=sha256_of(last.text) if last else None,
+            number=self.last_number + 1,
+            previous=self.last_sha256,
             site=self.site,
             event=event,
             at=at,

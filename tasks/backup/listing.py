@@ -48,9 +48,10 @@ class _Listing:
     @classmethod
     def of(cls, text: str) -> _Listing:
         made = cls()
-        for line in text.splitlines():
-            what, path, rest = line.split("\t", 2)
-            (made.files if what == "file" else made.folders)[path] = rest
+        # What JSON leaves as it is would end a line for splitlines; a name with a tab or a newline is nobody's.
+        for parts in (line.split("\t", 2) for line in text.split("\n")):
+            if len(parts) == 3:
+                (made.files if parts[0] == "file" else made.folders)[parts[1]] = parts[2]
         return made
 
     def names(self, ending: str = "") -> Iterator[SetName]:
@@ -71,11 +72,12 @@ def read_catalogue(listing: str, site: str) -> Catalogue:
         site: The site's name.
     """
     seen = _Listing.of(listing)
-    problems: list[str] = []
-    entries = tuple(_entries(seen.files, site, problems))
+    chain = _Chain(site)
+    for path in sorted(path for path in seen.files if re.fullmatch(r"catalogue/\d{8}\.json", path)):
+        chain.add(path, seen.files[path])
     removing = tuple(seen.names(".removed"))
     known: dict[str, tuple[int, SealedSet]] = {}
-    for entry in entries:
+    for entry in chain.entries:
         if entry.sealed is not None:
             known[entry.sealed.set_id] = (entry.number, entry.sealed)
         elif entry.removed is not None:
@@ -84,37 +86,52 @@ def read_catalogue(listing: str, site: str) -> Catalogue:
     sets = (_stored(SetName.parse(each), *known[each], seen) for each in known if each not in going)
     return Catalogue(
         site=site,
-        entries=entries,
+        entries=tuple(chain.entries),
+        last_number=chain.last_number,
+        last_sha256=chain.last_sha256,
         sets=tuple(sets),
-        problems=tuple(problems),
+        problems=tuple(chain.problems),
         unlisted=tuple(name for name in seen.names() if str(name) not in known),
         partial=tuple(seen.names(".partial")),
         removing=removing,
     )
 
 
-def _entries(files: Mapping[str, str], site: str, problems: list[str]) -> Iterator[Entry]:
-    """Read the chain; what is wrong with it is told, and the rest is read all the same."""
-    before, expected = None, 1
-    for path in sorted(path for path in files if path.startswith("catalogue/")):
+@dataclass
+class _Chain:
+    """The entries, and what is wrong with them; those that can be read are read whatever the others are.
+
+    An entry's checksum is that of its file: another version of this project may write the same entry otherwise.
+    """
+
+    site: str
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    last_number: int = 0
+    last_sha256: str | None = None
+
+    def add(self, path: str, text: str) -> None:
+        """Add the next file."""
+        number = int(path[-13:-5])
+        missing = number - self.last_number - 1
+        if missing:
+            numbers = f"entry {number - 1} is" if missing == 1 else f"entries {number - missing} to {number - 1} are"
+            self.problems.append(f"{numbers} missing from the catalogue")
         try:
-            entry = Entry.model_validate_json(files[path])
+            entry = Entry.model_validate_json(text)
         except ValidationError:
-            problems.append(f"{path} can't be read: it was damaged, or written by another version of this project")
-            continue
-        if f"catalogue/{entry.file}" != path or entry.site != site:
-            problems.append(f"{path} is entry {entry.number} of site {entry.site}, and does not belong there")
-            continue
-        if entry.number != expected:
-            problems.append(f"{_range(expected, entry.number - 1)} missing from the catalogue")
-        elif entry.previous != (sha256_of(before.text) if before else None):
-            problems.append(f"{path} does not follow from the entry before it: one of them was changed")
-        before, expected = entry, entry.number + 1
-        yield entry
+            self.problems.append(f"{path} can't be read: it was damaged, or written by another version of this project")
+        else:
+            self._judge(path, number, entry, follows=bool(missing) or entry.previous == self.last_sha256)
+        self.last_number, self.last_sha256 = number, sha256_of(f"{text}\n")
 
-
-def _range(first: int, last: int) -> str:
-    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
+    def _judge(self, path: str, number: int, entry: Entry, follows: bool) -> None:
+        if entry.number != number or entry.site != self.site:
+            self.problems.append(f"{path} is entry {entry.number} of site {entry.site}, and does not belong there")
+            return
+        if not follows:
+            self.problems.append(f"{path} does not follow from the entry before it: one of them was changed")
+        self.entries.append(entry)
 
 
 def _stored(name: SetName, number: int, sealed: SealedSet, seen: _Listing) -> StoredSet:

@@ -45,8 +45,8 @@ def begin(store: Store, name: SetName, run_id: UUID, at: datetime) -> list[str]:
         raise catalogue_missing(store)
     arguments = (store.settings.path, store.site, name.folder, name.stamp)
     said = store.shell.run(script(BEGIN, *arguments, says="make room for a backup", quiet=True)).stdout
-    if not found.entries:
-        store.add_entry(lambda seen: None if seen.entries else seen.next_entry("begun", at, run_id))
+    if not found.last_number:
+        store.add_entry(lambda seen: None if seen.last_number else seen.next_entry("begun", at, run_id))
     return [_told(*line.split("\t")) for line in said.splitlines()]
 
 
@@ -172,9 +172,10 @@ def read_unlisted(store: Store, name: SetName) -> Manifest:
         RunbookError: Its manifest can't be read, or is another set's; a file is missing, or has another size.
     """
     where = f"{store.base}/{name}/{MANIFEST}"
-    manifest = parse_manifest(store.shell.run(question("cat", where)).stdout, where)
+    text = store.shell.run(question("cat", where)).stdout
+    manifest = parse_manifest(text, where)
     _check_site(store, manifest)
-    if SetName.of_manifest(manifest) != name:
+    if SetName.of_manifest(manifest) != name or manifest.text != text:
         raise RunbookError(f"{store.shell.name}: {where} is the manifest of another set")
     if wrong := store.check_files(name, manifest, sums=False):
         raise RunbookError(f"{store.shell.name}: {name}: {'; '.join(wrong)}")
@@ -214,7 +215,7 @@ def _list(store: Store, manifest: Manifest, event: Literal["sealed", "found"], r
     sealed = SealedSet.of(manifest)
 
     def entry(catalogue: Catalogue) -> Entry | None:
-        if not catalogue.entries:
+        if not catalogue.last_number:
             raise catalogue_missing(store)
         if any(each.sealed == sealed for each in catalogue.entries):
             return None
