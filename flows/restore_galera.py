@@ -26,6 +26,8 @@ from tasks.runbooks.restore_galera.preflight import look
 # An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
 # which is two minutes by default.
 _SETTLE_S = 130
+# A start or a promotion that goes well has mostly ended by then.
+_START_S = 5
 # Pacemaker looks at a container again when it is asked: seen to take two seconds.
 _SEE_S = 60
 # Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
@@ -126,10 +128,15 @@ def _put_aside(steps: Steps, job: Job) -> None:
     steps.record_answer(
         "3", "Retrieve the MySQL root password", first[0], password, "a password that stays in this run's memory"
     )
-    unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
     steps.step(
-        "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, raises=job.unmanaged
+        "4",
+        "Set the Galera resource to unmanaged mode",
+        first,
+        pacemaker.unmanage(facts.bundle),
+        always=job.fenced,
+        raises=job.unmanaged,
     )
+    _settle(steps, job, "4a", always=job.fenced)
     # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
     # once, where each waits five seconds for the others to be declared dead.
     steps.step("5", "Stop the MySQL containers", [*job.rest, *first], stop, one_at_a_time=True)
@@ -141,6 +148,17 @@ def _put_aside(steps: Steps, job: Job) -> None:
         controllers,
         lambda host: podman.start(job.server(host).container),
         always=job.fenced,
+    )
+
+
+def _settle(steps: Steps, job: Job, number: str, always: bool) -> None:
+    """What Pacemaker has begun with the databases is over before anything is taken away that it works on."""
+    steps.step(
+        number,
+        "Let Pacemaker end what it has begun",
+        job.hosts,
+        lambda host: pacemaker.settle(job.facts.bundle, job.server(host).container, _START_S, _SETTLE_S),
+        always=always,
     )
 
 
@@ -257,7 +275,7 @@ def _hand_over(steps: Steps, job: Job) -> None:
     steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
     steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
     _restart_checks(steps, job)
-    manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
+    manage = pacemaker.manage_until_connected(job.facts.bundle, job.bounds.adopt_s)
 
     def hand_over() -> None:
         steps.step(
@@ -270,9 +288,11 @@ def _hand_over(steps: Steps, job: Job) -> None:
             "25c",
             "Set the Galera resource to unmanaged mode again",
             job.first,
-            pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
+            pacemaker.unmanage(job.facts.bundle),
+            always=True,
             raises=job.unmanaged,
         )
+        _settle(steps, job, "25e", always=True)
         _restart(steps, job, always=True)
 
     steps.fall_back(hand_over, restart, "Pacemaker did not adopt the running cluster, so it is restarted as documented")
@@ -309,7 +329,7 @@ def _restart(steps: Steps, job: Job, always: bool = False) -> None:
         always=always,
     )
     _restart_checks(steps, job, always)
-    promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
+    promoted = pacemaker.manage_until_promoted(job.facts.bundle, job.bounds.promote_s)
     steps.step(
         "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, lifts=job.unmanaged
     )
@@ -327,7 +347,7 @@ def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
         "24a",
         "Let Pacemaker see that the MySQL containers run",
         job.hosts,
-        lambda host: pacemaker.see_container(job.facts.bundle, job.server(host).container, _SEE_S),
+        lambda host: pacemaker.refresh_container(job.facts.bundle, job.server(host).container, _SEE_S),
         always=job.fenced,
     )
 

@@ -20,7 +20,8 @@ from tasks.database.galera import cluster_nodes
 from tasks.engine.checks import Check
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
-from tasks.node import firewall, pacemaker
+from tasks.node import firewall
+from tasks.node.bundle import MANAGED, parse_managed_state, parse_target_role, read_configuration
 from tasks.node.firewall import Barriers
 from tasks.node.pacemaker_cluster import Cluster, read_cluster, read_placement
 from tasks.runbooks.restore_galera.membership import Membership, parse_names, read_names, resolve, short_name
@@ -138,7 +139,7 @@ def check_places(members: Membership) -> list[Check]:
 
 def check_bundle(name: str, in_cib: str) -> Check:
     """The resource is not disabled."""
-    role = pacemaker.parse_wanted_role(in_cib)
+    role = parse_target_role(in_cib)
     if role.lower() in {"", "started", "master", "promoted"}:
         return Check("resource", "", f"{name} is enabled")
     reason = f"{name} has target-role={role}, so Pacemaker would not promote it"
@@ -257,11 +258,11 @@ def look_at_control_plane(
         placement=read_placement(first),
     )
     members = _once_settled(first, database.resource, members)
-    in_cib = pacemaker.read_in_cib(first, database.resource)
+    in_cib = read_configuration(first, database.resource)
     checks = [*check_cluster(members), *check_places(members), check_bundle(database.resource, in_cib)]
     same = check_nodes(run.site, database.role, members) if address else None
     checks += [same] if same else []
-    managed = pacemaker.parse_charge(in_cib) == "managed"
+    managed = parse_managed_state(in_cib) == MANAGED
     if not vip or (same and not same.ok):
         return ControlPlane(checks, tuple(run.hosts), {}, managed)
     entrance = find_entrance(run.site, vip, members)

@@ -22,7 +22,8 @@ from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.questions import Answer, Questions
 from tasks.engine.run import Run
-from tasks.node import hiera, pacemaker, podman, versions
+from tasks.node import hiera, podman, versions
+from tasks.node.bundle import read_galera_pid
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
 from tasks.runbooks.restore_galera.directories import check_mount, check_space
@@ -197,7 +198,7 @@ def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
 
 
 def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
-    return read_cluster(shell, resource), pacemaker.read_galera_pid(shell)
+    return read_cluster(shell, resource), read_galera_pid(shell)
 
 
 def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> ControlPlane:
