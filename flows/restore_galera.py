@@ -36,7 +36,8 @@ _BY_ITSELF_S = 15
 _PEACE_S = 60
 
 
-@runbook(NAME, hosts=lambda site, _: [site.database.role], timeout_s=12 * 3600)
+# Clients are blocked where the virtual IP may be: those hosts are locked, and known to the hooks, as the database's are.
+@runbook(NAME, hosts=lambda site, _: site.database_roles(), timeout_s=12 * 3600)
 def restore_galera(
     site: Annotated[str, Field(min_length=1)],
     dump: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/openstack_database.sql",

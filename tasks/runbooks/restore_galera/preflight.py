@@ -30,6 +30,7 @@ from tasks.runbooks.restore_galera.directories import check_mount, check_space
 from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.losses import Loss
+from tasks.runbooks.restore_galera.membership import KnownAs, read_names
 from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
 from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
@@ -41,6 +42,7 @@ _VIP, _VERSION, _ADDRESS = "virtual IP", "version of MariaDB", "wsrep_cluster_ad
 
 @dataclass(frozen=True)
 class _HostFacts:
+    names: KnownAs
     container: str
     check: str
     directory: DataDirectory
@@ -78,18 +80,22 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     Raises:
         Refused: With every reason.
     """
-    order = Order(order_of(unknown_job(run.hosts, run.site.database, request)))
-    by_host = run.everywhere("host", lambda shell: _look_at_host(run.site.database, shell))
+    database = run.site.database
+    hosts = run.hosts_with(database.role)
+    others = [host for host in run.hosts if host not in hosts]  # clients may come in there, and nothing else is done
+    order = Order(order_of(unknown_job(hosts, database, request)))
+    by_host = run.everywhere("host", lambda shell: _look_at_host(database, shell), hosts)
+    known = {name: host.names for name, host in by_host.items()} | run.everywhere("host", read_names, others)
     for host in by_host.values():
         run.checks += host.checks
         run.facts += [fact for fact in host.untried if fact not in run.facts]
     if run.first.name not in by_host:
         run.refuse_if_any()
-    database, container = run.site.database, by_host[run.first.name].container
+    container = by_host[run.first.name].container
     asked = _ask_first(run, container, request)
     read = _look_at_files(run, by_host, asked)
     in_grants, parts = read.grants, read.parts
-    control_plane = _control_plane(run, [name for name in run.shells if name not in by_host], asked)
+    control_plane = _control_plane(run, hosts, known, asked)
     contents = _contents(asked.dump, asked.grants)
     found = False
     if container and in_grants and asked.version:
@@ -121,7 +127,7 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
         losses=tuple(_losses(run, by_host, resume.kept, read)),
     )
-    return Job(run.hosts, database, request, facts, resume)
+    return Job(hosts, database, request, facts, resume)
 
 
 def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
@@ -166,7 +172,8 @@ def _ask(checks: list[Check], name: str, question: Callable[[], T]) -> T | None:
 
 
 def _look_at_host(database: GaleraDatabase, shell: Shell) -> _HostFacts:
-    """Look at one host; what is wrong with it becomes a check, and the rest is looked at all the same."""
+    """Look at one of the database's hosts; what is wrong with it becomes a check, and the rest is looked at all the same."""
+    known_as = read_names(shell)
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
     checks: list[Check] = []
@@ -176,7 +183,7 @@ def _look_at_host(database: GaleraDatabase, shell: Shell) -> _HostFacts:
     checks += [*known, check_mount(shell.name, database.data_directory, directory)]
     running = bool(container) and podman.status(shell, container) == "running"
     process = running and _server(database, container).process(shell) == "running"
-    return _HostFacts(container, clustercheck, directory, running, process, checks, versions.untried(known))
+    return _HostFacts(known_as, container, clustercheck, directory, running, process, checks, versions.untried(known))
 
 
 def _find_container(shell: Shell, names: Sequence[str], pattern: str, checks: list[Check]) -> str:
@@ -201,14 +208,14 @@ def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
     return read_cluster(shell, resource), read_galera_pid(shell)
 
 
-def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> ControlPlane:
+def _control_plane(run: Run, hosts: Sequence[Shell], known: Mapping[str, KnownAs], asked: _FirstFacts) -> ControlPlane:
     """Compare the site with the cluster, and find where clients come in."""
     cluster = asked.cluster
     found: ControlPlane | None = None
     if cluster is not None:
-        look_at = partial(look_at_control_plane, run, silent, cluster, asked.vip, asked.address)
+        look_at = partial(look_at_control_plane, run, known, cluster, asked.vip, asked.address)
         found = _ask(run.checks, "Pacemaker", look_at)
-    found = found or ControlPlane([], tuple(run.hosts), {}, managed=False)
+    found = found or ControlPlane([], tuple(hosts), {}, managed=False)
     run.checks += found.checks
     return found
 
