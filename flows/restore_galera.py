@@ -192,8 +192,10 @@ def _import(steps: Steps, job: Job) -> None:
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = importing.load(server, facts.parts, bounds.load_s, facts.contents)
-    grant = importing.load_grants(server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents)
+    import_dump = importing.import_dump(server, facts.parts, bounds.load_s, facts.contents)
+    import_grants = importing.import_grants(
+        server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents
+    )
     remove = Cleanup(
         key="dump copies",
         sentence="Remove the copies of the dump and of the grants from the data directory",
@@ -207,10 +209,10 @@ def _import(steps: Steps, job: Job) -> None:
             dumps.copy_in(directory, job.request.dump, job.request.grants, facts.grants.edit),
             always=not job.loaded,
         )
-        steps.step("15", "Restore the MySQL database", first, load)
+        steps.step("15", "Restore the MySQL database", first, import_dump)
         reset = "Reset the root password again, should the dump have replaced the accounts"
         steps.step("15a", reset, first, server.reset_root_password(sql))
-        steps.step("15b", "Restore the grants", first, grant)
+        steps.step("15b", "Restore the grants", first, import_grants)
     again = "Reset the root password again, should the grants have given root another one"
     steps.step("15d", again, first, server.reset_root_password(sql))
     steps.step(

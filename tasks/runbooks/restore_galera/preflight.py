@@ -275,8 +275,8 @@ def _import_found(
 ) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
     changes = (
-        importing.load(server, parts, 1, contents.key),
-        importing.load_grants(server, version, grants.undefined_roles, 1, contents.key),
+        importing.import_dump(server, parts, 1, contents.key),
+        importing.import_grants(server, version, grants.undefined_roles, 1, contents.key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

@@ -89,7 +89,7 @@ class Container:
 
     def begin(self) -> subprocess.Popen[bytes]:
         parts = read_parts(self.dump)
-        (long,) = importing.load(Server("c", str(self.folder), "options", "restore-galera"), parts, 60).commands
+        (long,) = importing.import_dump(Server("c", str(self.folder), "options", "restore-galera"), parts, 60).commands
         assert isinstance(long, LongCommand)
         return self._begin(long.words[long.words.index("bash") :], self.folder / "log")
 
@@ -102,9 +102,9 @@ class Container:
         assert self.begin().wait(20) == 0, self.said
         return [one.read_text() for one in sorted(self.folder.glob("got-*"))]
 
-    def how_far(self) -> list[int]:
-        log = self.folder / "how-far"
-        self._begin(("bash", "-c", importing._HOW_FAR), log).wait(20)
+    def progress(self) -> list[int]:
+        log = self.folder / "progress"
+        self._begin(("bash", "-c", importing._PROGRESS), log).wait(20)
         return [int(number) for number in log.read_text().split()]
 
     def stop(self) -> None:
@@ -204,9 +204,9 @@ def test_how_far_it_is_counts_what_all_clients_have_read(tmp_path: Path) -> None
     script = container.begin()
     wait_until("here", "small part", "through", lambda: "through" if (tmp_path / "through").exists() else "", 10)
     deadline = time.monotonic() + 10
-    while container.how_far()[0] < 2_000_000 + len(f"{small}{FOOTER}".encode()) and time.monotonic() < deadline:
+    while container.progress()[0] < 2_000_000 + len(f"{small}{FOOTER}".encode()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    done, size = container.how_far()
+    done, size = container.progress()
     assert size == container.dump.stat().st_size
     assert 2_000_000 < done < 3_500_000
     script.terminate()
