@@ -31,7 +31,7 @@ _SEE_S = 60
 # Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
 _BY_ITSELF_S = 15
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
-_PEACE_S = 60
+_TERMINATE_S = 60
 
 
 @runbook(NAME, hosts=lambda site, _: [site.database.role], timeout_s=12 * 3600)
@@ -102,7 +102,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
     def stop(host: Shell) -> Change:
         server = job.server(host)
-        return podman.stop(server.container, before=(server.terminate(_PEACE_S),))
+        return podman.stop(server.container, before=(server.terminate(_TERMINATE_S),))
 
     def make(host: Shell) -> Change:
         labelled = host.name in facts.labelled

@@ -122,12 +122,12 @@ class Reading:
 def parse_reading(text: str) -> Reading | None:
     """Read what the pass printed; None where it did not come to its end."""
     kind, _, rest = text.partition("\n")
-    told = rest.splitlines()
-    if not told or told[-1] != "end":
+    rows = rest.splitlines()
+    if not rows or rows[-1] != "end":
         return None
     lines: list[Line] = []
-    for one in told[:-1]:
-        at, letter, line = one.split("\t", 2)
+    for row in rows[:-1]:
+        at, letter, line = row.split("\t", 2)
         if letter == "I":
             count, _, line = line.partition("\t")
             lines.append(Line(int(at), letter, line, int(count)))

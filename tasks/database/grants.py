@@ -86,7 +86,7 @@ def parse_grants(text: str) -> Grants:
     for grantee, allowed in read.access.items():
         if is_named(grantee):
             account = account_of(grantee, read)
-            access[account] = _both(access.get(account), allowed)
+            access[account] = _merged(access.get(account), allowed)
     accounts = {account for account in access if account.host} | {
         account_of(user, read) for user in read.users if is_named(user)
     }
@@ -114,17 +114,17 @@ def _refuse_if_strange(statement: Statement) -> None:
         raise CutShort(statement.line)
 
 
-def _both(one: Access | None, other: Access) -> Access:
+def _merged(first: Access | None, second: Access) -> Access:
     """Put together what was said of one account under two names (with and without its host)."""
-    if one is None:
-        return other
-    together = one
-    for level, granted in other.privileges.items():
-        together = together.with_privileges(level, granted)
-    for role, admin in other.roles.items():
-        together = together.with_role(role, admin)
+    if first is None:
+        return second
+    merged = first
+    for level, granted in second.privileges.items():
+        merged = merged.with_privileges(level, granted)
+    for role, admin in second.roles.items():
+        merged = merged.with_role(role, admin)
     return Access(
-        together.privileges, together.roles, other.default_role or one.default_role, other.logins or one.logins
+        merged.privileges, merged.roles, second.default_role or first.default_role, second.logins or first.logins
     )
 
 

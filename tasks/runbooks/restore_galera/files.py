@@ -157,7 +157,8 @@ def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: 
     found = list(within(files.contents, files.grants))
     if not untouched:
         return found
-    inventory = next((one for shell, server in there if (one := read_inventory(shell, server)) is not None), None)
+    read = (read_inventory(shell, server) for shell, server in there)
+    inventory = next((inventory for inventory in read if inventory is not None), None)
     if inventory is None:
         return [*found, Loss("no database answers, so that nobody can say what the dump lacks of it")]
     whose = f"of what {inventory.host}'s database has"

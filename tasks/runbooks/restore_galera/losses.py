@@ -39,8 +39,8 @@ class Loss:
         return self.shown(len(self.names))
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _counted(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _about(rows: int) -> str:
@@ -95,16 +95,17 @@ def compared(there: Inventory, contents: Contents, grants: Grants) -> Iterator[L
     gone = sorted(there.schemas - dump.keys() - {"test"})
     if gone:
         yield Loss(
-            f"the dump lacks {_counted(len(gone), 'schema', 'schemas')}", tuple(_told(there, schema) for schema in gone)
+            f"the dump lacks {_counted(len(gone), 'schema', 'schemas')}",
+            tuple(_schema_with_counts(there, schema) for schema in gone),
         )
-    kept = {schema: dump[schema] for schema in there.schemas & dump.keys()}
-    yield from _tables(there, kept)
-    yield from _missing("view", there.views, kept, lambda schema: schema.views)
+    in_dump = {schema: dump[schema] for schema in there.schemas & dump.keys()}
+    yield from _tables(there, in_dump)
+    yield from _missing("view", there.views, in_dump, lambda schema: schema.views)
     if not contents.fills("proc"):
-        yield from _missing("routine", there.routines, kept, lambda schema: schema.routines)
+        yield from _missing("routine", there.routines, in_dump, lambda schema: schema.routines)
     if not contents.fills("event"):
-        yield from _missing("event", there.events, kept, lambda schema: schema.events)
-    yield from _missing("trigger", there.triggers, kept, lambda schema: schema.triggers)
+        yield from _missing("event", there.events, in_dump, lambda schema: schema.events)
+    yield from _missing("trigger", there.triggers, in_dump, lambda schema: schema.triggers)
     if not contents.fills("user", "global_priv"):
         yield from _accounts(there, grants)
 
@@ -125,7 +126,7 @@ def _accounts(there: Inventory, grants: Grants) -> Iterator[Loss]:
         yield Loss(f"the grants lack what {_counted(len(bare), 'role grants', 'roles grant')}", tuple(bare))
 
 
-def _told(there: Inventory, schema: str) -> str:
+def _schema_with_counts(there: Inventory, schema: str) -> str:
     """A schema with how much goes with it."""
     rows = sum(rows for table, rows in there.tables.items() if table.schema == schema)
     counts = (
@@ -139,12 +140,12 @@ def _told(there: Inventory, schema: str) -> str:
     return f"{schema} ({', '.join(parts) or 'empty'})"
 
 
-def _tables(there: Inventory, kept: dict[str, Schema]) -> Iterator[Loss]:
+def _tables(there: Inventory, in_dump: dict[str, Schema]) -> Iterator[Loss]:
     lost, bare = [], []
     for table, rows in sorted(there.tables.items()):
-        if table.schema not in kept:
+        if table.schema not in in_dump:
             continue
-        inserts = kept[table.schema].tables.get(table.name)
+        inserts = in_dump[table.schema].tables.get(table.name)
         if inserts is None:
             lost.append(f"{table} ({_about(rows)})" if rows else str(table))
         elif inserts == 0 and rows:
@@ -156,8 +157,8 @@ def _tables(there: Inventory, kept: dict[str, Schema]) -> Iterator[Loss]:
 
 
 def _missing(
-    kind: str, there: Collection[Named], kept: dict[str, Schema], of: Callable[[Schema], set[str]]
+    kind: str, there: Collection[Named], in_dump: dict[str, Schema], of: Callable[[Schema], set[str]]
 ) -> Iterator[Loss]:
-    lost = sorted(one for one in there if one.schema in kept and one.name not in of(kept[one.schema]))
+    lost = sorted(name for name in there if name.schema in in_dump and name.name not in of(in_dump[name.schema]))
     if lost:
-        yield Loss(f"the dump lacks {_counted(len(lost), kind, f'{kind}s')}", tuple(str(one) for one in lost))
+        yield Loss(f"the dump lacks {_counted(len(lost), kind, f'{kind}s')}", tuple(str(name) for name in lost))

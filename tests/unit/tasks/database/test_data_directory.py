@@ -96,7 +96,7 @@ def test_an_existing_target_is_neither_overwritten_nor_moved_into(here: LocalShe
 
 
 def lines(change: Change) -> list[str]:
-    return [one.shown for one in change.commands if isinstance(one, Command)]
+    return [action.shown for action in change.commands if isinstance(action, Command)]
 
 
 def test_the_new_directory_has_the_documented_owner_and_mode() -> None:
@@ -181,6 +181,6 @@ def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: P
 
 def test_nothing_is_discarded_unless_it_is_asked_for() -> None:
     assert not any(
-        "rm" in one.split()
-        for one in lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
+        "rm" in line.split()
+        for line in lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
     )

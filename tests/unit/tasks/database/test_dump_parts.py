@@ -100,7 +100,7 @@ class Container:
     def load(self) -> list[str]:
         """Load it; what each client got, in the order in which they began."""
         assert self.begin().wait(20) == 0, self.said
-        return [one.read_text() for one in sorted(self.folder.glob("got-*"))]
+        return [got.read_text() for got in sorted(self.folder.glob("got-*"))]
 
     def progress(self) -> list[int]:
         log = self.folder / "progress"
@@ -124,7 +124,7 @@ def test_views_come_when_all_tables_are_there(tmp_path: Path) -> None:
     got = container.load()
     assert sorted(got[:3]) == sorted(HEADER + part for part in first)
     assert got[3:] == [HEADER + "".join(last)]
-    times = [one.name.split("-")[1:] for one in sorted(tmp_path.glob("got-*"))]
+    times = [got.name.split("-")[1:] for got in sorted(tmp_path.glob("got-*"))]
     assert max(ended for _, ended in times[:3]) < times[3][0]
 
 
@@ -184,7 +184,7 @@ def test_all_clients_end_with_it(tmp_path: Path) -> None:
     container = Container(tmp_path, HEADER + tables("nova") + tables("heat") + FOOTER, then="exec sleep 300")
     script = container.begin()
     wait_until("here", "clients", "2", lambda: str(len(list(tmp_path.glob("running.*")))), 10)
-    running = [int(one.suffix[1:]) for one in tmp_path.glob("running.*")]
+    running = [int(path.suffix[1:]) for path in tmp_path.glob("running.*")]
     script.terminate()
     script.wait(20)
     assert all(Path(f"/proc/{number}").exists() for number in running), (

@@ -136,8 +136,10 @@ def test_a_file_that_is_missing_or_a_folder_is_told_apart_from_an_empty_one(
 
 
 def test_another_file_under_the_same_name_has_another_fingerprint() -> None:
-    one = File("/d", 10, 100, "", "")
-    assert len({one.fingerprint, File("/d", 11, 100, "", "").fingerprint, File("/d", 10, 101, "", "").fingerprint}) == 3
+    file = File("/d", 10, 100, "", "")
+    assert (
+        len({file.fingerprint, File("/d", 11, 100, "", "").fingerprint, File("/d", 10, 101, "", "").fingerprint}) == 3
+    )
 
 
 @pytest.fixture
