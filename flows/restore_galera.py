@@ -13,6 +13,8 @@ from pydantic import Field
 
 from blocks.remote.shell import Shell
 from tasks.database import accounts, data_directory, dumps, galera, importing, mariadb
+from tasks.database.cluster_address import BOOTSTRAP_ADDRESS
+from tasks.database.node_status import cluster_uuids
 from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
@@ -81,7 +83,7 @@ def procedure(steps: Steps, job: Job) -> None:
         steps: Who walks through them: the plan, or the run.
         job: What is restored.
     """
-    formed = galera.cluster_uuids(job.facts.servers)
+    formed = cluster_uuids(job.facts.servers)
     for loss in job.facts.losses:
         steps.report_finding(f"not restored: {loss.full}")
     _put_aside(steps, job)
@@ -224,12 +226,12 @@ def _import(steps: Steps, job: Job) -> None:
 def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Steps 17 to 20: the first controller alone, then one controller after the other."""
     facts, bounds, first = job.facts, job.bounds, job.first
-    options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
+    options = podman.cat(job.server(first[0]).container, job.database.galera_options)
 
     def join(host: Shell) -> Change:
         return galera.start_node(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
-    bootstrap = galera.start_node(job.server(first[0]), galera.BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
+    bootstrap = galera.start_node(job.server(first[0]), BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
     steps.step("18", "Check the status of the cluster", first, galera.run_clustercheck(job.server(first[0])))
     steps.record_answer(

@@ -12,7 +12,8 @@ from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks.database import data_directory, dumps, galera, importing, mariadb
+from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
@@ -193,7 +194,7 @@ def _server(database: GaleraDatabase, container: str) -> Server:
 def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     if not container:
         return None
-    return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
+    return parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
 def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
