@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from blocks.remote.command import script
 from blocks.remote.shell import Shell
 from tasks.database.access import Access, Account
-from tasks.database.dumps import File, why_unreadable
+from tasks.database.dumps import File, undecodable
 from tasks.database.grant_statements import BEGINNINGS, Read, account_of, is_named, read_statement
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.database.statements import Statement, split
+from tasks.engine.checks import Check
 
 # Grants of a cloud have some kilobytes; a dump that is given in their place is not read into memory.
 _LARGEST_BYTES = 64 * 1024**2
@@ -56,15 +57,25 @@ class Grants:
         )
 
 
-def why_not_grants(file: File) -> list[str]:
-    """What keeps this file from being read as grants."""
+def check_grants_file(host: str, file: File) -> Check:
+    """Look whether a file may be read as grants.
+
+    Args:
+        host: Where it lies.
+        file: Both its ends.
+    """
+    name = "grants"
     if file.size < 0:
-        return [f"grants {file.path} do not exist on the first controller"]
+        return Check(name, host, "", f"grants {file.path} do not exist on the first controller")
     if file.size == 0:
-        return [f"grants {file.path} are empty"]
+        return Check(name, host, "", f"grants {file.path} are empty")
     if file.size > _LARGEST_BYTES:
-        return [f"grants {file.path} have {file.size / 1024**2:,.0f} MiB, more than any grants: is this the dump?"]
-    return [f"grants {file.path} are {why}" for why in why_unreadable(file)]
+        size = f"{file.size / 1024**2:,.0f} MiB"
+        return Check(name, host, "", f"grants {file.path} have {size}, more than any grants: is this the dump?")
+    if encoding := undecodable(file):
+        what, hint = encoding
+        return Check(name, host, "", f"grants {file.path} are {what}", hint)
+    return Check(name, host, f"{file.path} have {file.size:,} bytes")
 
 
 def parse_grants(text: str) -> Grants:

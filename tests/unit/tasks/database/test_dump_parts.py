@@ -13,7 +13,7 @@ import pytest
 from blocks.remote.units import LongCommand
 from blocks.remote.waiting import wait_until
 from tasks.database import dump_reading, dumps, importing
-from tasks.database.dump_contents import contents
+from tasks.database.dump_contents import parse_contents
 from tasks.database.dump_parts import Parts, parse_parts
 from tasks.database.dump_reading import read_dump
 from tasks.database.mariadb import Server
@@ -63,7 +63,7 @@ mv {folder}/text.$$ "{folder}/got-$begun-$(date +%s%N)"
 
 def read_parts(dump: Path) -> Parts | None:
     here = LocalShell()
-    return parse_parts(dumps.read_file(here, str(dump)), contents(read_dump(here, str(dump))))
+    return parse_parts(dumps.read_file(here, str(dump)), parse_contents(read_dump(here, str(dump))))
 
 
 class Container:
