@@ -10,7 +10,8 @@ from blocks.remote.command import script
 from blocks.remote.shell import Shell
 from tasks.database.access import Access, Account
 from tasks.database.dumps import File, undecodable
-from tasks.database.grant_statements import BEGINNINGS, Read, account_of, is_named, read_statement
+from tasks.database.grant_clauses import ParsedGrants
+from tasks.database.grant_statements import BEGINNINGS, account_of, is_named, parse_statement
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.database.statements import Statement, split
 from tasks.engine.checks import Check
@@ -85,36 +86,36 @@ def parse_grants(text: str) -> Grants:
         CutShort: It ends in the middle of a statement.
         NotUnderstood: A statement is none of a grants file.
     """
-    read, in_schema, begun = Read(), "", False
+    parsed, in_schema, begun = ParsedGrants(), "", False
     doubled = _DOUBLED.search(text) is not None
     for statement in split(_DOUBLED.sub(r"\\", text)):
-        _refuse_if_strange(statement)
+        _refuse_unless_grants(statement)
         begun = begun or statement.tokens[0].says("GRANT", "CREATE", "ALTER")
-        in_schema = read_statement(statement, read, in_schema)
+        in_schema = parse_statement(statement, parsed, in_schema)
     if not begun:
         raise NotUnderstood(1, "begins a file without a GRANT and without a CREATE USER")
     access: dict[Account, Access] = {}
-    for grantee, allowed in read.access.items():
+    for grantee, allowed in parsed.access.items():
         if is_named(grantee):
-            account = account_of(grantee, read)
+            account = account_of(grantee, parsed)
             access[account] = _merged(access.get(account), allowed)
     accounts = {account for account in access if account.host} | {
-        account_of(user, read) for user in read.users if is_named(user)
+        account_of(user, parsed) for user in parsed.users if is_named(user)
     }
     granted_to = {account.user for account in access if not account.host}
-    undefined = (read.given | granted_to) - read.roles
+    undefined = (parsed.granted_roles | granted_to) - parsed.created_roles
     return Grants(
         tuple(sorted(accounts)),
-        tuple(sorted(read.roles)),
+        tuple(sorted(parsed.created_roles)),
         tuple(sorted(undefined)),
         access,
-        tuple(sorted(read.schemas)),
+        tuple(sorted(parsed.schemas)),
         doubled,
         _SANDBOX.search(text) is not None,
     )
 
 
-def _refuse_if_strange(statement: Statement) -> None:
+def _refuse_unless_grants(statement: Statement) -> None:
     if not statement.tokens:
         raise CutShort(statement.line)
     if not statement.tokens[0].says(*BEGINNINGS):
