@@ -6,7 +6,6 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 from pydantic import Field
@@ -22,16 +21,10 @@ from tasks.engine.results import Results
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
+from tasks.runbooks.restore_galera.hand_over import SETTLE_S, hand_over
 from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request
 from tasks.runbooks.restore_galera.preflight import look
 
-# An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
-# which is two minutes by default.
-_SETTLE_S = 130
-# Pacemaker looks at a container again when it is asked: seen to take two seconds.
-_SEE_S = 60
-# Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
-_BY_ITSELF_S = 15
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
 _TERMINATE_S = 60
 
@@ -88,10 +81,9 @@ def procedure(steps: Steps, job: Job) -> None:
         steps.report_finding(f"not restored: {loss.full}")
     _put_aside(steps, job)
     _create_databases(steps, job)
-    _report_grants(steps, job)
     _import(steps, job)
     _form_cluster(steps, job, formed)
-    _hand_over(steps, job)
+    hand_over(steps, job)  # steps 21 and 23 to 25
     _let_clients_in(steps, job, formed)
 
 
@@ -111,11 +103,8 @@ def _put_aside(steps: Steps, job: Job) -> None:
         return data_directory.make_anew(directory, kept, database.owner, labelled, job.resume.rebuild, NAME)
 
     steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
-    for name, rules in facts.by_hand.items():
-        steps.report_finding(
-            f"{name}: {len(rules)} firewall rule(s) that somebody has set by hand keep clients off {facts.vip}, too; step 22 "
-            f"deletes them with this runbook's own: {'; '.join(shlex.join(words) for words in rules)}"
-        )
+    for finding in job.firewall_findings:
+        steps.report_finding(finding)
     block = firewall.block(facts.vip, database.port)
     steps.step(
         "2",
@@ -128,7 +117,7 @@ def _put_aside(steps: Steps, job: Job) -> None:
     steps.record_answer(
         "3", "Retrieve the MySQL root password", first[0], password, "a password that stays in this run's memory"
     )
-    unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
+    unmanage = pacemaker.unmanage(facts.bundle, SETTLE_S)
     steps.step(
         "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, raises=job.unmanaged
     )
@@ -169,31 +158,13 @@ def _create_databases(steps: Steps, job: Job) -> None:
     )
 
 
-def _report_grants(steps: Steps, job: Job) -> None:
-    """What the operator must know of the grants before they are loaded."""
-    facts = job.facts
-    if not any(account.user == "root" for account in facts.grants.accounts):
-        steps.report_finding(
-            f"{job.request.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
-            "restored; root logs in on the controllers alone"
-        )
-    if facts.grants.doubled:
-        steps.report_finding(
-            f"{job.request.grants} was written by a client that doubles each backslash (`mysql -s -N` without --raw): this is "
-            "undone in the copy, else privileges would be for schemas of other names"
-        )
-    for role in facts.grants.undefined_roles:
-        steps.report_finding(
-            f"role {role} is granted in {job.request.grants}, but not created there: it is created without "
-            "privileges; grant them again"
-        )
-
-
 def _import(steps: Steps, job: Job) -> None:
     """Steps 14 to 16: the dump and the grants in the database of the first controller."""
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
+    for finding in job.grants_findings:
+        steps.report_finding(finding)
     import_dump = importing.import_dump(server, facts.parts, bounds.load_s, facts.contents)
     import_grants = importing.import_grants(
         server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents
@@ -215,8 +186,8 @@ def _import(steps: Steps, job: Job) -> None:
         reset = "Reset the root password again, should the dump have replaced the accounts"
         steps.step("15a", reset, first, server.reset_root_password(sql))
         steps.step("15b", "Restore the grants", first, import_grants)
-    again = "Reset the root password again, should the grants have given root another one"
-    steps.step("15d", again, first, server.reset_root_password(sql))
+    reset = "Reset the root password again, should the grants have given root another one"
+    steps.step("15d", reset, first, server.reset_root_password(sql))
     steps.step(
         "15c", "Check that the accounts are as in the grants", first, accounts.check_accounts(server, facts.grants)
     )
@@ -250,89 +221,6 @@ def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
         job.hosts,
         lambda host: galera.check_node(job.server(host), len(job.hosts)),
         results=formed,
-    )
-
-
-def _hand_over(steps: Steps, job: Job) -> None:
-    """Steps 21 and 23 to 25: Pacemaker takes the cluster over as it runs, or starts it anew as documented."""
-    if job.request.ending == "restart":
-        _restart(steps, job)
-        return
-    steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
-    steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
-    _restart_checks(steps, job)
-    manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
-
-    def hand_over() -> None:
-        steps.step(
-            "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, lifts=job.unmanaged
-        )
-        _adopt(steps, job)
-
-    def restart() -> None:
-        steps.step(
-            "25c",
-            "Set the Galera resource to unmanaged mode again",
-            job.first,
-            pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
-            raises=job.unmanaged,
-        )
-        _restart(steps, job, always=True)
-
-    steps.fall_back(hand_over, restart, "Pacemaker did not adopt the running cluster, so it is restarted as documented")
-
-
-def _adopt(steps: Steps, job: Job) -> None:
-    """Pacemaker looks at what runs once it is connected again; what it still holds against a replica, a refresh clears."""
-    bundle, bounds = job.facts.bundle, job.bounds
-    by_itself = pacemaker.adopt(bundle, min(_BY_ITSELF_S, bounds.adopt_s))
-    refresh = pacemaker.refresh(bundle, bounds.adopt_s)
-    steps.fall_back(
-        lambda: steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, by_itself, always=job.fenced),
-        lambda: steps.step("25b", "Let Pacemaker look again at what runs", job.first, refresh, always=job.fenced),
-        "Pacemaker did not find the running cluster by itself, so it is asked to look again",
-    )
-
-
-def _restart(steps: Steps, job: Job, always: bool = False) -> None:
-    """Steps 21 and 23 to 25 as documented; the bootstrap node is the last to stop, so that it is safe to bootstrap.
-
-    Args:
-        steps: Who walks through them.
-        job: What is restored.
-        always: Take each of them, also where an earlier attempt did: since then the cluster was formed again.
-    """
-    last_first = [*job.rest, *job.first]
-    shut = lambda host: job.server(host).shut_down(job.bounds.start_s)  # noqa: E731
-    steps.step("21", "Stop the MySQL container", last_first, shut, one_at_a_time=True, always=always)
-    steps.step(
-        "23",
-        "Restart the MySQL container",
-        job.hosts,
-        lambda host: podman.restart(job.server(host).container),
-        always=always,
-    )
-    _restart_checks(steps, job, always)
-    promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
-    steps.step(
-        "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, lifts=job.unmanaged
-    )
-
-
-def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
-    steps.step(
-        "24",
-        "Restart the clustercheck container",
-        job.hosts,
-        lambda host: podman.restart_service(job.facts.checks[host.name]),
-        always=always,
-    )
-    steps.step(
-        "24a",
-        "Let Pacemaker see that the MySQL containers run",
-        job.hosts,
-        lambda host: pacemaker.see_container(job.facts.bundle, job.server(host).container, _SEE_S),
-        always=job.fenced,
     )
 
 

@@ -165,6 +165,35 @@ class Job:
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
 
     @property
+    def firewall_findings(self) -> list[str]:
+        """What the operator must know of firewall rules before step 2."""
+        return [
+            f"{name}: {len(rules)} firewall rule(s) that somebody has set by hand keep clients off {self.facts.vip}, too; step "
+            f"22 deletes them with this runbook's own: {'; '.join(shlex.join(words) for words in rules)}"
+            for name, rules in self.facts.by_hand.items()
+        ]
+
+    @property
+    def grants_findings(self) -> list[str]:
+        """What the operator must know of the grants before they are loaded."""
+        path, grants = self.request.grants, self.facts.grants
+        findings = []
+        if not any(account.user == "root" for account in grants.accounts):
+            findings.append(
+                f"{path} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
+                "restored; root logs in on the controllers alone"
+            )
+        if grants.doubled:
+            findings.append(
+                f"{path} was written by a client that doubles each backslash (`mysql -s -N` without --raw): this is undone in "
+                "the copy, else privileges would be for schemas of other names"
+            )
+        return findings + [
+            f"role {role} is granted in {path}, but not created there: it is created without privileges; grant them again"
+            for role in grants.undefined_roles
+        ]
+
+    @property
     def blocked(self) -> Fence:
         """In force from step 2 to step 22."""
         vip, port = self.facts.vip, self.database.port
