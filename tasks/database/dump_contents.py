@@ -126,7 +126,7 @@ class _ContentsReader:
         return self.contents.pieces[-1]
 
     def add(self, line: Line) -> None:
-        match line.letter:
+        match line.kind:
             case "B":
                 # A client that is given a file reads on, in the schema of the piece before.
                 self.contents.pieces.append(Piece(line.at))
@@ -208,7 +208,7 @@ def parse_contents(reading: Reading) -> Contents:
     for line in reading.lines:
         reader.add(line)
     found = reader.contents
-    markers = [line for line in reading.lines if line.letter == "M"]
+    markers = [line for line in reading.lines if line.kind == "M"]
     found.database_markers = [(line.at, line.text) for line in _database_markers(reading)]
     found.ambiguous_markers = not reading.exact or len(markers) != len(found.database_markers)
     return found
@@ -217,6 +217,6 @@ def parse_contents(reading: Reading) -> Contents:
 def _database_markers(reading: Reading) -> Iterator[Line]:
     """The comments that begin a database's part: the statement that creates or uses it comes four bytes after them (`--`)."""
     for line, after in pairwise(reading.lines):
-        is_next = after.letter == "U" or (after.letter == "C" and _DATABASE.match(_COMMENT.sub(" ", after.text)))
-        if line.letter == "M" and is_next and after.at == line.at + len(line.text.encode()) + 1 + len("--\n\n"):
+        is_next = after.kind == "U" or (after.kind == "C" and _DATABASE.match(_COMMENT.sub(" ", after.text)))
+        if line.kind == "M" and is_next and after.at == line.at + len(line.text.encode()) + 1 + len("--\n\n"):
             yield line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import GRANT_OPTION, Access, Account, Authentication, Kind, Level, privilege
+from tasks.database.batch_output import parse_rows
 from tasks.database.mariadb import Server
 
 # The tables and not SHOW GRANTS: with skip-name-resolve a server passes over accounts at a host name, though it keeps them. Their
@@ -27,7 +27,6 @@ _PRIVILEGE_OF_COLUMN = {
 }
 # In the SET columns of tables and routines.
 _PRIVILEGE_OF_SET_MEMBER = {"GRANT": GRANT_OPTION, "DELETE VERSIONING ROWS": "DELETE HISTORY"}
-_ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 _OBJECT_KINDS = ("table", "function", "procedure", "package", "package body")
 
 
@@ -44,15 +43,10 @@ class ServerAccounts:
     privilege_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text, flags=re.DOTALL)
-
-
 def _rows(text: str) -> Iterator[dict[str, str]]:
     """Each row as column → value; before each table's rows its columns are named."""
     columns: list[str] = []
-    for line in text.splitlines():
-        values = [_unescaped(value) for value in line.split("\t")]
+    for values in parse_rows(text):
         if values[0] == "from_table":
             columns = [value.lower() for value in values]
         else:
@@ -155,7 +149,6 @@ def read_missing_objects(shell: Shell, server: Server, levels: Collection[Level]
         "SELECT LOWER(routine_type), routine_schema, routine_name FROM information_schema.routines"
     )
     there: set[Level] = set()
-    for line in shell.run(server.statement(sql)).stdout.splitlines():
-        kind, schema, name = (_unescaped(value) for value in line.split("\t"))
+    for kind, schema, name in parse_rows(shell.run(server.statement(sql)).stdout):
         there.add(Level("table" if kind == "table" else _kind(kind), schema, name))
     return frozenset(wanted - there)
