@@ -90,7 +90,7 @@ def procedure(steps: Steps, job: Job) -> None:
 def _put_aside(steps: Steps, job: Job) -> None:
     """Steps 1 to 8: clients out, Pacemaker off, the old data aside, the containers on an empty directory."""
     facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
-    directory, kept = database.data_directory, job.kept
+    directory, old_data = database.data_directory, job.old_data
     vip = hiera.ask(database.hiera_config, database.vip_key)
     password = hiera.ask(database.hiera_config, database.password_key)
 
@@ -98,9 +98,11 @@ def _put_aside(steps: Steps, job: Job) -> None:
         server = job.server(host)
         return podman.stop(server.container, before=(server.terminate(_TERMINATE_S),))
 
-    def make(host: Shell) -> Change:
+    def create(host: Shell) -> Change:
         labelled = host.name in facts.labelled
-        return data_directory.make_anew(directory, kept, database.owner, labelled, job.resume.rebuild, NAME)
+        return data_directory.create_new_directory(
+            directory, old_data, database.owner, labelled, job.resume.rebuild, NAME
+        )
 
     steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
     for finding in job.firewall_findings:
@@ -124,8 +126,8 @@ def _put_aside(steps: Steps, job: Job) -> None:
     # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
     # once, where each waits five seconds for the others to be declared dead.
     steps.step("5", "Stop the MySQL containers", [*job.rest, *first], stop, one_at_a_time=True)
-    steps.step("6", "Move the current directory", controllers, data_directory.keep_aside(directory, kept))
-    steps.step("7", f"Create the new directory {directory}", controllers, make)
+    steps.step("6", "Move the current directory", controllers, data_directory.move_aside(directory, old_data))
+    steps.step("7", f"Create the new directory {directory}", controllers, create)
     steps.step(
         "8",
         "Start the MySQL containers",

@@ -120,7 +120,7 @@ class Job:
         return self.request.bounds
 
     @property
-    def kept(self) -> str:
+    def old_data(self) -> str:
         """Where the old data is, or goes."""
         return self.resume.kept
 
@@ -159,7 +159,7 @@ class Job:
         names = ", ".join(host.name for host in self.hosts)
         what = (
             f"the database of {names} is replaced with {self.request.dump} and {self.request.grants}; the old data is kept on "
-            f"each as {self.kept}"
+            f"each as {self.old_data}"
         )
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost

@@ -263,8 +263,8 @@ def _resume(
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
     run.checks += [Check("old data", "", "", reason) for reason in unknown_saves(observed, known)]
-    kept_name = data_directory.kept_name(directory, new.stamp)
-    return how_to_go_on(order, new, earlier, observed, situation, kept_name, adopting)
+    old_data = data_directory.old_data_path(directory, new.stamp)
+    return how_to_go_on(order, new, earlier, observed, situation, old_data, adopting)
 
 
 def _contents(dump: File | None, grants: File | None) -> Contents:
