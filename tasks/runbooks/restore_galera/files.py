@@ -18,7 +18,7 @@ from tasks.database.inventory import read_inventory
 from tasks.database.mariadb import Server, Version
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.engine.checks import Check
-from tasks.runbooks.restore_galera.losses import Loss, compared, within
+from tasks.runbooks.restore_galera.losses import Loss, losses_against_inventory, losses_within_files
 
 # A client that knows the line has the option, whatever its version: security fixes of older releases have it, too.
 _KNOWS_SANDBOX = """
@@ -131,7 +131,7 @@ def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: 
     """
     if files.contents is None or files.grants is None:
         return []
-    found = list(within(files.contents, files.grants))
+    found = list(losses_within_files(files.contents, files.grants))
     if not untouched:
         return found
     read = (read_inventory(shell, server) for shell, server in there)
@@ -141,5 +141,8 @@ def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: 
     whose = f"of what {inventory.host}'s database has"
     return [
         *found,
-        *(Loss(f"{loss.what} {whose}", loss.names) for loss in compared(inventory, files.contents, files.grants)),
+        *(
+            Loss(f"{loss.what} {whose}", loss.names)
+            for loss in losses_against_inventory(inventory, files.contents, files.grants)
+        ),
     ]
