@@ -121,7 +121,7 @@ def clean_up(
     """
     due, errors = list(cleanups), []
     for cleanup in reversed(cleanups):
-        failed = _on_all(list(cleanup.words), lambda host, one=cleanup: _clean_up_host(one, shells[host]))  # type: ignore[misc]
+        failed = _on_all(list(cleanup.words), lambda host, cleanup=cleanup: _clean_up_host(cleanup, shells[host]))  # type: ignore[misc]
         errors += [f"{cleanup.sentence}: {error}" for error in failed.values()]
         at = due.index(cleanup)
         due[at : at + 1] = [cleanup.on(list(failed))] if failed else []
@@ -134,14 +134,14 @@ def clean_up(
 
 def _clean_up_host(cleanup: Cleanup, shell: Shell) -> None:
     """Clean up on one host, then disarm its timer."""
-    again = Retrying(
+    retrying = Retrying(
         retry=retry_if_exception_type(shell.retryable),
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_random_exponential(multiplier=1, max=10),
         reraise=True,
     )
-    again(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
-    again(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
+    retrying(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
+    retrying(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
 
 
 def _on_all(hosts: Sequence[str], do: Callable[[str], object]) -> dict[str, RunbookError]:

@@ -14,7 +14,7 @@ from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Shell
 from blocks.remote.waiting import wait_until
 from blocks.site import Site
-from tasks.database.galera import cluster_nodes
+from tasks.database.cluster_address import cluster_nodes
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.node import firewall

@@ -12,7 +12,8 @@ from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks.database import data_directory, dumps, galera, importing, mariadb
+from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
@@ -201,7 +202,7 @@ def _server(database: GaleraDatabase, container: str) -> Server:
 def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     if not container:
         return None
-    return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
+    return parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
 def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
@@ -270,8 +271,8 @@ def _resume(
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
     run.checks += [Check("old data", "", "", reason) for reason in unknown_saves(observed, known)]
-    kept_name = data_directory.kept_name(directory, new.stamp)
-    return how_to_go_on(order, new, earlier, observed, situation, kept_name, adopting)
+    old_data = data_directory.old_data_path(directory, new.stamp)
+    return how_to_go_on(order, new, earlier, observed, situation, old_data, adopting)
 
 
 def _contents(dump: File | None, grants: File | None) -> Contents:
@@ -283,8 +284,8 @@ def _import_found(
 ) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
     changes = (
-        importing.load(server, parts, 1, contents.key),
-        importing.load_grants(server, version, grants.undefined_roles, 1, contents.key),
+        importing.import_dump(server, parts, 1, contents.key),
+        importing.import_grants(server, version, grants.undefined_roles, 1, contents.key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))
