@@ -19,8 +19,8 @@ __all__ = ["BACKUP_NODE", "UNDERCLOUD", "Host", "Site", "UnknownTarget"]
 # Hosts that runbooks know by what they are, beside those that they know by role.
 UNDERCLOUD = "undercloud"
 BACKUP_NODE = "backup node"
-# TripleO's group of the service, and its name for the role that has every service of the control plane.
-_ROLES_THAT_HOLD_A_VIP = ("haproxy", "Controller")
+# TripleO's groups of two services, and its name for the role that has every service of the control plane.
+_MYSQL, _HAPROXY, _CONTROLLER = "mysql", "haproxy", "Controller"
 
 
 class UnknownTarget(LookupError):
@@ -143,13 +143,25 @@ class Site(Block):
             raise UnknownTarget("; ".join(dict.fromkeys(problems)))
         return list(hosts.values())
 
+    def database_roles(self) -> list[str]:
+        """Return the roles of the database's hosts and of those that may hold its virtual IP address, the database's first.
+
+        TripleO lets Pacemaker place the address where haproxy runs, which are other hosts where the database has a role of
+        its own. An inventory without that group has `Controller`, or nothing but the database's. In the inventory of several
+        stacks, each group of a stack is called after it: `cell1_mysql` has its address in `cell1_haproxy`.
+        """
+        role = self.database.role
+        stack = role.removesuffix(_MYSQL) if role.endswith(_MYSQL) else ""
+        may_hold = [f"{prefix}{name}" for prefix in dict.fromkeys((stack, "")) for name in (_HAPROXY, _CONTROLLER)]
+        return [role, *[name for name in may_hold if self.roles.get(name)][:1]]
+
     def control_plane(self) -> list[Host]:
         """Return the hosts that runbooks reach whatever they are asked for.
 
         These are the database's, those that may hold a virtual IP address, and the named ones. Hosts of other roles are
         reached by runbooks that take a role as their parameter.
         """
-        roles = [role for role in (self.database.role, *_ROLES_THAT_HOLD_A_VIP) if role in self.roles]
+        roles = [role for role in (*self.database_roles(), _HAPROXY, _CONTROLLER) if role in self.roles]
         named = [name for name, host in ((UNDERCLOUD, self.undercloud), (BACKUP_NODE, self.backup_node)) if host]
         return self.select([*roles, *named])
 

@@ -6,13 +6,14 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 from pydantic import Field
 
 from blocks.remote.shell import Shell
 from tasks.database import accounts, data_directory, dumps, galera, importing, mariadb
+from tasks.database.cluster_address import BOOTSTRAP_ADDRESS
+from tasks.database.node_status import cluster_uuids
 from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
@@ -20,21 +21,16 @@ from tasks.engine.results import Results
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
+from tasks.runbooks.restore_galera.hand_over import hand_over, settle
 from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request
 from tasks.runbooks.restore_galera.preflight import look
 
-# An operation of Pacemaker's that is under way when the resource is taken out of its hands ends within its own time-out,
-# which is two minutes by default.
-_SETTLE_S = 130
-# Pacemaker looks at a container again when it is asked: seen to take two seconds.
-_SEE_S = 60
-# Seen to take two seconds; asked to look again while it looks, Pacemaker begins anew.
-_BY_ITSELF_S = 15
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
-_PEACE_S = 60
+_TERMINATE_S = 60
 
 
-@runbook(NAME, hosts=lambda site, _: [site.database.role], timeout_s=12 * 3600)
+# Clients are blocked where the virtual IP may be: those hosts are locked, and known to the hooks, as the database's are.
+@runbook(NAME, hosts=lambda site, _: site.database_roles(), timeout_s=12 * 3600)
 def restore_galera(
     site: Annotated[str, Field(min_length=1)],
     dump: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/openstack_database.sql",
@@ -81,39 +77,37 @@ def procedure(steps: Steps, job: Job) -> None:
         steps: Who walks through them: the plan, or the run.
         job: What is restored.
     """
-    formed = galera.cluster_uuids(job.facts.servers)
+    formed = cluster_uuids(job.facts.servers)
     for loss in job.facts.losses:
         steps.report_finding(f"not restored: {loss.full}")
     _put_aside(steps, job)
     _create_databases(steps, job)
-    _report_grants(steps, job)
     _import(steps, job)
     _form_cluster(steps, job, formed)
-    _hand_over(steps, job)
+    hand_over(steps, job)  # steps 21 and 23 to 25
     _let_clients_in(steps, job, formed)
 
 
 def _put_aside(steps: Steps, job: Job) -> None:
     """Steps 1 to 8: clients out, Pacemaker off, the old data aside, the containers on an empty directory."""
     facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
-    directory, kept = database.data_directory, job.kept
+    directory, old_data = database.data_directory, job.old_data
     vip = hiera.ask(database.hiera_config, database.vip_key)
     password = hiera.ask(database.hiera_config, database.password_key)
 
     def stop(host: Shell) -> Change:
         server = job.server(host)
-        return podman.stop(server.container, before=(server.terminate(_PEACE_S),))
+        return podman.stop(server.container, before=(server.terminate(_TERMINATE_S),))
 
-    def make(host: Shell) -> Change:
+    def create(host: Shell) -> Change:
         labelled = host.name in facts.labelled
-        return data_directory.make_anew(directory, kept, database.owner, labelled, job.resume.rebuild, NAME)
+        return data_directory.create_new_directory(
+            directory, old_data, database.owner, labelled, job.resume.rebuild, NAME
+        )
 
     steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
-    for name, rules in facts.by_hand.items():
-        steps.report_finding(
-            f"{name}: {len(rules)} firewall rule(s) that somebody has set by hand keep clients off {facts.vip}, too; step 22 "
-            f"deletes them with this runbook's own: {'; '.join(shlex.join(words) for words in rules)}"
-        )
+    for finding in job.firewall_findings:
+        steps.report_finding(finding)
     block = firewall.block(facts.vip, database.port)
     steps.step(
         "2",
@@ -126,15 +120,20 @@ def _put_aside(steps: Steps, job: Job) -> None:
     steps.record_answer(
         "3", "Retrieve the MySQL root password", first[0], password, "a password that stays in this run's memory"
     )
-    unmanage = pacemaker.unmanage(facts.bundle, _SETTLE_S)
     steps.step(
-        "4", "Set the Galera resource to unmanaged mode", first, unmanage, always=job.fenced, raises=job.unmanaged
+        "4",
+        "Set the Galera resource to unmanaged mode",
+        first,
+        pacemaker.unmanage(facts.bundle),
+        always=job.fenced,
+        raises=job.unmanaged,
     )
+    settle(steps, job, "4a", always=job.fenced)
     # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
     # once, where each waits five seconds for the others to be declared dead.
     steps.step("5", "Stop the MySQL containers", [*job.rest, *first], stop, one_at_a_time=True)
-    steps.step("6", "Move the current directory", controllers, data_directory.keep_aside(directory, kept))
-    steps.step("7", f"Create the new directory {directory}", controllers, make)
+    steps.step("6", "Move the current directory", controllers, data_directory.move_aside(directory, old_data))
+    steps.step("7", f"Create the new directory {directory}", controllers, create)
     steps.step(
         "8",
         "Start the MySQL containers",
@@ -167,33 +166,17 @@ def _create_databases(steps: Steps, job: Job) -> None:
     )
 
 
-def _report_grants(steps: Steps, job: Job) -> None:
-    """What the operator must know of the grants before they are loaded."""
-    facts = job.facts
-    if not any(account.user == "root" for account in facts.grants.accounts):
-        steps.report_finding(
-            f"{job.request.grants} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
-            "restored; root logs in on the controllers alone"
-        )
-    if facts.grants.doubled:
-        steps.report_finding(
-            f"{job.request.grants} was written by a client that doubles each backslash (`mysql -s -N` without --raw): this is "
-            "undone in the copy, else privileges would be for schemas of other names"
-        )
-    for role in facts.grants.undefined_roles:
-        steps.report_finding(
-            f"role {role} is granted in {job.request.grants}, but not created there: it is created without "
-            "privileges; grant them again"
-        )
-
-
 def _import(steps: Steps, job: Job) -> None:
     """Steps 14 to 16: the dump and the grants in the database of the first controller."""
     facts, bounds, first, controllers = job.facts, job.bounds, job.first, job.hosts
     directory, server = job.database.data_directory, job.server(job.hosts[0])
     sql = mariadb.root_password_sql(facts.version, facts.password)
-    load = importing.load(server, facts.parts, bounds.load_s, facts.contents)
-    grant = importing.load_grants(server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents)
+    for finding in job.grants_findings:
+        steps.report_finding(finding)
+    import_dump = importing.import_dump(server, facts.parts, bounds.load_s, facts.contents)
+    import_grants = importing.import_grants(
+        server, facts.version, facts.grants.undefined_roles, bounds.load_s, facts.contents
+    )
     remove = Cleanup(
         key="dump copies",
         sentence="Remove the copies of the dump and of the grants from the data directory",
@@ -207,12 +190,12 @@ def _import(steps: Steps, job: Job) -> None:
             dumps.copy_in(directory, job.request.dump, job.request.grants, facts.grants.edit),
             always=not job.loaded,
         )
-        steps.step("15", "Restore the MySQL database", first, load)
+        steps.step("15", "Restore the MySQL database", first, import_dump)
         reset = "Reset the root password again, should the dump have replaced the accounts"
         steps.step("15a", reset, first, server.reset_root_password(sql))
-        steps.step("15b", "Restore the grants", first, grant)
-    again = "Reset the root password again, should the grants have given root another one"
-    steps.step("15d", again, first, server.reset_root_password(sql))
+        steps.step("15b", "Restore the grants", first, import_grants)
+    reset = "Reset the root password again, should the grants have given root another one"
+    steps.step("15d", reset, first, server.reset_root_password(sql))
     steps.step(
         "15c", "Check that the accounts are as in the grants", first, accounts.check_accounts(server, facts.grants)
     )
@@ -222,12 +205,12 @@ def _import(steps: Steps, job: Job) -> None:
 def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
     """Steps 17 to 20: the first controller alone, then one controller after the other."""
     facts, bounds, first = job.facts, job.bounds, job.first
-    options = galera.read_options(job.server(first[0]).container, job.database.galera_options)
+    options = podman.cat(job.server(first[0]).container, job.database.galera_options)
 
     def join(host: Shell) -> Change:
         return galera.start_node(job.server(host), facts.cluster_address, facts.pid_file, bounds.join_s)
 
-    bootstrap = galera.start_node(job.server(first[0]), galera.BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
+    bootstrap = galera.start_node(job.server(first[0]), BOOTSTRAP_ADDRESS, facts.pid_file, bounds.start_s)
     steps.step("17", "Start the bootstrap node", first, bootstrap)
     steps.step("18", "Check the status of the cluster", first, galera.run_clustercheck(job.server(first[0])))
     steps.record_answer(
@@ -246,89 +229,6 @@ def _form_cluster(steps: Steps, job: Job, formed: Results[str]) -> None:
         job.hosts,
         lambda host: galera.check_node(job.server(host), len(job.hosts)),
         results=formed,
-    )
-
-
-def _hand_over(steps: Steps, job: Job) -> None:
-    """Steps 21 and 23 to 25: Pacemaker takes the cluster over as it runs, or starts it anew as documented."""
-    if job.request.ending == "restart":
-        _restart(steps, job)
-        return
-    steps.skip("21", "Stop the MySQL container", "Pacemaker adopts the running cluster")
-    steps.skip("23", "Restart the MySQL container", "Pacemaker adopts the running cluster")
-    _restart_checks(steps, job)
-    manage = pacemaker.manage_again(job.facts.bundle, job.bounds.adopt_s)
-
-    def hand_over() -> None:
-        steps.step(
-            "25", "Set the Galera resource to managed mode", job.first, manage, always=job.fenced, lifts=job.unmanaged
-        )
-        _adopt(steps, job)
-
-    def restart() -> None:
-        steps.step(
-            "25c",
-            "Set the Galera resource to unmanaged mode again",
-            job.first,
-            pacemaker.unmanage(job.facts.bundle, _SETTLE_S),
-            raises=job.unmanaged,
-        )
-        _restart(steps, job, always=True)
-
-    steps.fall_back(hand_over, restart, "Pacemaker did not adopt the running cluster, so it is restarted as documented")
-
-
-def _adopt(steps: Steps, job: Job) -> None:
-    """Pacemaker looks at what runs once it is connected again; what it still holds against a replica, a refresh clears."""
-    bundle, bounds = job.facts.bundle, job.bounds
-    by_itself = pacemaker.adopt(bundle, min(_BY_ITSELF_S, bounds.adopt_s))
-    refresh = pacemaker.refresh(bundle, bounds.adopt_s)
-    steps.fall_back(
-        lambda: steps.step("25a", "Let Pacemaker adopt the running cluster", job.first, by_itself, always=job.fenced),
-        lambda: steps.step("25b", "Let Pacemaker look again at what runs", job.first, refresh, always=job.fenced),
-        "Pacemaker did not find the running cluster by itself, so it is asked to look again",
-    )
-
-
-def _restart(steps: Steps, job: Job, always: bool = False) -> None:
-    """Steps 21 and 23 to 25 as documented; the bootstrap node is the last to stop, so that it is safe to bootstrap.
-
-    Args:
-        steps: Who walks through them.
-        job: What is restored.
-        always: Take each of them, also where an earlier attempt did: since then the cluster was formed again.
-    """
-    last_first = [*job.rest, *job.first]
-    shut = lambda host: job.server(host).shut_down(job.bounds.start_s)  # noqa: E731
-    steps.step("21", "Stop the MySQL container", last_first, shut, one_at_a_time=True, always=always)
-    steps.step(
-        "23",
-        "Restart the MySQL container",
-        job.hosts,
-        lambda host: podman.restart(job.server(host).container),
-        always=always,
-    )
-    _restart_checks(steps, job, always)
-    promoted = pacemaker.manage(job.facts.bundle, job.bounds.promote_s)
-    steps.step(
-        "25", "Set the Galera resource to managed mode", job.first, promoted, always=job.fenced, lifts=job.unmanaged
-    )
-
-
-def _restart_checks(steps: Steps, job: Job, always: bool = False) -> None:
-    steps.step(
-        "24",
-        "Restart the clustercheck container",
-        job.hosts,
-        lambda host: podman.restart_service(job.facts.checks[host.name]),
-        always=always,
-    )
-    steps.step(
-        "24a",
-        "Let Pacemaker see that the MySQL containers run",
-        job.hosts,
-        lambda host: pacemaker.see_container(job.facts.bundle, job.server(host).container, _SEE_S),
-        always=job.fenced,
     )
 
 

@@ -95,16 +95,16 @@ class LongCommand(Action[Shell]):
         words: Program and arguments. No secret: systemd shows them to everybody.
         timeout_s: Seconds until systemd ends it.
         says: What it does, in a few words, for errors.
-        at_stop: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
-        how_far: Asks how far it is: prints two numbers, what is done and what there is. Anything else is no answer.
+        exec_stop_post: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
+        progress_query: Asks how far it is: prints two numbers, what is done and what there is. Anything else is no answer.
     """
 
     key: str
     words: tuple[str, ...]
     timeout_s: float
-    at_stop: tuple[str, ...] = ()
+    exec_stop_post: tuple[str, ...] = ()
     says: str = ""
-    how_far: Command | None = None
+    progress_query: Command | None = None
 
     @property
     def named(self) -> str:
@@ -130,7 +130,7 @@ class LongCommand(Action[Shell]):
             f"--unit={self.unit}",
             "--property=RemainAfterExit=yes",
             f"--property=RuntimeMaxSec={round(self.timeout_s)}",
-            *((f"--property=ExecStopPost=-{_unit_line((_ENV, *self.at_stop))}",) if self.at_stop else ()),
+            *((f"--property=ExecStopPost=-{_unit_line((_ENV, *self.exec_stop_post))}",) if self.exec_stop_post else ()),
             "--",
             *unit_words(("bash", "-c", _INTO_LOG, "bash", self.log, *self.words)),
         )
@@ -211,7 +211,7 @@ def run_long(
             tail.follow()
         if state.running and on_progress and time.monotonic() - asked >= _PROGRESS_EVERY_S:
             asked = time.monotonic()
-            percent = _how_far(shell, long)
+            percent = _read_progress(shell, long)
             if percent is not None:
                 on_progress(percent)
         return state.word
@@ -238,11 +238,11 @@ def parse_progress(text: str) -> float | None:
     return 100 * int(numbers[0]) / int(numbers[1])
 
 
-def _how_far(shell: Shell, long: LongCommand) -> float | None:
-    if long.how_far is None:
+def _read_progress(shell: Shell, long: LongCommand) -> float | None:
+    if long.progress_query is None:
         return None
     try:
-        answer = shell.run(replace(long.how_far, ok=tuple(range(124)), quiet=True))
+        answer = shell.run(replace(long.progress_query, ok=tuple(range(124)), quiet=True))
     except CommandTimedOut:  # a busy host; the command itself has its own deadline
         return None
     return parse_progress(answer.stdout)

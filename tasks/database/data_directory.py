@@ -12,7 +12,7 @@ from tasks.engine.change import Change
 _LABEL = "system_u:object_r:container_file_t:s0"
 
 
-def kept_name(directory: str, stamp: str) -> str:
+def old_data_path(directory: str, stamp: str) -> str:
     """Where the old data goes: beside it, dated, so that no second run moves anything into it."""
     return f"{directory}-save-{stamp}"
 
@@ -69,11 +69,11 @@ def exists(shell: Shell, path: str) -> bool:
     return shell.run(question("test", "-e", path, ok=(0, 1))).exit_code == 0
 
 
-def keep_aside(directory: str, kept: str) -> Change:
-    """Move the data aside; an empty keep stands for a directory that was not there."""
+def move_aside(directory: str, old_data: str) -> Change:
+    """Move the data aside; an empty directory stands for a directory that was not there."""
     return Change(
-        (script('[ -e "$1" ] || mkdir "$1"; [ ! -e "$2" ] || exit 17; mv -T "$1" "$2"', directory, kept),),
-        already=lambda shell: exists(shell, kept),
+        (script('[ -e "$1" ] || mkdir "$1"; [ ! -e "$2" ] || exit 17; mv -T "$1" "$2"', directory, old_data),),
+        already=lambda shell: exists(shell, old_data),
     )
 
 
@@ -86,18 +86,20 @@ rm -rf --one-file-system -- "$1"
 """
 
 
-def make_anew(directory: str, kept: str, owner: int, labelled: bool, rebuild: bool, runbook: str) -> Change:
+def create_new_directory(
+    directory: str, old_data: str, owner: int, labelled: bool, rebuild: bool, runbook: str
+) -> Change:
     """Make the new directory as documented.
 
     Args:
         directory: The data directory.
-        kept: Where the old data is; nothing is discarded unless it is there.
+        old_data: Where the old data is; nothing is discarded unless it is there.
         owner: Numeric user and group.
         labelled: Whether the host labels files for SELinux.
         rebuild: Discard what an earlier attempt of this runbook has built.
         runbook: Its name: the units that built it bear it.
     """
-    discard = script(_DISCARD, directory, kept, runbook, timeout_s=600)
+    discard = script(_DISCARD, directory, old_data, runbook, timeout_s=600)
     commands = [
         Command(("mkdir", "-p", directory)),
         Command(("chown", f"{owner}:{owner}", directory)),

@@ -56,22 +56,22 @@ class Piece:
     """What one run of mysqldump has written; a file may have several.
 
     Attributes:
-        at: Its first byte.
-        whole: Whether it has its end.
-        headed: Whether it has said from which server it comes.
+        begin: Its first byte.
+        complete: Whether it has its end, `-- Dump completed`.
+        has_header: Whether it has said from which server it comes, `-- Server version`.
         version: The server's from which it comes.
-        first: The schema with which it begins; empty where it names none.
-        homeless: A table that it creates or fills before it says in which schema; empty where there is none.
-        unborn: Schemas that it uses, and that nobody has created.
+        first_schema: The schema with which it begins; empty where it names none.
+        table_without_schema: A table that it creates or fills before it says in which schema; empty where there is none.
+        uncreated_schemas: Schemas that it uses, and that nobody has created.
     """
 
-    at: int
-    whole: bool = False
-    headed: bool = False
+    begin: int
+    complete: bool = False
+    has_header: bool = False
     version: Version | None = None
-    first: str = ""
-    homeless: str = ""
-    unborn: list[str] = field(default_factory=list)
+    first_schema: str = ""
+    table_without_schema: str = ""
+    uncreated_schemas: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -81,18 +81,18 @@ class Contents:
     Attributes:
         pieces: One for each beginning.
         schemas: Name → what it holds of it.
-        foreign: Lines that a program has written among the SQL.
+        non_sql_lines: Lines that a program has written among the SQL.
         sandbox: Whether it asks the client for its sandbox mode.
-        marks: Where a database's part begins: its first byte and its line.
-        odd_marks: Whether a line looks like such a beginning, and is none.
+        database_markers: The comments (`-- Current Database:`) that begin a database: first byte and text.
+        ambiguous_markers: Whether a line looks like such a comment, and no database begins there.
     """
 
     pieces: list[Piece] = field(default_factory=list)
     schemas: dict[str, Schema] = field(default_factory=dict)
-    foreign: list[str] = field(default_factory=list)
+    non_sql_lines: list[str] = field(default_factory=list)
     sandbox: bool = False
-    marks: list[tuple[int, str]] = field(default_factory=list)
-    odd_marks: bool = False
+    database_markers: list[tuple[int, str]] = field(default_factory=list)
+    ambiguous_markers: bool = False
 
     @property
     def rows(self) -> int:
@@ -109,12 +109,12 @@ class Contents:
         return any(self.schemas.get(SYSTEM, Schema()).tables.get(table, 0) for table in tables)
 
 
-class _Collector:
-    """Goes through the lines in their order."""
+class _ContentsReader:
+    """Puts together what the lines say, in their order."""
 
     def __init__(self) -> None:
         self.contents = Contents()
-        self._in = ""
+        self._schema_in_use = ""
 
     def _schema(self, name: str) -> Schema:
         return self.contents.schemas.setdefault(name, Schema())
@@ -125,20 +125,20 @@ class _Collector:
             self.contents.pieces.append(Piece(0))
         return self.contents.pieces[-1]
 
-    def take(self, line: Line) -> None:
-        match line.letter:
+    def add(self, line: Line) -> None:
+        match line.kind:
             case "B":
                 # A client that is given a file reads on, in the schema of the piece before.
                 self.contents.pieces.append(Piece(line.at))
-                self._in = ""
+                self._schema_in_use = ""
             case "E":
-                self._piece.whole = True
+                self._piece.complete = True
             case "V":
-                if self._piece.headed:
+                if self._piece.has_header:
                     # One that was cut short within a line: the next begins at that line's end, and says its version later.
                     self.contents.pieces.append(Piece(line.at))
-                    self._in = ""
-                self._piece.headed, self._piece.version = True, parse_version(line.text)
+                    self._schema_in_use = ""
+                self._piece.has_header, self._piece.version = True, parse_version(line.text)
             case "U":
                 self._use(line.text)
             case "C":
@@ -146,7 +146,7 @@ class _Collector:
             case "I":
                 self._insert(line)
             case "F":
-                self.contents.foreign.append(line.text)
+                self.contents.non_sql_lines.append(line.text)
             case "Z":
                 self.contents.sandbox = True
 
@@ -154,130 +154,69 @@ class _Collector:
         found = _USE.match(text)
         if found is None:
             return
-        self._in = unquoted(found[1])
-        self._piece.first = self._piece.first or self._in
-        if self._in != SYSTEM and not self._schema(self._in).created:
-            self._piece.unborn.append(self._in)
+        self._schema_in_use = unquoted(found[1])
+        self._piece.first_schema = self._piece.first_schema or self._schema_in_use
+        if self._schema_in_use != SYSTEM and not self._schema(self._schema_in_use).created:
+            self._piece.uncreated_schemas.append(self._schema_in_use)
 
     def _create(self, text: str) -> None:
         plain = _COMMENT.sub(" ", text)
         if database := _DATABASE.match(plain):
             name = unquoted(database[1])
             self._schema(name).created = True
-            self._piece.first = self._piece.first or name
+            self._piece.first_schema = self._piece.first_schema or name
             return
         plain = _DEFINER.sub(" ", plain).strip()
         if view := _VIEW.match(plain):
-            self._put("VIEW", view[1], view[2])
+            self._add_object("VIEW", view[1], view[2])
         elif found := _CREATE.match(plain):
-            self._put(found[1].upper(), found[2], found[3])
+            self._add_object(found[1].upper(), found[2], found[3])
 
-    def _put(self, kind: str, schema: str | None, name: str) -> None:
-        into = unquoted(schema) if schema else self._in
+    def _add_object(self, kind: str, schema: str | None, name: str) -> None:
+        into = unquoted(schema) if schema else self._schema_in_use
         name = unquoted(name)
         if not into:
-            self._piece.homeless = self._piece.homeless or name
+            self._piece.table_without_schema = self._piece.table_without_schema or name
             return
-        there = self._schema(into)
+        objects = self._schema(into)
         if kind in {"TABLE", "SEQUENCE"}:
-            there.tables.setdefault(name, 0)
+            objects.tables.setdefault(name, 0)
         elif kind == "VIEW":
-            there.views.add(name)
+            objects.views.add(name)
         elif kind == "TRIGGER":
-            there.triggers.add(name)
+            objects.triggers.add(name)
         elif kind == "EVENT":
-            there.events.add(name)
+            objects.events.add(name)
         else:
-            there.routines.add(name)
+            objects.routines.add(name)
 
     def _insert(self, line: Line) -> None:
         found = _INTO.search(line.text)
         if found is None:
             return
-        into, name = unquoted(found[1]) if found[1] else self._in, unquoted(found[2])
+        into, name = unquoted(found[1]) if found[1] else self._schema_in_use, unquoted(found[2])
         if not into:
-            self._piece.homeless = self._piece.homeless or name
+            self._piece.table_without_schema = self._piece.table_without_schema or name
             return
         tables = self._schema(into).tables
         tables[name] = tables.get(name, 0) + line.count
 
 
-def contents(reading: Reading) -> Contents:
+def parse_contents(reading: Reading) -> Contents:
     """Put together what the pass over a dump has told."""
-    collector = _Collector()
+    reader = _ContentsReader()
     for line in reading.lines:
-        collector.take(line)
-    found = collector.contents
-    marks = [line for line in reading.lines if line.letter == "M"]
-    found.marks = [(line.at, line.text) for line in _begun(reading)]
-    found.odd_marks = not reading.exact or len(marks) != len(found.marks)
+        reader.add(line)
+    found = reader.contents
+    markers = [line for line in reading.lines if line.kind == "M"]
+    found.database_markers = [(line.at, line.text) for line in _database_markers(reading)]
+    found.ambiguous_markers = not reading.exact or len(markers) != len(found.database_markers)
     return found
 
 
-def _begun(reading: Reading) -> Iterator[Line]:
-    """The marks that begin a database's part: the statement that creates or uses it comes four bytes after them (`--`)."""
+def _database_markers(reading: Reading) -> Iterator[Line]:
+    """The comments that begin a database's part: the statement that creates or uses it comes four bytes after them (`--`)."""
     for line, after in pairwise(reading.lines):
-        is_next = after.letter == "U" or (after.letter == "C" and _DATABASE.match(_COMMENT.sub(" ", after.text)))
-        if line.letter == "M" and is_next and after.at == line.at + len(line.text.encode()) + 1 + len("--\n\n"):
+        is_next = after.kind == "U" or (after.kind == "C" and _DATABASE.match(_COMMENT.sub(" ", after.text)))
+        if line.kind == "M" and is_next and after.at == line.at + len(line.text.encode()) + 1 + len("--\n\n"):
             yield line
-
-
-def why_not_contents(path: str, found: Contents, server: Version | None, knows_sandbox: bool = True) -> list[str]:
-    """What keeps a dump from being loaded whole.
-
-    Args:
-        path: The dump's.
-        found: What is in it.
-        server: The version that would load it.
-        knows_sandbox: Whether the client that would load it knows the sandbox mode.
-    """
-    reasons = [*_why_not_pieces(path, found, server)]
-    if found.foreign:
-        reasons.append(
-            f"dump {path}: a line is no SQL, but what a program has said: {found.foreign[0][:100]!r}; loading would end there. "
-            "If it is an error, take another dump; if it only warns, remove the line from a copy of the dump"
-        )
-    if found.sandbox and not knows_sandbox:
-        reasons.append(
-            f"dump {path} begins with a line for newer clients (sandbox mode), which the container's client takes for an "
-            "unknown command; remove it from a copy of the dump: `sed '/^\\/\\*M*!999999/d'`"
-        )
-    if not found.tables and not reasons:
-        reasons.append(f"dump {path} holds no table; take another dump")
-    return reasons
-
-
-def _why_not_pieces(path: str, found: Contents, server: Version | None) -> Iterator[str]:
-    last = len(found.pieces) - 1
-    for number, piece in enumerate(found.pieces):
-        name = f"dump {path}" if last == 0 else f"dump {path}, which is {last + 1} dumps in one file:"
-        which = f"that of {piece.first} at byte {piece.at}" if piece.first else f"that at byte {piece.at}"
-        if number < last and not piece.whole:
-            yield (
-                f"{name} {which} is cut short, it has no '-- Dump completed' before the next begins. mysql would load it, return "
-                "0, and rows would be missing; take another dump"
-            )
-        if piece.homeless:
-            yield (
-                f"{name} {'names no database' if last == 0 else which + ' names no database'} for its table {piece.homeless}, as "
-                "mysqldump writes it without --databases; take it with --databases, or put CREATE DATABASE and USE before it "
-                "in a copy"
-            )
-        if piece.unborn:
-            yield (
-                f"{name} uses {_names(piece.unborn)} without creating it, as mysqldump writes it with --no-create-db, and the new "
-                "database is empty; put CREATE DATABASE before it in a copy"
-            )
-        if number and server is not None and piece.version is not None and piece.version > server:
-            yield f"{name} {which} comes from MariaDB {piece.version}, newer than this server's {server}"
-        if server is not None and piece.version not in {None, server} and found.schemas.get(SYSTEM, Schema()).tables:
-            yield (
-                f"dump {path} holds the server's own tables (schema mysql) of MariaDB {piece.version}, which this server's "
-                f"{server} can't take over; take the dump with --databases and the services' schemas, or remove the part that "
-                "`-- Current Database: `mysql`` begins from a copy of it: accounts come from the grants"
-            )
-            return
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names))

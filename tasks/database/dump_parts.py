@@ -54,17 +54,17 @@ def parse_parts(file: File, contents: Contents) -> Parts | None:
         stands before the first part sets more than a session, and where the server's own tables are among them: the
         other parts' routines are rows there.
     """
-    marks = contents.marks
-    if len(marks) < 2 or contents.odd_marks or SYSTEM in contents.schemas:
+    markers = contents.database_markers
+    if len(markers) < 2 or contents.ambiguous_markers or SYSTEM in contents.schemas:
         return None
-    head = file.head.encode()[: marks[0][0]].decode(errors="replace")
-    if len(head.encode()) < marks[0][0] or re.search("global", head, re.IGNORECASE):
+    head = file.head.encode()[: markers[0][0]].decode(errors="replace")
+    if len(head.encode()) < markers[0][0] or re.search("global", head, re.IGNORECASE):
         return None
     if not all(_SESSION.fullmatch(line) for line in head.splitlines()):
         return None
-    names = [name for _, name in marks]
-    first = next((number for number, name in enumerate(names) if name in names[:number]), len(marks))
-    begins = [begin for begin, _ in marks] + [file.size]
+    names = [name for _, name in markers]
+    first = next((number for number, name in enumerate(names) if name in names[:number]), len(markers))
+    begins = [begin for begin, _ in markers] + [file.size]
     tables = tuple(Part(begins[number], begins[number + 1] - begins[number]) for number in range(first))
-    rest = Part(begins[first], file.size - begins[first]) if first < len(marks) else None
+    rest = Part(begins[first], file.size - begins[first]) if first < len(markers) else None
     return Parts(begins[0], tables, rest)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 
 from blocks.remote.command import command, script
 from blocks.remote.shell import Shell
-from tasks.database.mariadb import Version, parse_version
 from tasks.engine.change import Change
 
 _PACKED = {
@@ -19,7 +17,6 @@ _PACKED = {
     b"\x04\x22\x4d\x18": "unlz4",
     b"PK\x03\x04": "unzip",
 }
-_BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -83,55 +80,14 @@ def lies_in(shell: Shell, path: str, *directories: str) -> str:
     return shell.run(script(_LIES_IN, path, *directories, quiet=True, changes=False)).text
 
 
-def why_unreadable(file: File) -> list[str]:
-    """What a file is in place of text, and what to do about it."""
+def undecodable(file: File) -> tuple[str, str] | None:
+    """What a file is in place of text in UTF-8, and what to do about it; None where it may be that."""
     for magic, program in _PACKED.items():
         if file.magic.startswith(magic):
-            return [f"compressed; unpack it with `{program}`, and give the unpacked file"]
+            return "compressed", f"unpack it with `{program}`, and give the unpacked file"
     if file.magic[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in file.magic[:4]:
-        return ["not in UTF-8 but in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8`, and give the converted file"]
-    return []
-
-
-def why_not_dump(file: File, server: Version | None) -> list[str]:
-    """What keeps this file from being restored as a dump, as far as its ends say.
-
-    Args:
-        file: Both its ends.
-        server: The version that would load it; None where that is not known, which is a reason of its own.
-    """
-    if file.size < 0:
-        return [f"dump {file.path} does not exist on the first controller"]
-    if file.size == 0:
-        return [f"dump {file.path} is empty"]
-    if unreadable := why_unreadable(file):
-        return [f"dump {file.path} is {why}" for why in unreadable]
-    reasons = _why_not_begun(file)
-    if not re.search(r"^-- Dump completed[^\n]*\s*\Z", file.tail, re.MULTILINE):
-        reasons.append(
-            f"dump {file.path} is cut short: its last line is not '-- Dump completed'. mysql would load it, return 0, "
-            "and rows would be missing; take another dump"
-        )
-    made_by = next((line for line in file.head.splitlines() if line.startswith("-- Server version")), "")
-    version = parse_version(made_by)
-    if version is None:
-        reasons.append(f"dump {file.path} does not say which server it comes from")
-    elif server is not None and version > server:
-        reasons.append(f"dump {file.path} comes from MariaDB {version}, newer than this server's {server}")
-    return reasons
-
-
-def _why_not_begun(file: File) -> list[str]:
-    if not re.search(r"^(-- (MariaDB|MySQL) dump )", file.head.removeprefix(_BOM), re.MULTILINE):
-        return [f"dump {file.path} does not begin as mysqldump begins one"]
-    lines = enumerate(file.head.removeprefix(_BOM).splitlines(), 1)
-    number, first = next(((number, line) for number, line in lines if line.strip()), (1, ""))
-    if first.startswith(("--", "/*", "#")):
-        return []
-    return [
-        f"dump {file.path}: line {number} is no comment and no SQL, but {first[:100]!r}, at which loading would end; remove "
-        f"it from a copy of the dump: `sed {number}d`"
-    ]
+        return "not in UTF-8 but in UTF-16", "convert it with `iconv -f UTF-16 -t UTF-8`, and give the converted file"
+    return None
 
 
 def dump_copy(directory: str) -> str:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from blocks.remote.command import script
 from blocks.remote.shell import Shell
 from tasks.database.access import Access, Account
-from tasks.database.dumps import File, why_unreadable
-from tasks.database.grant_statements import BEGINNINGS, Read, account_of, is_named, read_statement
+from tasks.database.dumps import File, undecodable
+from tasks.database.grant_clauses import ParsedGrants
+from tasks.database.grant_statements import BEGINNINGS, account_of, is_named, parse_statement
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.database.statements import Statement, split
+from tasks.engine.checks import Check
 
 # Grants of a cloud have some kilobytes; a dump that is given in their place is not read into memory.
 _LARGEST_BYTES = 64 * 1024**2
@@ -56,15 +58,25 @@ class Grants:
         )
 
 
-def why_not_grants(file: File) -> list[str]:
-    """What keeps this file from being read as grants."""
+def check_grants_file(host: str, file: File) -> Check:
+    """Look whether a file may be read as grants.
+
+    Args:
+        host: Where it lies.
+        file: Both its ends.
+    """
+    name = "grants"
     if file.size < 0:
-        return [f"grants {file.path} do not exist on the first controller"]
+        return Check(name, host, "", f"grants {file.path} do not exist on the first controller")
     if file.size == 0:
-        return [f"grants {file.path} are empty"]
+        return Check(name, host, "", f"grants {file.path} are empty")
     if file.size > _LARGEST_BYTES:
-        return [f"grants {file.path} have {file.size / 1024**2:,.0f} MiB, more than any grants: is this the dump?"]
-    return [f"grants {file.path} are {why}" for why in why_unreadable(file)]
+        size = f"{file.size / 1024**2:,.0f} MiB"
+        return Check(name, host, "", f"grants {file.path} have {size}, more than any grants: is this the dump?")
+    if encoding := undecodable(file):
+        what, hint = encoding
+        return Check(name, host, "", f"grants {file.path} are {what}", hint)
+    return Check(name, host, f"{file.path} have {file.size:,} bytes")
 
 
 def parse_grants(text: str) -> Grants:
@@ -74,36 +86,36 @@ def parse_grants(text: str) -> Grants:
         CutShort: It ends in the middle of a statement.
         NotUnderstood: A statement is none of a grants file.
     """
-    read, in_schema, begun = Read(), "", False
+    parsed, in_schema, begun = ParsedGrants(), "", False
     doubled = _DOUBLED.search(text) is not None
     for statement in split(_DOUBLED.sub(r"\\", text)):
-        _refuse_if_strange(statement)
+        _refuse_unless_grants(statement)
         begun = begun or statement.tokens[0].says("GRANT", "CREATE", "ALTER")
-        in_schema = read_statement(statement, read, in_schema)
+        in_schema = parse_statement(statement, parsed, in_schema)
     if not begun:
         raise NotUnderstood(1, "begins a file without a GRANT and without a CREATE USER")
     access: dict[Account, Access] = {}
-    for grantee, allowed in read.access.items():
+    for grantee, allowed in parsed.access.items():
         if is_named(grantee):
-            account = account_of(grantee, read)
-            access[account] = _both(access.get(account), allowed)
+            account = account_of(grantee, parsed)
+            access[account] = _merged(access.get(account), allowed)
     accounts = {account for account in access if account.host} | {
-        account_of(user, read) for user in read.users if is_named(user)
+        account_of(user, parsed) for user in parsed.users if is_named(user)
     }
     granted_to = {account.user for account in access if not account.host}
-    undefined = (read.given | granted_to) - read.roles
+    undefined = (parsed.granted_roles | granted_to) - parsed.created_roles
     return Grants(
         tuple(sorted(accounts)),
-        tuple(sorted(read.roles)),
+        tuple(sorted(parsed.created_roles)),
         tuple(sorted(undefined)),
         access,
-        tuple(sorted(read.schemas)),
+        tuple(sorted(parsed.schemas)),
         doubled,
         _SANDBOX.search(text) is not None,
     )
 
 
-def _refuse_if_strange(statement: Statement) -> None:
+def _refuse_unless_grants(statement: Statement) -> None:
     if not statement.tokens:
         raise CutShort(statement.line)
     if not statement.tokens[0].says(*BEGINNINGS):
@@ -114,17 +126,17 @@ def _refuse_if_strange(statement: Statement) -> None:
         raise CutShort(statement.line)
 
 
-def _both(one: Access | None, other: Access) -> Access:
+def _merged(first: Access | None, second: Access) -> Access:
     """Put together what was said of one account under two names (with and without its host)."""
-    if one is None:
-        return other
-    together = one
-    for level, granted in other.privileges.items():
-        together = together.with_privileges(level, granted)
-    for role, admin in other.roles.items():
-        together = together.with_role(role, admin)
+    if first is None:
+        return second
+    merged = first
+    for level, granted in second.privileges.items():
+        merged = merged.with_privileges(level, granted)
+    for role, admin in second.roles.items():
+        merged = merged.with_role(role, admin)
     return Access(
-        together.privileges, together.roles, other.default_role or one.default_role, other.logins or one.logins
+        merged.privileges, merged.roles, second.default_role or first.default_role, second.logins or first.logins
     )
 
 

@@ -1,4 +1,4 @@
-"""Loading a dump and its grants: in the container, as long commands that outlive the run."""
+"""Importing a dump and its grants: in the container, as long commands that outlive the run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} {_PID}.done && kill -TERM -
 # The file is open before the first statement runs: it may be removed from then on, and a run that attaches to this import
 # needs it no more. The first error ends it (no --force).
 _CLIENT = 'mysql --defaults-extra-file="$1" --socket="$2" -uroot --max-allowed-packet=1G'
-_LOAD = f"""
+_IMPORT_DUMP = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3"
@@ -39,7 +39,7 @@ rm -f {_PID}
 
 # The same with a client for each part, which gets the dump's head before it; what comes after the tables has one client of its
 # own. 255 is what makes xargs begin no other.
-_LOAD_PARTS = f"""
+_IMPORT_PARTS = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 rm -f {_PID}.done
@@ -58,7 +58,7 @@ rm -f {_PID} {_PID}.done
 
 # Where the clients are in the dump: one reads through the script's own descriptor, which shares its position; several have
 # a dd each that feeds them, in the script's process group, and those that are through have left their parts' lengths.
-_HOW_FAR = rf"""
+_PROGRESS = rf"""
 at() {{ awk '/^pos:/ {{ print $2 }}' "$1"; }}
 p=$(cat {_PID})
 position=$(at "/proc/$p/fdinfo/4")
@@ -74,7 +74,7 @@ echo "$position $(stat -Lc %s "/proc/$p/fd/4")"
 # time's errors only the message is kept, without password hashes: the statement holds them.
 # They may hold root, with another password than the one that root has: each client keeps root's account as it was in a table
 # of its session, and puts it back before it ends, so that the next one can log in. The file may end without a line break.
-_GRANT = f"""
+_IMPORT_GRANTS = f"""
 set -o errexit -o pipefail
 echo $$ >{_PID}
 exec 4<"$3" 5<"$3"
@@ -100,13 +100,15 @@ def _long(server: Server, key: str, contents: str, text: str, within_s: float, *
     words = podman_exec(
         server.container, "bash", "-c", text, f"{key}-{contents}", server.client_options, server.socket, *arguments
     )
-    at_stop = podman_exec(server.container, "bash", "-c", _END)
-    how_far = question(*podman_exec(server.container, "bash", "-c", _HOW_FAR))
-    return LongCommand(f"{server.runbook}-{key}", words, within_s, at_stop, f"mysql < {arguments[0]}", how_far)
+    exec_stop_post = podman_exec(server.container, "bash", "-c", _END)
+    progress_query = question(*podman_exec(server.container, "bash", "-c", _PROGRESS))
+    return LongCommand(
+        f"{server.runbook}-{key}", words, within_s, exec_stop_post, f"mysql < {arguments[0]}", progress_query
+    )
 
 
-def load(server: Server, parts: Parts | None, within_s: float, contents: str = "") -> Change:
-    """Load the dump, as a long command that outlives us.
+def import_dump(server: Server, parts: Parts | None, within_s: float, contents: str = "") -> Change:
+    """Import the dump, as a long command that outlives us.
 
     Args:
         server: The first node's, started alone.
@@ -116,21 +118,21 @@ def load(server: Server, parts: Parts | None, within_s: float, contents: str = "
     """
     copy = dump_copy(server.directory)
     if parts is None:
-        return Change((_long(server, "load", contents, _LOAD, within_s, copy),))
+        return Change((_long(server, "load", contents, _IMPORT_DUMP, within_s, copy),))
     # The largest first, so that it is not the last to begin.
     tables = sorted(parts.tables, key=lambda part: -part.length)
     words = (str(parts.head), _words(tables), _words([parts.rest] if parts.rest else []))
-    return Change((_long(server, "load", contents, _LOAD_PARTS, within_s, copy, *words),))
+    return Change((_long(server, "load", contents, _IMPORT_PARTS, within_s, copy, *words),))
 
 
 def _words(parts: Iterable[Part]) -> str:
     return " ".join(f"{part.begin} {part.length}" for part in parts)
 
 
-def load_grants(
+def import_grants(
     server: Server, version: Version, roles: tuple[str, ...], within_s: float, contents: str = ""
 ) -> Change:
-    """Load the grants, as a long command.
+    """Import the grants, as a long command.
 
     Args:
         server: The first node's, started alone.
@@ -141,10 +143,12 @@ def load_grants(
     """
     table = "global_priv" if version >= Version(10, 4) else "user"
     create = "".join(f"CREATE ROLE IF NOT EXISTS {_quoted(role)};" for role in roles)
-    long = _long(server, "grant", contents, _GRANT, within_s, grants_copy(server.directory), table, create)
+    long = _long(server, "grant", contents, _IMPORT_GRANTS, within_s, grants_copy(server.directory), table, create)
     return Change(
         (long,),
-        findings_after=lambda shell: [_told(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)],
+        findings_after=lambda shell: [
+            _passed_over_finding(line) for line in read_log(shell, long) if re.match(_PASSED_OVER, line)
+        ],
     )
 
 
@@ -152,5 +156,5 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _told(line: str) -> str:
+def _passed_over_finding(line: str) -> str:
     return f"a grant was passed over, since the dump does not hold what it is for: {line}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from blocks.remote.shell import Shell
 from tasks.database.access import Account
+from tasks.database.batch_output import parse_rows
 from tasks.database.mariadb import Server
 
 # The server's own schemas, and its own accounts; root has passwords of its own in a restore.
@@ -26,7 +26,6 @@ UNION ALL SELECT 'trigger', trigger_schema, trigger_name, 0
 UNION ALL SELECT IF(is_role = 'Y', 'role', 'account'), user, host, 0 FROM mysql.user WHERE user NOT IN {_OWN_ACCOUNTS};
 SELECT 'end', '', '', 0;
 """  # noqa: S608 - names of our own
-_ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 
 
 @dataclass(frozen=True, order=True)
@@ -72,13 +71,9 @@ class Inventory:
     roles: frozenset[str]
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text, flags=re.DOTALL)
-
-
 def parse_inventory(host: str, text: str) -> Inventory | None:
     """Read what the server said; None where it did not come to its end."""
-    rows = [[_unescaped(value) for value in line.split("\t")] for line in text.splitlines()]
+    rows = parse_rows(text)
     if not rows or rows[-1][0] != "end":
         return None
 
@@ -100,6 +95,6 @@ def parse_inventory(host: str, text: str) -> Inventory | None:
 
 def read_inventory(shell: Shell, server: Server) -> Inventory | None:
     """Ask a server what it holds, for a minute at most and without a change; None where it does not answer that."""
-    ask = replace(server.statement(_SQL, timeout_s=60), ok=tuple(range(124)))
-    answer = shell.run(ask)
+    query = replace(server.statement(_SQL, timeout_s=60), ok=tuple(range(124)))
+    answer = shell.run(query)
     return parse_inventory(shell.name, answer.stdout) if answer.exit_code == 0 else None

@@ -108,9 +108,9 @@ class Server:
             seconds: After so many the answer is what it is.
         """
         client = ("mysql", f"--defaults-extra-file={self.client_options}", f"--socket={self.socket}", "-uroot")
-        ask = (*client, "--batch", "--skip-column-names", "--connect-timeout=5", f"--execute={sql}")
+        query = (*client, "--batch", "--skip-column-names", "--connect-timeout=5", f"--execute={sql}")
         words = podman_exec(
-            self.container, "bash", "-c", _STATEMENT_UNTIL, "again", str(seconds), "\n".join(lines), *ask
+            self.container, "bash", "-c", _STATEMENT_UNTIL, "again", str(seconds), "\n".join(lines), *query
         )
         return Command(words, timeout_s=seconds + 20, quiet=True)
 
@@ -131,8 +131,8 @@ class Server:
 
     def root_can_log_in(self, shell: Shell, options: str) -> bool:
         """Whether root gets in with the password of this option file."""
-        ask = self.statement("SELECT 1", options=options)
-        return shell.run(Command(ask.words, ask.stdin, ask.stdin_is, ok=(0, 1), quiet=True)).exit_code == 0
+        query = self.statement("SELECT 1", options=options)
+        return shell.run(Command(query.words, query.stdin, query.stdin_is, ok=(0, 1), quiet=True)).exit_code == 0
 
     # -- changes
 

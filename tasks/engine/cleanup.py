@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from blocks.remote.command import Command, command, script
-from blocks.remote.errors import RunbookError
+from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import unit_words
 from tasks.engine.heartbeat import Heartbeat, Renewal
@@ -121,7 +121,7 @@ def clean_up(
     """
     due, errors = list(cleanups), []
     for cleanup in reversed(cleanups):
-        failed = _on_all(list(cleanup.words), lambda host, one=cleanup: _clean_up_host(one, shells[host]))  # type: ignore[misc]
+        failed = _on_all(list(cleanup.words), partial(_clean_up_host, cleanup, shells))
         errors += [f"{cleanup.sentence}: {error}" for error in failed.values()]
         at = due.index(cleanup)
         due[at : at + 1] = [cleanup.on(list(failed))] if failed else []
@@ -132,16 +132,23 @@ def clean_up(
     return errors
 
 
-def _clean_up_host(cleanup: Cleanup, shell: Shell) -> None:
-    """Clean up on one host, then disarm its timer."""
-    again = Retrying(
+def _clean_up_host(cleanup: Cleanup, shells: Mapping[str, Shell], host: str) -> None:
+    """Clean up on one host, then disarm its timer.
+
+    Raises:
+        RunbookError: It can't be reached, or a command failed, or the site no longer has it.
+    """
+    shell = shells.get(host)
+    if shell is None:
+        raise HostError(host, "is no host of this run any more", "it does so by itself; see the site's inventory")
+    retrying = Retrying(
         retry=retry_if_exception_type(shell.retryable),
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_random_exponential(multiplier=1, max=10),
         reraise=True,
     )
-    again(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
-    again(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
+    retrying(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
+    retrying(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
 
 
 def _on_all(hosts: Sequence[str], do: Callable[[str], object]) -> dict[str, RunbookError]:

@@ -93,8 +93,8 @@ class Heartbeat:
         self._kept: list[Kept] = []
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        for one in kept:
-            self.keep(one)
+        for each in kept:
+            self.keep(each)
 
     def keep(self, kept: Kept) -> None:
         """Keep something more alive, and check it too."""

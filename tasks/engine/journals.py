@@ -184,7 +184,7 @@ def _judge(files: Mapping[str, str], host: str, folder: str) -> tuple[Journal | 
     if current.finished:
         return None, [*finished, current]
     # The run that closed it was killed before it had taken this one away.
-    closed = any((one.started, one.run_id) == (current.started, current.run_id) for one in finished)
+    closed = any((journal.started, journal.run_id) == (current.started, current.run_id) for journal in finished)
     return (None if closed else current), finished
 
 

@@ -67,7 +67,7 @@ class Plan:
         results: Results[Any] | None = None,
     ) -> None:
         """Note a step with what it would run."""
-        by_host = {one.name: [mask(line) for line in change_for(do, one).shown] for one in on}
+        by_host = {connection.name: [mask(line) for line in change_for(do, connection).shown] for connection in on}
         same = len({tuple(lines) for lines in by_host.values()}) == 1
         lines = {"each" if len(by_host) > 1 else on[0].name: next(iter(by_host.values()))} if same else by_host
         note = raises.sentence if raises else ""

@@ -93,6 +93,14 @@ class Run:
         """The first host, which keeps the journal."""
         return self.hosts[0]
 
+    def hosts_with(self, role: str) -> list[Shell]:
+        """Those of its hosts that are in a group of the inventory, in the inventory's order.
+
+        Raises:
+            UnknownTarget: The site has no such group.
+        """
+        return [self.shells[host.name] for host in self.site.hosts_with(role) if host.name in self.shells]
+
     @cached_property
     def journals(self) -> JournalKeeper:
         """Where the journal is kept."""
@@ -100,15 +108,17 @@ class Run:
 
     # -- before the first change
 
-    def everywhere(self, what: str, look: Callable[[Shell], T]) -> dict[str, T]:
-        """Read something on all hosts at once.
+    def everywhere(self, what: str, look: Callable[[Shell], T], hosts: Sequence[Shell] | None = None) -> dict[str, T]:
+        """Read something on several hosts at once.
 
         Args:
             what: The name of the check that a host becomes which fails; it is left out of the answer.
             look: Reads it on one host.
+            hosts: Which of the run's; None for all.
         """
-        with Questions(self.checks, at_once=len(self.shells)) as questions:
-            answers = {name: questions.ask(what, partial(look, shell)) for name, shell in self.shells.items()}
+        on = self.hosts if hosts is None else hosts
+        with Questions(self.checks, at_once=len(on)) as questions:
+            answers = {shell.name: questions.ask(what, partial(look, shell)) for shell in on}
         return {name: answer.value for name, answer in answers.items() if answer.there}
 
     @property

@@ -37,7 +37,8 @@ from tasks.engine.steps import Steps
 
 P = ParamSpec("P")
 J = TypeVar("J")
-# What a runbook works on, by the site and the run's parameters: groups of the inventory. None: the cloud's API alone.
+# What a runbook works on, by the site and the run's parameters: groups of the inventory, first the one whose first host keeps
+# the journal. All of their hosts are locked, and known to the hooks. None: the cloud's API alone.
 HostsOf = Callable[[Site, Mapping[str, Any]], Sequence[str]]
 _AT_ONCE = 16
 

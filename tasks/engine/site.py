@@ -30,19 +30,21 @@ def hosts_of(site: Site, roles: Sequence[str]) -> list[Host]:
 
     Args:
         site: The site.
-        roles: Groups of the inventory; `undercloud` and `backup node` are hosts that the site names.
+        roles: Groups of the inventory; `undercloud` and `backup node` are hosts that the site names. The first host of the
+            first one keeps the journal.
 
     Raises:
-        RunbookError: The site has no such group or named host; or there is no host in any of them.
+        RunbookError: The site has no such group or named host; or there is no host in the first of them.
     """
     try:
-        hosts = site.select(roles)
+        hosts, of_the_first = site.select(roles), site.select(roles[:1])
     except UnknownTarget as unknown:
         raise RunbookError(
             str(unknown),
             "a group of the inventory is named in the site file ([database] role) for restore-galera, and as the parameter "
             "`role` for other runbooks",
         ) from unknown
-    if not hosts:
-        raise RunbookError(f"site {site.site} has no host with role {', '.join(roles)}", "see the site's inventory")
+    if not of_the_first:
+        # A host of another role must not come first: it would keep a journal that no other run finds.
+        raise RunbookError(f"site {site.site} has no host with role {', '.join(roles[:1])}", "see the site's inventory")
     return hosts

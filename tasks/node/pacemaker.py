@@ -1,149 +1,34 @@
-"""Pacemaker: what the cluster says of the Galera bundle, and who is in charge of it."""
+"""Changes that Pacemaker makes: who is in charge of a bundle, what has been begun with it, what is looked at again."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
-
-from blocks.remote.command import Command, question, script
-from blocks.remote.errors import HostError
+from blocks.remote.command import Command, script
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change, Wait
+from tasks.node.bundle import ALL_PROMOTED, HEALTHY, MANAGED, UNMANAGED, health, managed_state, promotion, read_bundle
 
-# Pacemaker 2.1 says Promoted where 1.1 and 2.0 said Master.
-_PROMOTED = {"Promoted", "Master"}
-# The agent's own default, and the path that the document starts MariaDB with (BR 4.4, steps 17 and 20).
-_AGENT_PID = "/var/run/mysql/mysqld.pid"
+_CLEANUP_HINT = "see `pcs status`; `pcs resource cleanup` clears old failures"
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """A bundle as `crm_mon` sees it.
-
-    Attributes:
-        name: The resource's name.
-        promoted: How many replicas are promoted, seen through a connection that stands: while Pacemaker connects to a
-            container that was restarted behind its back, it shows what it knew of the one before.
-        replicas: How many there are.
-        blocked: Replicas that Pacemaker has given up on.
-        connected: Replicas whose container Pacemaker can speak with.
-        running: Names of the containers that Pacemaker believes to run.
-    """
-
-    name: str
-    promoted: int
-    replicas: int
-    blocked: int
-    connected: int
-    running: frozenset[str]
-
-
-def parse_bundle(host: str, xml: str, name: str) -> Bundle:
-    """Find a bundle in the output of `crm_mon --as-xml` (Pacemaker 1.1 to 2.1).
-
-    Raises:
-        HostError: It is not there, or the text is no XML.
-    """
-    try:
-        root = ElementTree.fromstring(xml)  # noqa: S314 - Pacemaker's own, over pinned SSH
-    except ElementTree.ParseError as error:
-        raise HostError(host, f"crm_mon wrote no XML: {error}", "is Pacemaker running? `pcs status`") from error
-    for bundle in root.iter("bundle"):
-        if bundle.get("id") == name:
-            replicas = [_parse_replica(replica) for replica in bundle.iter("replica")]
-            return Bundle(
-                name=name,
-                promoted=sum(one.promoted and one.connected for one in replicas),
-                replicas=len(replicas),
-                blocked=sum(one.blocked for one in replicas),
-                connected=sum(one.connected for one in replicas),
-                running=frozenset(one.container for one in replicas if one.running),
-            )
-    known = sorted(bundle.get("id", "?") for bundle in root.iter("bundle"))
-    raise HostError(
-        host,
-        f"Pacemaker has no bundle {name!r}; its bundles are {', '.join(known) or 'none'}",
-        "set database.resource in the site file",
+def unmanage(name: str) -> Change:
+    """Take the bundle out of Pacemaker's hands. What it has begun with it goes on."""
+    return Change(
+        (Command(("pcs", "resource", "unmanage", name)),),
+        already=lambda shell: managed_state(shell, name) == UNMANAGED,
+        until=Wait("the bundle", UNMANAGED, lambda shell: managed_state(shell, name), 30),
     )
-
-
-@dataclass(frozen=True)
-class _Replica:
-    container: str
-    running: bool
-    promoted: bool
-    blocked: bool
-    connected: bool
-
-
-def _parse_replica(replica: ElementTree.Element) -> _Replica:
-    resources = list(replica.iter("resource"))
-
-    def of(*agents: str) -> list[ElementTree.Element]:
-        return [one for one in resources if one.get("resource_agent", "").endswith(agents)]
-
-    galera, remote, container = of(":galera"), of(":remote"), of(":podman", ":docker")
-    return _Replica(
-        container=next((one.get("id", "") for one in container), ""),
-        running=any(_started(one) for one in container),
-        promoted=any(one.get("role") in _PROMOTED and one.get("failed") != "true" for one in galera),
-        blocked=any(one.get("blocked") == "true" for one in galera),
-        connected=any(_started(one) for one in remote),
-    )
-
-
-def _started(resource: ElementTree.Element) -> bool:
-    return resource.get("role") == "Started" and resource.get("failed") != "true"
-
-
-def read_bundle(shell: Shell, name: str) -> Bundle:
-    """Ask Pacemaker for a bundle.
-
-    Raises:
-        HostError: Pacemaker does not run, or has no such bundle.
-    """
-    return parse_bundle(shell.name, run_crm_mon(shell), name)
-
-
-def run_crm_mon(shell: Shell) -> str:
-    """Ask Pacemaker for its status, as XML.
-
-    Raises:
-        HostError: Pacemaker does not run.
-    """
-    answer = shell.run(question("crm_mon", "--as-xml", ok=tuple(range(256))))
-    if answer.exit_code != 0:
-        raise HostError(
-            shell.name,
-            f"Pacemaker does not answer (crm_mon: exit code {answer.exit_code})",
-            "start the cluster first: `pcs cluster start --all`",
-        )
-    return answer.stdout
-
-
-def parse_galera_pid(xml: str) -> str:
-    """Find the pid file that the Galera resource is configured with; the agent's default where none is set."""
-    if not xml.strip():
-        return _AGENT_PID
-    for pair in ElementTree.fromstring(xml).iter("nvpair"):  # noqa: S314 - Pacemaker's own, over pinned SSH
-        if pair.get("name") == "pid" and pair.get("value"):
-            return str(pair.get("value"))
-    return _AGENT_PID
-
-
-def read_galera_pid(shell: Shell) -> str:
-    """Read the resource's pid file from the CIB."""
-    ask = question("cibadmin", "--query", "--xpath", "//primitive[@type='galera']/instance_attributes", ok=(0, 105))
-    return parse_galera_pid(shell.run(ask).stdout)
 
 
 # What is waited for is what concerns the bundle: its own operations that are under way (in the CIB as pending) or that Pacemaker
 # would begin next, a host that is to be fenced, a node that joins. Pacemaker's own wait (`crm_resource --wait`) is of no use
 # where databases have just been lost: seen to last until its bound in a cluster that had been idle for two minutes. Nor is it
 # waited for what other resources do, which may go on for ever: where only they keep Pacemaker busy, ten quiet looks will do.
+# The end of a monitor may stay planned in a cluster that is idle, where the monitor's failure came in after the end of it.
 # None of these questions may last: where nobody decides, they have no answer for half a minute each.
+# The resource agent runs in the container, where this host sees its process; a container that does not run has the number 0.
 _SETTLE = r"""
-bundle=$1 until=$((SECONDS + $2))
+bundle=$1 container=$2 patience=$3 until=$((SECONDS + $4))
+init=$(podman inspect --type=container --format '{{.State.Pid}}' "$container")
 query() { timeout 5 cibadmin --query --xpath "$1" 2>/dev/null; }
 database=$(query "//bundle[@id='$bundle']/primitive" | sed -nE 's/.*<primitive( [^>]*)? id="([^"]*)".*/\2/p') || database=
 ids="^($bundle|${database:-$bundle})([:_-].*)?$"
@@ -153,10 +38,11 @@ under_way() {
 plans_nothing() {
   timeout 5 crm_simulate -L -S 2>/dev/null |
     awk -v ids="$ids" '/^Revised/ { whole = 1 } /^ *\* Fencing / { plans = 1 }
-      /^ *\* (Resource|Pseudo|Cluster) action/ { sub(/^[^:]*: */, ""); if ($1 ~ ids) plans = 1 }
+      /^ *\* (Resource|Pseudo|Cluster) action/ { sub(/^[^:]*: */, ""); if ($1 ~ ids && $2 !~ /^cancel=/) plans = 1 }
       END { exit !whole || plans }'
 }
-quiet=0
+starts() { [ "$init" = 0 ] || pgrep --ns "$init" --nslist pid --full '/heartbeat/galera (start|promote)$'; }
+quiet=0 since=
 while [ "$SECONDS" -lt "$until" ]; do
   dc=$(timeout 2 crmadmin -D 2>/dev/null | grep -oE '[^ ]+$') || dc=
   state=$([ -z "$dc" ] || timeout 2 crmadmin -S "$dc" 2>&1) || :
@@ -165,6 +51,9 @@ while [ "$SECONDS" -lt "$until" ]; do
     case $state in *S_IDLE*) exit 0;; *S_TRANSITION_ENGINE*) [ "$quiet" -lt 10 ] || exit 0;; esac
   else
     quiet=0
+    mapfile -t agents < <(starts)
+    if [ "${#agents[@]}" = 0 ]; then since=; else since=${since:-$SECONDS}; fi
+    if [ -n "$since" ] && [ "$((SECONDS - since))" -ge "$patience" ]; then kill -TERM "${agents[@]}" || :; fi
   fi
   sleep 0.2
 done
@@ -172,24 +61,28 @@ echo "Pacemaker still works on $bundle"
 """
 
 
-def unmanage(name: str, settle_s: float) -> Change:
-    """Take the bundle out of Pacemaker's hands, and let it end what it has under way.
+def settle(name: str, container: str, patience_s: int, within_s: int) -> Change:
+    """Wait until Pacemaker has ended what it has under way with the bundle and plans nothing; end what would last.
 
-    A start or a promotion whose container is taken away blocks Pacemaker until that operation's time is over, and it would
-    not see the new cluster before. Where it does not settle in time, the run goes on: that costs time, and nothing else.
+    A start or a promotion whose container is taken away blocks Pacemaker until that operation's time is over, two to five
+    minutes, and it would not see the new cluster before. Nor do they all end by themselves: a database that was lost a moment
+    before the others is started as a member of their cluster, and waits for them.
 
     What `crm_mon` shows as pending is not enough: a controller that had lost power was still coming back, and Pacemaker
-    started the new database anew. What is planned counts, too.
+    started the new database anew. What is planned counts, too. Where it does not settle in time, the run goes on: that costs
+    time, and nothing else.
+
+    Args:
+        name: The bundle.
+        container: The bundle's container on this host.
+        patience_s: Seconds that a start or a promotion in it may take before it is ended.
+        within_s: Seconds until the run goes on.
     """
-    settle = script(_SETTLE, name, str(round(settle_s)), timeout_s=settle_s + 40, ok=tuple(range(256)), quiet=True)
-    return Change(
-        (Command(("pcs", "resource", "unmanage", name)), settle),
-        already=lambda shell: _charge(shell, name) == _UNMANAGED,
-        until=Wait("the bundle", _UNMANAGED, lambda shell: _charge(shell, name), 30),
-    )
+    words = (name, container, str(patience_s), str(within_s))
+    return Change((script(_SETTLE, *words, timeout_s=within_s + 40, quiet=True),))
 
 
-def see_container(name: str, container: str, within_s: float) -> Change:
+def refresh_container(name: str, container: str, within_s: float) -> Change:
     """Let Pacemaker look again at a container that it believes to be stopped.
 
     It goes on looking once a minute at what it does not manage. If it looked while the container was stopped, and gets the
@@ -214,16 +107,16 @@ def see_container(name: str, container: str, within_s: float) -> Change:
 _RUNNING = "running"
 
 
-def manage(name: str, within_s: float) -> Change:
+def manage_until_promoted(name: str, within_s: float) -> Change:
     """Give the bundle back to Pacemaker, and wait until it has promoted every replica."""
     return Change(
         (Command(("pcs", "resource", "manage", name)),),
-        already=lambda shell: _charge(shell, name) == _MANAGED,
+        already=lambda shell: managed_state(shell, name) == MANAGED,
         until=all_promoted(name, within_s),
     )
 
 
-def manage_again(name: str, within_s: float) -> Change:
+def manage_until_connected(name: str, within_s: float) -> Change:
     """Give the bundle back and wait until Pacemaker has found its way into every container.
 
     The containers were restarted behind its back, so their connections are lost; asked to refresh before they are back, it
@@ -232,7 +125,7 @@ def manage_again(name: str, within_s: float) -> Change:
     connected = Wait(f"{name}'s connections", _CONNECTED, lambda shell: _connections(shell, name), within_s)
     return Change(
         (Command(("pcs", "resource", "manage", name)),),
-        already=lambda shell: _charge(shell, name) == _MANAGED,
+        already=lambda shell: managed_state(shell, name) == MANAGED,
         until=connected,
     )
 
@@ -250,8 +143,9 @@ def adopt(name: str, within_s: float) -> Change:
 def refresh(name: str, within_s: float) -> Change:
     """Make Pacemaker forget what it knows of the bundle and look again at what runs."""
     # Its exit code says whether all replies came in time; whether it was any use, the promotion says.
-    again = Command(("pcs", "resource", "refresh", name), timeout_s=20, ok=(0, 1, 124), quiet=True)
-    return Change((again,), already=lambda shell: _promotion(shell, name) == _ALL, until=all_promoted(name, within_s))
+    ask = Command(("pcs", "resource", "refresh", name), timeout_s=20, ok=(0, 1, 124), quiet=True)
+    promoted = all_promoted(name, within_s)
+    return Change((ask,), already=lambda shell: promoted.look(shell) == promoted.wanted, until=promoted)
 
 
 _CONNECTED = "all up"
@@ -262,71 +156,17 @@ def _connections(shell: Shell, name: str) -> str:
     return _CONNECTED if bundle.connected == bundle.replicas else f"{bundle.connected} of {bundle.replicas} up"
 
 
-_ALL = "all Promoted"
-
-
 def all_promoted(name: str, within_s: float) -> Wait:
     """Every replica of the bundle is promoted."""
     return Wait(
         name,
-        _ALL,
-        lambda shell: _promotion(shell, name),
+        ALL_PROMOTED,
+        lambda shell: promotion(read_bundle(shell, name)),
         within_s,
         "see `pcs status` and the container's /var/log/mysql/mysqld.log; `pcs resource cleanup` clears old failures",
     )
 
 
-def _promotion(shell: Shell, name: str) -> str:
-    bundle = read_bundle(shell, name)
-    return _ALL if bundle.promoted == bundle.replicas else f"{bundle.promoted} of {bundle.replicas} Promoted"
-
-
-def is_healthy(shell: Shell, name: str) -> bool:
-    """Whether Pacemaker is in charge of the bundle and has promoted every replica."""
-    return _health(shell, name) == _HEALTHY
-
-
 def check_health(name: str, within_s: float) -> Change:
     """Look until Pacemaker is in charge of the bundle and has promoted every replica."""
-    hint = "see `pcs status`; `pcs resource cleanup` clears old failures"
-    return Change((), until=Wait(name, _HEALTHY, lambda shell: _health(shell, name), within_s, hint))
-
-
-_HEALTHY = "managed and all Promoted"
-
-
-def _health(shell: Shell, name: str) -> str:
-    return f"{_charge(shell, name)} and {_promotion(shell, name)}"
-
-
-_MANAGED, _UNMANAGED = "managed", "unmanaged"
-
-
-def parse_charge(xml: str) -> str:
-    """Whether a bundle's part of the CIB says that Pacemaker is in charge of it and of what runs in it.
-
-    `crm_mon` can't tell: a replica that Pacemaker has given up on (on-fail=block) is "unmanaged" there, too.
-    """
-    pairs = ElementTree.fromstring(xml).iter("nvpair")  # noqa: S314 - Pacemaker's own, over pinned SSH
-    given_up = any(pair.get("name") == "is-managed" and pair.get("value") == "false" for pair in pairs)
-    return _UNMANAGED if given_up else _MANAGED
-
-
-def parse_wanted_role(xml: str) -> str:
-    """What role somebody has set for a bundle or for its database (`pcs resource disable` sets Stopped); empty for none."""
-    pairs = ElementTree.fromstring(xml).iter("nvpair")  # noqa: S314 - Pacemaker's own, over pinned SSH
-    return next((pair.get("value", "") for pair in pairs if pair.get("name") == "target-role"), "")
-
-
-def read_in_cib(shell: Shell, name: str) -> str:
-    """Ask for a bundle's part of the CIB, as XML."""
-    return shell.run(question("cibadmin", "--query", "--xpath", f"//bundle[@id='{name}']")).stdout
-
-
-def is_managed(shell: Shell, name: str) -> bool:
-    """Whether Pacemaker is in charge of the bundle."""
-    return _charge(shell, name) == _MANAGED
-
-
-def _charge(shell: Shell, name: str) -> str:
-    return parse_charge(read_in_cib(shell, name))
+    return Change((), until=Wait(name, HEALTHY, lambda shell: health(shell, name), within_s, _CLEANUP_HINT))

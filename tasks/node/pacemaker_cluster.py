@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from blocks.remote.command import question
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
-from tasks.node.pacemaker import Bundle, parse_bundle, run_crm_mon
+from tasks.node.bundle import Bundle, parse_bundle, read_status
 
 Element = ElementTree.Element
 # cibadmin's exit codes: an answer, and of Pacemaker 1.1 and of later ones that there is nothing of the kind.
@@ -56,7 +56,7 @@ def read_cluster(shell: Shell, bundle: str) -> Cluster:
     Raises:
         HostError: Pacemaker does not run, or has no such bundle.
     """
-    return parse_cluster(shell.name, run_crm_mon(shell), bundle)
+    return parse_cluster(shell.name, read_status(shell), bundle)
 
 
 def parse_cluster(host: str, xml: str, bundle: str) -> Cluster:

@@ -25,8 +25,8 @@ from tests.server.fixtures import PrefectServer
 from tests.unit.flows.jobs import ORDER
 
 # Steps that perform something; 1, 3 and 19 are asked in preflight, 21 and 23 belong to the other ending,
-# 25b and 25c to a Pacemaker that does not adopt.
-AFTER = [step for step in ORDER if step not in {"1", "3", "19", "21", "23", "25b", "25c"}]
+# 25b, 25c and 25e to a Pacemaker that does not adopt.
+AFTER = [step for step in ORDER if step not in {"1", "3", "19", "21", "23", "25b", "25c", "25e"}]
 DURING = ["5", "9", "10", "15", "17", "20", "24", "25"]
 
 

@@ -170,9 +170,8 @@ def restore_after(cloud: Cloud, damage: Damage, dump: Dump) -> str:
     return ended.output
 
 
-# What Pacemaker is doing when it is stopped depends on how long ago it noticed. Where it has not noticed yet, step 4 was seen to
-# wait for its bound of two minutes still.
-@pytest.mark.parametrize(("noticed_s", "rules"), [(8, 2)])
+# What Pacemaker is doing when it is stopped depends on how long ago it noticed.
+@pytest.mark.parametrize(("noticed_s", "rules"), [(0, 0), (8, 2)])
 def test_pacemaker_that_lost_every_database_is_not_waited_for_to_the_bound_and_rules_set_by_hand_go(
     cloud: Cloud, dump: Dump, noticed_s: float, rules: int
 ) -> None:
@@ -191,5 +190,6 @@ def test_pacemaker_that_lost_every_database_is_not_waited_for_to_the_bound_and_r
     assert left.strip() == "0", "the document's rule, set by hand, keeps clients off"
     assert (f"{holder}: 2 firewall rule(s) that somebody has set by hand" in ended.output) is (rules == 2)
     assert cloud.problems() == []
-    (seconds,) = re.findall(r"^\| 4 \| .* \| (?:done|already) \| ([\d.]+)", cloud.report(), re.MULTILINE)
-    assert float(seconds) < 60, "the bound is 130"
+    taken = re.findall(r"^\| 4a? \| .* \| (?:done|already) \| ([\d.]+)", cloud.report(), re.MULTILINE)
+    assert len(taken) == 2
+    assert sum(map(float, taken)) < 60, "the bound is 130"

@@ -112,7 +112,7 @@ class WebWatch(GroupWatch):
         lines = [str(self.call_rate)]  # a member counts once it serves, which is later than Heat's word
         if self.visitor is not None and not self.visitor.lost:
             lines.append(f"{self.visitor.request_count} requests of a visitor, none was lost.")
-        well = sum(leave.left_pool_first for leave in departures(self.history.events, self.observer.types))
+        well = sum(departure.left_pool_first for departure in departures(self.history.events, self.observer.types))
         return [*lines, f"Members that left the pool before their servers went: {well}."] if well else lines
 
     def findings(self) -> list[Finding]:
@@ -126,8 +126,8 @@ class WebWatch(GroupWatch):
             found.append(Finding(Kind.REQUESTS_LOST, said, first.at))
         if self._unbalanced:
             found.append(Finding(Kind.NOT_BALANCED, self._unbalanced))
-        for leave in departures(self.history.events, self.observer.types):
-            if not leave.left_pool_first:
-                said = f"the server of {leave.member} was deleted while the pool still had it"
-                found.append(Finding(Kind.LEFT_IN_POOL, said, leave.event.at))
+        for departure in departures(self.history.events, self.observer.types):
+            if not departure.left_pool_first:
+                said = f"the server of {departure.member} was deleted while the pool still had it"
+                found.append(Finding(Kind.LEFT_IN_POOL, said, departure.event.at))
         return found

@@ -1,4 +1,4 @@
-"""Whether the site's hosts, Galera's nodes, the bundle's replicas and Pacemaker's nodes are the same, and where clients come in.
+"""Whether the site's hosts, Galera's nodes, the bundle's replicas and Pacemaker's nodes are the same, and ready for a restore.
 
 All three are written down in different places, and what is done to only a part of a cluster, or to two of them, can't end well:
 the last step wants every replica promoted.
@@ -6,26 +6,24 @@ the last step wants every replica promoted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
 
 from blocks.remote.errors import WaitExpired
 from blocks.remote.shell import Shell
 from blocks.remote.waiting import wait_until
 from blocks.site import Site
-from tasks.database.galera import cluster_nodes
+from tasks.database.cluster_address import cluster_nodes
 from tasks.engine.checks import Check
-from tasks.engine.questions import Questions
 from tasks.engine.run import Run
-from tasks.node import firewall, pacemaker
+from tasks.node import firewall
+from tasks.node.bundle import MANAGED, parse_managed_state, parse_target_role, read_configuration
 from tasks.node.firewall import Barriers
 from tasks.node.pacemaker_cluster import Cluster, read_cluster, read_placement
-from tasks.runbooks.restore_galera.membership import Membership, parse_names, read_names, resolve, short_name
+from tasks.runbooks.restore_galera.entrance import check_barriers, find_entrance
+from tasks.runbooks.restore_galera.membership import KnownAs, Membership, parse_names, resolve
 
-T = TypeVar("T")
 # A controller that has lost power was seen to be back in Pacemaker half a minute after SSH.
 _JOIN_S = 60
 _NODES = "nodes of the cluster"
@@ -138,76 +136,11 @@ def check_places(members: Membership) -> list[Check]:
 
 def check_bundle(name: str, in_cib: str) -> Check:
     """The resource is not disabled."""
-    role = pacemaker.parse_wanted_role(in_cib)
+    role = parse_target_role(in_cib)
     if role.lower() in {"", "started", "master", "promoted"}:
         return Check("resource", "", f"{name} is enabled")
     reason = f"{name} has target-role={role}, so Pacemaker would not promote it"
     return Check("resource", "", f"target-role={role}", reason, f"`pcs resource enable {name}`")
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """Where clients come in.
-
-    Attributes:
-        further: Hosts besides those of the database's role that may hold the virtual address.
-        check: Whether that is all of them.
-    """
-
-    further: tuple[str, ...]
-    check: Check
-
-
-def find_entrance(site: Site, vip: str, members: Membership) -> Entrance:
-    """Find the hosts that hold the virtual address, or may hold it within a restore.
-
-    With a role of its own for the database, it is held by the hosts that run haproxy.
-    """
-    name = "virtual address"
-    resource = members.placement.addresses.get(vip)
-    if resource is None:
-        held = [one.host for one in members.hosts if vip in one.addresses]
-        reason = "" if held else f"{vip} is no address of Pacemaker's, and none of the database's hosts holds it"
-        hint = "is database.vip_key right? At a load balancer outside of the site's hosts, clients can't be kept off"
-        return Entrance((), Check(name, "", f"{vip} is held by {', '.join(held)}", reason, "" if held else hint))
-    may = {*members.placement.may_run(resource), *members.cluster.places.get(resource, ())}
-    further: list[str] = []
-    strangers = []
-    for node in sorted(may):
-        if members.host_called(node):
-            continue
-        host = next((other for other in site.hosts if short_name(other) == short_name(node)), None)
-        if host is None:
-            strangers.append(node)
-        else:
-            further.append(host)
-    reason = (
-        f"{vip} may be held by {', '.join(strangers)}, where clients can't be kept off: no host of the site"
-        if strangers
-        else ""
-    )
-    hint = "the inventory must have every host that can hold the virtual address" if strangers else ""
-    return Entrance(tuple(further), Check(name, "", f"{vip} may be held by {', '.join(sorted(may))}", reason, hint))
-
-
-def check_barriers(vip: str, port: int, by_host: dict[str, Barriers]) -> list[Check]:
-    """Nothing keeps clients off that step 22 would not take away."""
-    shown = f"{vip}:{port}"
-    return [
-        Check(
-            "firewall",
-            host,
-            "clients are blocked" if barriers.stand else "clients are let in",
-            f"a rule that is not this runbook's keeps clients off {shown}, and would do so after the restore: "
-            f"{' '.join(barriers.wider[0])}"
-            if barriers.wider
-            else "",
-            f"see who has set it and why; `{firewall.program(vip)} -D INPUT {' '.join(barriers.wider[0])}` deletes it"
-            if barriers.wider
-            else "",
-        )
-        for host, barriers in by_host.items()
-    ]
 
 
 @dataclass(frozen=True)
@@ -233,13 +166,13 @@ class ControlPlane:
 
 
 def look_at_control_plane(
-    run: Run, silent: Collection[str], cluster: Cluster, vip: str | None, address: str | None
+    run: Run, known: Mapping[str, KnownAs], cluster: Cluster, vip: str | None, address: str | None
 ) -> ControlPlane:
     """Look at who belongs to the cluster, in which state it is, and where clients come in.
 
     Args:
         run: The run; a host that does not answer becomes a check of it.
-        silent: Hosts that have not answered before, and are told already.
+        known: The hosts that have answered, and what they are called; the others are told already.
         cluster: What Pacemaker says.
         vip: The database's virtual address, if it is known.
         address: `wsrep_cluster_address`, if it is known.
@@ -248,30 +181,32 @@ def look_at_control_plane(
         RunbookError: The first host does not answer.
     """
     database, first = run.site.database, run.first
-    answering = [host for host in run.hosts if host.name not in silent]
-    known = _everywhere(run, "names of the host", answering, read_names)
+    databases = run.hosts_with(database.role)
+    called = {host.name: known.get(host.name) or parse_names(host, "") for host in run.hosts}
     members = Membership(
-        hosts=tuple(known.get(host.name) or parse_names(host, "") for host in run.hosts),
+        hosts=tuple(called.pop(host.name) for host in databases),
         galera=resolve(first, cluster_nodes(address)) if address else {},
         cluster=cluster,
         placement=read_placement(first),
+        others=tuple(called.values()),
     )
     members = _once_settled(first, database.resource, members)
-    in_cib = pacemaker.read_in_cib(first, database.resource)
+    in_cib = read_configuration(first, database.resource)
     checks = [*check_cluster(members), *check_places(members), check_bundle(database.resource, in_cib)]
     same = check_nodes(run.site, database.role, members) if address else None
     checks += [same] if same else []
-    managed = pacemaker.parse_charge(in_cib) == "managed"
+    managed = parse_managed_state(in_cib) == MANAGED
     if not vip or (same and not same.ok):
-        return ControlPlane(checks, tuple(run.hosts), {}, managed)
+        return ControlPlane(checks, tuple(databases), {}, managed)
     entrance = find_entrance(run.site, vip, members)
-    further = [run.site.shell(run.site.host(name)) for name in entrance.further]
-    for shell in further:
-        run.resources.callback(shell.close)
-    everyone = [*answering, *further]
-    barriers = _everywhere(run, "firewall", everyone, lambda shell: firewall.read_barriers(shell, vip, database.port))
+    everyone = (*databases, *(run.shells[name] for name in entrance.further))
+    barriers = run.everywhere(
+        "firewall",
+        lambda shell: firewall.read_barriers(shell, vip, database.port),
+        [host for host in everyone if host.name in known],
+    )
     checks += [entrance.check, *check_barriers(vip, database.port, barriers)]
-    return ControlPlane(checks, (*run.hosts, *further), barriers, managed)
+    return ControlPlane(checks, everyone, barriers, managed)
 
 
 def _once_settled(first: Shell, bundle: str, members: Membership) -> Membership:
@@ -286,10 +221,3 @@ def _once_settled(first: Shell, bundle: str, members: Membership) -> Membership:
         with suppress(WaitExpired):
             wait_until(first.name, "Pacemaker's cluster", "settled", look, _JOIN_S)
     return members
-
-
-def _everywhere(run: Run, what: str, hosts: Sequence[Shell], read: Callable[[Shell], T]) -> dict[str, T]:
-    """Read something on hosts at once; one that fails becomes a check, and is left out of the answer."""
-    with Questions(run.checks, at_once=len(hosts)) as questions:
-        answers = {host.name: questions.ask(what, partial(read, host)) for host in hosts}
-    return {name: answer.value for name, answer in answers.items() if answer.there}

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from blocks.remote.command import script
 from blocks.remote.shell import Shell
 from tasks.database import dumps
-from tasks.database.dump_contents import Contents, contents, why_not_contents
+from tasks.database.dump_checks import check_dump_contents, check_dump_ends
+from tasks.database.dump_contents import Contents, parse_contents
 from tasks.database.dump_parts import Parts, parse_parts
 from tasks.database.dump_reading import read_dump
 from tasks.database.dumps import File
-from tasks.database.grants import Grants, read_grants, why_not_grants
+from tasks.database.grants import Grants, check_grants_file, read_grants
 from tasks.database.inventory import read_inventory
 from tasks.database.mariadb import Server, Version
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.engine.checks import Check
-from tasks.runbooks.restore_galera.losses import Loss, compared, within
+from tasks.runbooks.restore_galera.losses import Loss, losses_against_inventory, losses_within_files
 
 # A client that knows the line has the option, whatever its version: security fixes of older releases have it, too.
 _KNOWS_SANDBOX = """
@@ -74,16 +75,17 @@ def look_at_files(shell: Shell, dump: File, grants: File | None, loader: Loader,
     Raises:
         HostError: The host does not let the dump be read to its end.
     """
-    checks = [check_place(shell, dump, "dump", loader), *check_ends(shell, dump, loader.version)]
+    checks = [check_place(shell, dump, "dump", loader), *check_dump_ends(shell.name, dump, loader.version)]
     found: Contents | None = None
     if readable and all(check.ok for check in checks):
-        found = contents(read_dump(shell, dump.path))
-        checks += check_contents(shell, dump, found, loader)
-    known: Grants | None = None
+        found = parse_contents(read_dump(shell, dump.path))
+        knows = not found.sandbox or not loader.container or knows_sandbox(shell, loader.container)
+        checks += check_dump_contents(shell.name, dump, found, loader.version, knows)
+    granted: Grants | None = None
     if grants is not None:
-        known, more = check_grants(shell, grants)
-        checks += [check_place(shell, grants, "grants", loader), *more]
-    return Files(tuple(checks), found, parse_parts(dump, found) if found else None, known)
+        granted, check = look_at_grants(shell, grants)
+        checks += [check_place(shell, grants, "grants", loader), check]
+    return Files(tuple(checks), found, parse_parts(dump, found) if found else None, granted)
 
 
 def check_place(shell: Shell, file: File, what: str, loader: Loader) -> Check:
@@ -100,48 +102,23 @@ def check_place(shell: Shell, file: File, what: str, loader: Loader) -> Check:
     )
 
 
-def check_ends(shell: Shell, dump: File, version: Version | None) -> list[Check]:
-    """Look at both ends of the dump."""
-    return Check.each(
-        "dump", shell.name, dumps.why_not_dump(dump, version), f"{dump.path} has its beginning and its end"
-    )
-
-
-def check_contents(shell: Shell, dump: File, found: Contents, loader: Loader) -> list[Check]:
-    """Look at what is in the dump."""
-    knows = not found.sandbox or not loader.container or knows_sandbox(shell, loader.container)
-    reasons = why_not_contents(dump.path, found, loader.version, knows)
-    seen = f"{len(found.schemas):,} schemas, {found.tables:,} tables, {_size(dump.size)}{_maker(found)}"
-    return Check.each("contents of the dump", shell.name, reasons, seen)
-
-
-def _size(size: int) -> str:
-    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"
-
-
-def _maker(found: Contents) -> str:
-    versions = dict.fromkeys(str(piece.version) for piece in found.pieces if piece.version is not None)
-    return f", from MariaDB {' and '.join(versions)}" if versions else ""
-
-
 def knows_sandbox(shell: Shell, container: str) -> bool:
     """Whether the container's client knows the sandbox mode of newer dumps."""
     return shell.run(script(_KNOWS_SANDBOX, container, quiet=True, changes=False)).text != "unknown"
 
 
-def check_grants(shell: Shell, file: File) -> tuple[Grants | None, list[Check]]:
+def look_at_grants(shell: Shell, file: File) -> tuple[Grants | None, Check]:
     """Look at the grants, and read them where nothing speaks against it."""
-    if reasons := why_not_grants(file):
-        return None, Check.each("grants", shell.name, reasons, "")
+    check = check_grants_file(shell.name, file)
+    if not check.ok:
+        return None, check
     try:
-        return read_grants(shell, file.path), [Check("grants", shell.name, f"{file.path} are whole")]
+        return read_grants(shell, file.path), Check("grants", shell.name, f"{file.path} are whole")
     except CutShort as cut:
-        reason = f"grants {file.path} are cut short: {cut}"
-        return None, [
-            Check("grants", shell.name, "", reason, "take them again, and see that each statement has its semicolon")
-        ]
+        hint = "take them again, and see that each statement has its semicolon"
+        return None, Check("grants", shell.name, "", f"grants {file.path} are cut short: {cut}", hint)
     except NotUnderstood as strange:
-        return None, [Check("grants", shell.name, "", f"grants {file.path}: {strange}")]
+        return None, Check("grants", shell.name, "", f"grants {file.path}: {strange}")
 
 
 def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: bool) -> list[Loss]:
@@ -154,14 +131,18 @@ def find_losses(there: Iterable[tuple[Shell, Server]], files: Files, untouched: 
     """
     if files.contents is None or files.grants is None:
         return []
-    found = list(within(files.contents, files.grants))
+    found = list(losses_within_files(files.contents, files.grants))
     if not untouched:
         return found
-    inventory = next((one for shell, server in there if (one := read_inventory(shell, server)) is not None), None)
+    read = (read_inventory(shell, server) for shell, server in there)
+    inventory = next((inventory for inventory in read if inventory is not None), None)
     if inventory is None:
         return [*found, Loss("no database answers, so that nobody can say what the dump lacks of it")]
     whose = f"of what {inventory.host}'s database has"
     return [
         *found,
-        *(Loss(f"{loss.what} {whose}", loss.names) for loss in compared(inventory, files.contents, files.grants)),
+        *(
+            Loss(f"{loss.what} {whose}", loss.names)
+            for loss in losses_against_inventory(inventory, files.contents, files.grants)
+        ),
     ]

@@ -120,7 +120,7 @@ class Job:
         return self.request.bounds
 
     @property
-    def kept(self) -> str:
+    def old_data(self) -> str:
         """Where the old data is, or goes."""
         return self.resume.kept
 
@@ -159,10 +159,39 @@ class Job:
         names = ", ".join(host.name for host in self.hosts)
         what = (
             f"the database of {names} is replaced with {self.request.dump} and {self.request.grants}; the old data is kept on "
-            f"each as {self.kept}"
+            f"each as {self.old_data}"
         )
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
+
+    @property
+    def firewall_findings(self) -> list[str]:
+        """What the operator must know of firewall rules before step 2."""
+        return [
+            f"{name}: {len(rules)} firewall rule(s) that somebody has set by hand keep clients off {self.facts.vip}, too; step "
+            f"22 deletes them with this runbook's own: {'; '.join(shlex.join(words) for words in rules)}"
+            for name, rules in self.facts.by_hand.items()
+        ]
+
+    @property
+    def grants_findings(self) -> list[str]:
+        """What the operator must know of the grants before they are loaded."""
+        path, grants = self.request.grants, self.facts.grants
+        findings = []
+        if not any(account.user == "root" for account in grants.accounts):
+            findings.append(
+                f"{path} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "
+                "restored; root logs in on the controllers alone"
+            )
+        if grants.doubled:
+            findings.append(
+                f"{path} was written by a client that doubles each backslash (`mysql -s -N` without --raw): this is undone in "
+                "the copy, else privileges would be for schemas of other names"
+            )
+        return findings + [
+            f"role {role} is granted in {path}, but not created there: it is created without privileges; grant them again"
+            for role in grants.undefined_roles
+        ]
 
     @property
     def blocked(self) -> Fence:

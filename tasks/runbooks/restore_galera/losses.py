@@ -39,8 +39,8 @@ class Loss:
         return self.shown(len(self.names))
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _counted(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _about(rows: int) -> str:
@@ -55,7 +55,7 @@ def _about(rows: int) -> str:
     return f"{few}{names[thousands]} of rows" if thousands else f"{few}rows"
 
 
-def within(contents: Contents, grants: Grants) -> Iterator[Loss]:
+def losses_within_files(contents: Contents, grants: Grants) -> Iterator[Loss]:
     """What is seen in the files alone.
 
     Args:
@@ -81,57 +81,61 @@ def _matches(pattern: str, schemas: Collection[str]) -> bool:
     return any(re.fullmatch(regex, schema, re.DOTALL) for schema in (*schemas, *own))
 
 
-def compared(there: Inventory, contents: Contents, grants: Grants) -> Iterator[Loss]:
+def losses_against_inventory(inventory: Inventory, contents: Contents, grants: Grants) -> Iterator[Loss]:
     """What a database that answers holds, and the dump and the grants do not.
 
     A dump of the whole server has accounts, routines and events as rows of the server's own tables; which, nobody reads.
 
     Args:
-        there: What is there.
+        inventory: What the database holds.
         contents: What is in the dump.
         grants: What the grants hold.
     """
     dump = contents.schemas
-    gone = sorted(there.schemas - dump.keys() - {"test"})
-    if gone:
+    missing_schemas = sorted(inventory.schemas - dump.keys() - {"test"})
+    if missing_schemas:
         yield Loss(
-            f"the dump lacks {_counted(len(gone), 'schema', 'schemas')}", tuple(_told(there, schema) for schema in gone)
+            f"the dump lacks {_counted(len(missing_schemas), 'schema', 'schemas')}",
+            tuple(_schema_with_counts(inventory, schema) for schema in missing_schemas),
         )
-    kept = {schema: dump[schema] for schema in there.schemas & dump.keys()}
-    yield from _tables(there, kept)
-    yield from _missing("view", there.views, kept, lambda schema: schema.views)
+    in_dump = {schema: dump[schema] for schema in inventory.schemas & dump.keys()}
+    yield from _tables(inventory, in_dump)
+    yield from _missing("view", inventory.views, in_dump, lambda schema: schema.views)
     if not contents.fills("proc"):
-        yield from _missing("routine", there.routines, kept, lambda schema: schema.routines)
+        yield from _missing("routine", inventory.routines, in_dump, lambda schema: schema.routines)
     if not contents.fills("event"):
-        yield from _missing("event", there.events, kept, lambda schema: schema.events)
-    yield from _missing("trigger", there.triggers, kept, lambda schema: schema.triggers)
+        yield from _missing("event", inventory.events, in_dump, lambda schema: schema.events)
+    yield from _missing("trigger", inventory.triggers, in_dump, lambda schema: schema.triggers)
     if not contents.fills("user", "global_priv"):
-        yield from _accounts(there, grants)
+        yield from _accounts(inventory, grants)
 
 
-def _accounts(there: Inventory, grants: Grants) -> Iterator[Loss]:
-    accounts = sorted(there.accounts - set(grants.accounts))
-    if accounts:
+def _accounts(inventory: Inventory, grants: Grants) -> Iterator[Loss]:
+    missing_accounts = sorted(inventory.accounts - set(grants.accounts))
+    if missing_accounts:
         yield Loss(
-            f"the grants lack {_counted(len(accounts), 'account', 'accounts')}",
-            tuple(str(account) for account in accounts),
+            f"the grants lack {_counted(len(missing_accounts), 'account', 'accounts')}",
+            tuple(str(account) for account in missing_accounts),
         )
-    roles = sorted(there.roles - set(grants.roles) - set(grants.undefined_roles))
-    if roles:
-        yield Loss(f"the grants lack {_counted(len(roles), 'role', 'roles')}", tuple(roles))
+    missing_roles = sorted(inventory.roles - set(grants.roles) - set(grants.undefined_roles))
+    if missing_roles:
+        yield Loss(f"the grants lack {_counted(len(missing_roles), 'role', 'roles')}", tuple(missing_roles))
     granted = {account.user for account, access in grants.access.items() if any(access.privileges.values())}
-    bare = sorted((there.roles & set(grants.undefined_roles)) - granted)
-    if bare:
-        yield Loss(f"the grants lack what {_counted(len(bare), 'role grants', 'roles grant')}", tuple(bare))
+    without_privileges = sorted((inventory.roles & set(grants.undefined_roles)) - granted)
+    if without_privileges:
+        yield Loss(
+            f"the grants lack what {_counted(len(without_privileges), 'role grants', 'roles grant')}",
+            tuple(without_privileges),
+        )
 
 
-def _told(there: Inventory, schema: str) -> str:
+def _schema_with_counts(inventory: Inventory, schema: str) -> str:
     """A schema with how much goes with it."""
-    rows = sum(rows for table, rows in there.tables.items() if table.schema == schema)
+    rows = sum(rows for table, rows in inventory.tables.items() if table.schema == schema)
     counts = (
-        (sum(table.schema == schema for table in there.tables), "table", "tables"),
-        (sum(view.schema == schema for view in there.views), "view", "views"),
-        (sum(routine.schema == schema for routine in there.routines), "routine", "routines"),
+        (sum(table.schema == schema for table in inventory.tables), "table", "tables"),
+        (sum(view.schema == schema for view in inventory.views), "view", "views"),
+        (sum(routine.schema == schema for routine in inventory.routines), "routine", "routines"),
     )
     parts = [_counted(*count) for count in counts if count[0]]
     if rows:
@@ -139,25 +143,25 @@ def _told(there: Inventory, schema: str) -> str:
     return f"{schema} ({', '.join(parts) or 'empty'})"
 
 
-def _tables(there: Inventory, kept: dict[str, Schema]) -> Iterator[Loss]:
-    lost, bare = [], []
-    for table, rows in sorted(there.tables.items()):
-        if table.schema not in kept:
+def _tables(inventory: Inventory, in_dump: dict[str, Schema]) -> Iterator[Loss]:
+    missing, without_rows = [], []
+    for table, rows in sorted(inventory.tables.items()):
+        if table.schema not in in_dump:
             continue
-        inserts = kept[table.schema].tables.get(table.name)
+        inserts = in_dump[table.schema].tables.get(table.name)
         if inserts is None:
-            lost.append(f"{table} ({_about(rows)})" if rows else str(table))
+            missing.append(f"{table} ({_about(rows)})" if rows else str(table))
         elif inserts == 0 and rows:
-            bare.append(f"{table} ({_about(rows)})")
-    if lost:
-        yield Loss(f"the dump lacks {_counted(len(lost), 'table', 'tables')}", tuple(lost))
-    if bare:
-        yield Loss(f"the dump lacks all rows of {_counted(len(bare), 'table', 'tables')}", tuple(bare))
+            without_rows.append(f"{table} ({_about(rows)})")
+    if missing:
+        yield Loss(f"the dump lacks {_counted(len(missing), 'table', 'tables')}", tuple(missing))
+    if without_rows:
+        yield Loss(f"the dump lacks all rows of {_counted(len(without_rows), 'table', 'tables')}", tuple(without_rows))
 
 
 def _missing(
-    kind: str, there: Collection[Named], kept: dict[str, Schema], of: Callable[[Schema], set[str]]
+    kind: str, names: Collection[Named], in_dump: dict[str, Schema], of: Callable[[Schema], set[str]]
 ) -> Iterator[Loss]:
-    lost = sorted(one for one in there if one.schema in kept and one.name not in of(kept[one.schema]))
-    if lost:
-        yield Loss(f"the dump lacks {_counted(len(lost), kind, f'{kind}s')}", tuple(str(one) for one in lost))
+    missing = sorted(name for name in names if name.schema in in_dump and name.name not in of(in_dump[name.schema]))
+    if missing:
+        yield Loss(f"the dump lacks {_counted(len(missing), kind, f'{kind}s')}", tuple(str(name) for name in missing))

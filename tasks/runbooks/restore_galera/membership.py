@@ -88,12 +88,14 @@ class Membership:
         galera: Node of `wsrep_cluster_address` → the addresses that its name has.
         cluster: Pacemaker's cluster.
         placement: Where Pacemaker may run what.
+        others: The run's other hosts, which may hold the virtual address.
     """
 
     hosts: tuple[KnownAs, ...]
     galera: dict[str, frozenset[str]]
     cluster: Cluster
     placement: Placement
+    others: tuple[KnownAs, ...] = ()
 
     def host_of_node(self, node: str) -> str:
         """The host that a node of Galera is; empty for none of the role's."""
@@ -102,6 +104,10 @@ class Membership:
     def host_called(self, name: str) -> str:
         """The host that a node of Pacemaker is; empty for none of the role's."""
         return next((one.host for one in self.hosts if one.owns(name)), "")
+
+    def other_called(self, name: str) -> str:
+        """The host beside those of the role that a node of Pacemaker is; empty for none of the run's."""
+        return next((one.host for one in self.others if one.owns(name)), "")
 
     @property
     def settling(self) -> list[str]:

@@ -12,7 +12,8 @@ from blocks.remote import secrets
 from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks.database import data_directory, dumps, galera, importing, mariadb
+from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
@@ -22,13 +23,15 @@ from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.questions import Answer, Questions
 from tasks.engine.run import Run
-from tasks.node import hiera, pacemaker, podman, versions
+from tasks.node import hiera, podman, versions
+from tasks.node.bundle import read_galera_pid
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
 from tasks.runbooks.restore_galera.directories import check_mount, check_space
 from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.losses import Loss
+from tasks.runbooks.restore_galera.membership import KnownAs, read_names
 from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
 from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
@@ -40,6 +43,7 @@ _VIP, _VERSION, _ADDRESS = "virtual IP", "version of MariaDB", "wsrep_cluster_ad
 
 @dataclass(frozen=True)
 class _HostFacts:
+    names: KnownAs
     container: str
     check: str
     directory: DataDirectory
@@ -77,18 +81,22 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     Raises:
         Refused: With every reason.
     """
-    order = Order(order_of(unknown_job(run.hosts, run.site.database, request)))
-    by_host = run.everywhere("host", lambda shell: _look_at_host(run.site.database, shell))
+    database = run.site.database
+    hosts = run.hosts_with(database.role)
+    others = [host for host in run.hosts if host not in hosts]  # clients may come in there, and nothing else is done
+    order = Order(order_of(unknown_job(hosts, database, request)))
+    by_host = run.everywhere("host", lambda shell: _look_at_host(database, shell), hosts)
+    known = {name: host.names for name, host in by_host.items()} | run.everywhere("host", read_names, others)
     for host in by_host.values():
         run.checks += host.checks
         run.facts += [fact for fact in host.untried if fact not in run.facts]
     if run.first.name not in by_host:
         run.refuse_if_any()
-    database, container = run.site.database, by_host[run.first.name].container
+    container = by_host[run.first.name].container
     asked = _ask_first(run, container, request)
     read = _look_at_files(run, by_host, asked)
     in_grants, parts = read.grants, read.parts
-    control_plane = _control_plane(run, [name for name in run.shells if name not in by_host], asked)
+    control_plane = _control_plane(run, hosts, known, asked)
     contents = _contents(asked.dump, asked.grants)
     found = False
     if container and in_grants and asked.version:
@@ -120,7 +128,7 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
         losses=tuple(_losses(run, by_host, resume.kept, read)),
     )
-    return Job(run.hosts, database, request, facts, resume)
+    return Job(hosts, database, request, facts, resume)
 
 
 def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
@@ -165,7 +173,8 @@ def _ask(checks: list[Check], name: str, question: Callable[[], T]) -> T | None:
 
 
 def _look_at_host(database: GaleraDatabase, shell: Shell) -> _HostFacts:
-    """Look at one host; what is wrong with it becomes a check, and the rest is looked at all the same."""
+    """Look at one of the database's hosts; what is wrong with it becomes a check, and the rest is looked at all the same."""
+    known_as = read_names(shell)
     directory = data_directory.read_data_directory(shell, database.data_directory)
     names = podman.names(shell)
     checks: list[Check] = []
@@ -175,7 +184,7 @@ def _look_at_host(database: GaleraDatabase, shell: Shell) -> _HostFacts:
     checks += [*known, check_mount(shell.name, database.data_directory, directory)]
     running = bool(container) and podman.status(shell, container) == "running"
     process = running and _server(database, container).process(shell) == "running"
-    return _HostFacts(container, clustercheck, directory, running, process, checks, versions.untried(known))
+    return _HostFacts(known_as, container, clustercheck, directory, running, process, checks, versions.untried(known))
 
 
 def _find_container(shell: Shell, names: Sequence[str], pattern: str, checks: list[Check]) -> str:
@@ -193,21 +202,21 @@ def _server(database: GaleraDatabase, container: str) -> Server:
 def _cluster_address(shell: Shell, container: str, options: str) -> str | None:
     if not container:
         return None
-    return galera.parse_cluster_address(shell.name, podman.read_file(shell, container, options))
+    return parse_cluster_address(shell.name, podman.read_file(shell, container, options))
 
 
 def _pacemaker(shell: Shell, resource: str) -> tuple[Cluster, str]:
-    return read_cluster(shell, resource), pacemaker.read_galera_pid(shell)
+    return read_cluster(shell, resource), read_galera_pid(shell)
 
 
-def _control_plane(run: Run, silent: Sequence[str], asked: _FirstFacts) -> ControlPlane:
+def _control_plane(run: Run, hosts: Sequence[Shell], known: Mapping[str, KnownAs], asked: _FirstFacts) -> ControlPlane:
     """Compare the site with the cluster, and find where clients come in."""
     cluster = asked.cluster
     found: ControlPlane | None = None
     if cluster is not None:
-        look_at = partial(look_at_control_plane, run, silent, cluster, asked.vip, asked.address)
+        look_at = partial(look_at_control_plane, run, known, cluster, asked.vip, asked.address)
         found = _ask(run.checks, "Pacemaker", look_at)
-    found = found or ControlPlane([], tuple(run.hosts), {}, managed=False)
+    found = found or ControlPlane([], tuple(hosts), {}, managed=False)
     run.checks += found.checks
     return found
 
@@ -262,8 +271,8 @@ def _resume(
     }
     known = [*(journal.kept.get("old data", "") for journal in finished), kept]
     run.checks += [Check("old data", "", "", reason) for reason in unknown_saves(observed, known)]
-    kept_name = data_directory.kept_name(directory, new.stamp)
-    return how_to_go_on(order, new, earlier, observed, situation, kept_name, adopting)
+    old_data = data_directory.old_data_path(directory, new.stamp)
+    return how_to_go_on(order, new, earlier, observed, situation, old_data, adopting)
 
 
 def _contents(dump: File | None, grants: File | None) -> Contents:
@@ -275,8 +284,8 @@ def _import_found(
 ) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
     changes = (
-        importing.load(server, parts, 1, contents.key),
-        importing.load_grants(server, version, grants.undefined_roles, 1, contents.key),
+        importing.import_dump(server, parts, 1, contents.key),
+        importing.import_grants(server, version, grants.undefined_roles, 1, contents.key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

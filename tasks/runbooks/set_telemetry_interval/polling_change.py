@@ -266,10 +266,10 @@ def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState
         reason, hint = f"no earlier {paths} is kept on any host", "set the interval that you want instead"
         run.checks.append(Check(_KEPT, "", "", reason, hint))
         return stamp
-    for name, one in seen.items():
-        if stamp not in one.stamps and polling.is_broken(one.file):
-            missing = polling.backup_path(one.file.path, stamp)
-            reason = f"{one.file.path} is broken, and no {missing} is there"
+    for name, state in seen.items():
+        if stamp not in state.stamps and polling.is_broken(state.file):
+            missing = polling.backup_path(state.file.path, stamp)
+            reason = f"{state.file.path} is broken, and no {missing} is there"
             run.checks.append(Check(_KEPT, name, "", reason, "correct it first"))
     for name, kept in _read_backups(run, seen, stamp).items():
         if not polling_backups.may_replace(seen[name].file, kept):
@@ -286,7 +286,7 @@ def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, _HostState]) ->
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_BACKUP_STAMP, journal.stamp)
     kept = _read_backups(run, seen, stamp)
-    if all(polling_backups.same_but_interval(one, seen[name].file) for name, one in kept.items()):
+    if all(polling_backups.same_but_interval(backup, seen[name].file) for name, backup in kept.items()):
         return stamp
     return run.journal.stamp
 

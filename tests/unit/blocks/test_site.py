@@ -99,6 +99,35 @@ def test_with_a_role_of_its_own_haproxy_holds_the_virtual_addresses(whole: Site)
     assert names(Site.model_validate({**dict(whole), "roles": roles}).control_plane())[:2] == ["one", "three"]
 
 
+STACKS = {"cell1_mysql": ["one"], "cell1_haproxy": ["two"], "mysql": ["one", "four"], "haproxy": ["two", "three"]}
+
+
+@pytest.mark.parametrize(
+    ("role", "roles", "wanted"),
+    [
+        ("mysql", {"mysql": ["one"], "haproxy": ["two"], "Controller": ["three"]}, ["mysql", "haproxy"]),
+        ("mysql", {"mysql": ["one"], "Controller": ["two"]}, ["mysql", "Controller"]),
+        ("mysql", {"mysql": ["one"], "haproxy": [], "Controller": ["two"]}, ["mysql", "Controller"]),
+        ("mysql", {"mysql": ["one"]}, ["mysql"]),
+        ("Database", {"Database": ["one"], "haproxy": ["two"]}, ["Database", "haproxy"]),
+        ("cell1_mysql", STACKS, ["cell1_mysql", "cell1_haproxy"]),
+        ("cell1_mysql", {**STACKS, "cell1_haproxy": []}, ["cell1_mysql", "haproxy"]),
+        ("mysq", {"mysql": ["one"]}, ["mysq"]),
+    ],
+)
+def test_the_databases_virtual_address_is_where_haproxy_runs(
+    whole: Site, role: str, roles: dict[str, list[str]], wanted: list[str]
+) -> None:
+    site = Site.model_validate({**dict(whole), "roles": roles, "database": GaleraDatabase(role=role)})
+    assert site.database_roles() == wanted
+
+
+def test_the_hosts_of_a_stacks_database_are_of_the_control_plane(whole: Site) -> None:
+    roles = {"cell1_mysql": ["one"], "cell1_haproxy": ["two"], "mysql": ["one", "four"]}
+    site = Site.model_validate({**dict(whole), "roles": roles, "database": GaleraDatabase(role="cell1_mysql")})
+    assert names(site.control_plane()) == ["one", "two", "director", "store"]
+
+
 @pytest.mark.parametrize("field", ["undercloud", "backup_node"])
 def test_refuses_a_named_host_that_is_none(site: Site, field: str) -> None:
     with pytest.raises(ValidationError, match="name no host: seven"):

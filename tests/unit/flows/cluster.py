@@ -186,8 +186,8 @@ class Controller(FakeShell):
             return 1
         if asked.stdin == "SELECT 1":
             return 0 if self.password else 1
-        if "told_by" in (asked.stdin or ""):
-            login = "told_by\tUser\tHost\tplugin\tauthentication_string\n"
+        if "from_table" in (asked.stdin or ""):
+            login = "from_table\tUser\tHost\tplugin\tauthentication_string\n"
             return f"{login}user\tnova\t%\t\t*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B\nuser\troot\tlocalhost\t\t\n"
         if asked.stdin == inventory._SQL:
             return INVENTORY

@@ -1,4 +1,4 @@
-"""A job of restore-galera with fixed facts: three controllers, and a password that would show."""
+"""A job of restore-galera with fixed facts: three controllers, and a password that would show; and what preflight asks for."""
 
 from blocks.remote.shell import Shell
 from flows.restore_galera import procedure
@@ -10,6 +10,7 @@ from tasks.engine.plan import plan_of
 from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Facts, Job, Request
 from tasks.runbooks.restore_galera.resume import Resume
 from tests.unit.fakes import FakeShell
+from tests.unit.tasks.control_plane import DUMP_TEXT, GRANTS_TEXT, give_file
 from tests.unit.tasks.samples import HOSTS, KEPT, SITE, journal
 
 VIP, PASSWORD = "172.16.2.99", "Tr0ub4dor&3"
@@ -53,6 +54,16 @@ def job(
     hosts: list[Shell] = [FakeShell(name) for name in HOSTS[:controllers]]
     resume = Resume(journal(), (), rebuild, KEPT, clients_in=clients_in)
     return Job(hosts, SITE.database, Request(DUMP, GRANTS, ending, BOUNDS), found or facts(), resume)
+
+
+def give_files(first: FakeShell, dump: str = DUMP_TEXT) -> None:
+    """What the first controller has, and preflight asks for."""
+    first.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
+    first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", "instance_attributes", say="")
+    for asked in ("podman exec", ".Mounts"):  # while the container runs, and while it does not
+        first.on(asked, "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
+    give_file(first, DUMP, dump)
+    give_file(first, GRANTS, GRANTS_TEXT + "GRANT ALL ON *.* TO 'root'@'localhost';\n")
 
 
 # The steps' numbers in the order in which they are taken.

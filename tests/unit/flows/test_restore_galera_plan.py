@@ -84,6 +84,7 @@ def test_what_is_taken_only_where_something_goes_wrong_says_so_in_the_plan() -> 
     assert "did not find the running cluster by itself" in fallback["25b"]
     assert {number for number, why in fallback.items() if "did not adopt" in why} == {
         "25c",
+        "25e",
         "21",
         "23",
         "24",

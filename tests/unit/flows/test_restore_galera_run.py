@@ -16,10 +16,8 @@ from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
 from tasks.runbooks.restore_galera.job import Ending, Request
 from tasks.runbooks.restore_galera.preflight import look
-from tests.unit.fakes import FakeShell
-from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, Cluster, Killed, make_cluster
-from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, NODES, PASSWORD, VIP
-from tests.unit.tasks.control_plane import give_file
+from tests.unit.flows.cluster import DUMP_TEXT, Cluster, Killed, make_cluster
+from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, give_files
 from tests.unit.tasks.looking import order_of
 from tests.unit.tasks.samples import KEPT, SITE, journal
 
@@ -31,16 +29,6 @@ EVERY_ENDING = pytest.mark.parametrize("ending", ["adopt", "restart"])
 @pytest.fixture
 def cluster() -> Cluster:
     return make_cluster()
-
-
-def give_files(first: FakeShell, dump: str = DUMP_TEXT) -> None:
-    """What the first controller has, and preflight asks for."""
-    first.on("hiera", "mysql_vip", say=f"{VIP}\n").on("hiera", "root_password", say=f"{PASSWORD}\n")
-    first.on("--version", say="mysqld  Ver 10.3.28-MariaDB for Linux\n").on("cibadmin", "instance_attributes", say="")
-    for asked in ("podman exec", ".Mounts"):  # while the container runs, and while it does not
-        first.on(asked, "cat", "galera.cnf", say=f"[mysqld]\nwsrep_cluster_address = {NODES}\n")
-    give_file(first, DUMP, dump)
-    give_file(first, GRANTS, GRANTS_TEXT + "GRANT ALL ON *.* TO 'root'@'localhost';\n")
 
 
 def restore(cluster: Cluster, ending: Ending = "adopt", dump: str = DUMP_TEXT, started: datetime | None = None) -> Run:

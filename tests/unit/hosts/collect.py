@@ -84,8 +84,8 @@ def _recording(patch: pytest.MonkeyPatch) -> Iterator[Made]:
         if place is not None:
             made.places.add(place)
             made.commands[long.start] = None
-            if long.how_far is not None:
-                made.commands[long.how_far] = None
+            if long.progress_query is not None:
+                made.commands[long.progress_query] = None
 
     patch.setattr(Command, "__init__", note)
     patch.setattr(LongCommand, "__init__", note_long)
@@ -193,10 +193,10 @@ def _single() -> None:
     podman.read_file(stopped, "galera-bundle-podman-0", "/etc/my.cnf.d/galera.cnf")
     server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
     parts = Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900))
-    for change in (importing.load(server, parts, 60), importing.load(server, None, 60)):
+    for change in (importing.import_dump(server, parts, 60), importing.import_dump(server, None, 60)):
         (long,) = change.commands
         read_log(shell, cast("LongCommand", long))
-    importing.load_grants(server, Version(10, 3), ("reader",), 60)
+    importing.import_grants(server, Version(10, 3), ("reader",), 60)
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)

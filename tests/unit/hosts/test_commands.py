@@ -101,7 +101,7 @@ def test_what_an_older_host_refuses_would_be_found(said: str) -> None:
 
 def test_an_exec_line_of_a_unit_has_its_program_by_an_absolute_path() -> None:
     """Systemd 239 refuses the unit otherwise."""
-    made = LongCommand("load", ("podman", "exec", "c", "true"), 60, at_stop=("podman", "exec", "c", "true"))
+    made = LongCommand("load", ("podman", "exec", "c", "true"), 60, exec_stop_post=("podman", "exec", "c", "true"))
     lines = [word for each in [made.start, *made_commands().commands] for word in each.words if "=Exec" in word]
     assert lines
     assert all(line.split("=", 2)[2].lstrip('-"').startswith("/") for line in lines)

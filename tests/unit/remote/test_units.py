@@ -158,7 +158,7 @@ def test_a_command_that_systemd_ended_is_told_as_such_and_not_tried_again_by_its
 
 def test_what_else_must_end_with_it_is_ended_whatever_ends_it() -> None:
     ending = LongCommand(
-        "load", ("podman", "exec", "x"), 60, at_stop=("podman", "exec", "x", "sh", "-c", 'kill "$p" 5%')
+        "load", ("podman", "exec", "x"), 60, exec_stop_post=("podman", "exec", "x", "sh", "-c", 'kill "$p" 5%')
     )
     (line,) = (word for word in ending.start.words if word.startswith("--property=ExecStopPost="))
     assert line == '--property=ExecStopPost=-"/usr/bin/env" "podman" "exec" "x" "sh" "-c" "kill \\"$$p\\" 5%"'
@@ -196,7 +196,7 @@ def test_a_secret_in_the_output_of_a_failed_command_is_masked(clock: FakeClock, 
     assert secret not in failed.value.output
 
 
-MEASURED = replace(LONG, how_far=question("how-far"))
+MEASURED = replace(LONG, progress_query=question("how-far"))
 
 
 def test_how_far_it_is_is_passed_on_while_it_runs(clock: FakeClock) -> None:

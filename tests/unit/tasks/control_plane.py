@@ -137,3 +137,26 @@ def control_plane(controllers: int = 3) -> tuple[Run, list[FakeShell]]:
     fakes = [controller(number, controllers) for number in range(controllers)]
     shells: dict[str, Shell] = {shell.name: shell for shell in fakes}
     return Run("restore-galera", SITE, shells, False, journal()), fakes
+
+
+# Hosts of haproxy, where the database has a role of its own.
+BALANCERS = ("balancer-0", "balancer-1")
+BALANCED_SITE = SITE.model_copy(
+    update={
+        "hosts": SITE.hosts | {name: f"192.0.2.{number}" for number, name in enumerate(BALANCERS, 21)},
+        "roles": SITE.roles | {"haproxy": list(BALANCERS)},
+    }
+)
+BALANCED_NODES = cib_nodes({**dict.fromkeys(HOSTS, ("galera-role",)), **dict.fromkeys(BALANCERS, ("haproxy-role",))})
+
+
+def balanced() -> tuple[Run, list[FakeShell], list[FakeShell]]:
+    """A run where the virtual address is on hosts of haproxy alone: the database's shells, and those of haproxy."""
+    databases = [controller(number) for number in range(len(HOSTS))]
+    databases[0].on("--scope nodes", say=BALANCED_NODES)
+    balancers = [
+        FakeShell(name).on("hostname", say=f"name {name}\n").on("iptables -w -S INPUT", say=ACCEPTING)
+        for name in BALANCERS
+    ]
+    shells: dict[str, Shell] = {shell.name: shell for shell in (*databases, *balancers)}
+    return Run("restore-galera", BALANCED_SITE, shells, False, journal()), databases, balancers

@@ -6,15 +6,10 @@ import pytest
 
 from blocks.remote.errors import HostError, WaitExpired
 from tasks.database.access import Level
-from tasks.database.accounts import (
-    check_accounts,
-    differences,
-    missing_accounts,
-    parse_on_record,
-    read_on_record,
-)
+from tasks.database.accounts import check_accounts, differences, missing_accounts
 from tasks.database.grants import parse_grants
 from tasks.database.mariadb import Server
+from tasks.database.server_accounts import parse_server_accounts, read_server_accounts
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeClock, FakeShell, silent
 
@@ -23,14 +18,14 @@ HASH = "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
 
 # As `mysql --batch` prints it; a backslash is doubled.
 USER = (
-    "told_by\tHost\tUser\tPassword\tSelect_priv\tInsert_priv\tGrant_priv\tRepl_client_priv"
+    "from_table\tHost\tUser\tPassword\tSelect_priv\tInsert_priv\tGrant_priv\tRepl_client_priv"
     "\tplugin\tauthentication_string\tdefault_role"
 )
-DB = "told_by\tHost\tDb\tUser\tSelect_priv\tInsert_priv\tGrant_priv"
-TABLES = "told_by\tHost\tDb\tUser\tTable_name\tGrantor\tTimestamp\tTable_priv\tColumn_priv"
-COLUMNS = "told_by\tHost\tDb\tUser\tTable_name\tColumn_name\tTimestamp\tColumn_priv"
-PROCS = "told_by\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tGrantor\tProc_priv\tTimestamp"
-ROLES = "told_by\tHost\tUser\tRole\tAdmin_option"
+DB = "from_table\tHost\tDb\tUser\tSelect_priv\tInsert_priv\tGrant_priv"
+TABLES = "from_table\tHost\tDb\tUser\tTable_name\tGrantor\tTimestamp\tTable_priv\tColumn_priv"
+COLUMNS = "from_table\tHost\tDb\tUser\tTable_name\tColumn_name\tTimestamp\tColumn_priv"
+PROCS = "from_table\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tGrantor\tProc_priv\tTimestamp"
+ROLES = "from_table\tHost\tUser\tRole\tAdmin_option"
 NOVA = f"user\t%\tnova\t{HASH}\tN\tN\tN\tN\tmysql_native_password\t{HASH}\t"
 ROOT = "user\tlocalhost\troot\t*NOW\tY\tY\tY\tY\tmysql_native_password\t*NOW\t"
 RECORD = "\n".join([
@@ -43,8 +38,8 @@ RECORD = "\n".join([
 ])  # fmt: skip
 
 
-def told(grants: str, lost: frozenset[Level] = frozenset(), record: str = RECORD) -> list[str]:
-    return differences(parse_on_record(record), parse_grants(grants), lost)
+def told(grants: str, missing_objects: frozenset[Level] = frozenset(), record: str = RECORD) -> list[str]:
+    return differences(parse_server_accounts(record), parse_grants(grants), missing_objects)
 
 
 @pytest.mark.parametrize(
@@ -97,19 +92,19 @@ def test_a_grant_on_what_the_dump_does_not_hold_is_no_difference() -> None:
 
 def test_no_hash_is_in_a_difference() -> None:
     assert HASH not in "".join(told("GRANT USAGE ON *.* TO nova@'%' IDENTIFIED BY 'other';"))
-    assert HASH not in repr(parse_on_record(RECORD))
+    assert HASH not in repr(parse_server_accounts(RECORD))
 
 
 def server(record: str, objects: str = "") -> FakeShell:
     return (
         FakeShell()
         .on("mysql", "--batch", "--skip-column-names", say=objects)
-        .on("mysql", "--batch", say=lambda asked: record if "told_by" in (asked.stdin or "") else objects)
+        .on("mysql", "--batch", say=lambda asked: record if "from_table" in (asked.stdin or "") else objects)
     )
 
 
 def test_accounts_and_roles_that_are_missing_or_anonymous_are_told() -> None:
-    found = parse_on_record(f"{RECORD}\n{USER}\nuser\tlocalhost\t\t\tN\tN\tN\tN\t\t\t")
+    found = parse_server_accounts(f"{RECORD}\n{USER}\nuser\tlocalhost\t\t\tN\tN\tN\tN\t\t\t")
     grants = parse_grants("GRANT USAGE ON *.* TO nova@'%', nova@localhost; CREATE ROLE reader, writer;")
     assert missing_accounts(found, grants) == [
         "account 'nova'@'localhost' is missing",
@@ -120,7 +115,7 @@ def test_accounts_and_roles_that_are_missing_or_anonymous_are_told() -> None:
 
 def test_a_server_that_lists_no_accounts_has_not_answered() -> None:
     with pytest.raises(HostError):
-        read_on_record(server(""), SERVER)
+        read_server_accounts(server(""), SERVER)
 
 
 def test_missing_accounts_fail_the_step(clock: FakeClock) -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from blocks.remote.command import Command
 from blocks.remote.errors import CommandFailed
-from tasks.database.data_directory import keep_aside, kept_name, make_anew, parse_data_directory, read_data_directory
+from tasks.database.data_directory import (
+    create_new_directory,
+    move_aside,
+    old_data_path,
+    parse_data_directory,
+    read_data_directory,
+)
 from tasks.engine.change import Change
 from tasks.engine.step import apply_change
 from tests.unit.fakes import FakeShell, LocalShell, silent
@@ -56,8 +62,8 @@ def test_a_missing_directory_can_be_looked_at(here: LocalShell, tmp_path: Path) 
     assert seen.free_bytes > 0
 
 
-def test_the_kept_name_is_beside_the_directory_and_dated() -> None:
-    assert kept_name(DIRECTORY, "20261121T123456Z") == KEPT
+def test_the_old_data_goes_beside_the_directory_under_a_dated_name() -> None:
+    assert old_data_path(DIRECTORY, "20261121T123456Z") == KEPT
 
 
 @pytest.fixture
@@ -70,24 +76,24 @@ def data(tmp_path: Path) -> Path:
 
 def test_the_data_is_moved_aside_once(here: LocalShell, data: Path) -> None:
     kept = data.with_name("mysql-save-1")
-    assert apply_change(here, keep_aside(str(data), str(kept)), silent) == "done"
+    assert apply_change(here, move_aside(str(data), str(kept)), silent) == "done"
     assert (kept / "ibdata1").read_text() == "the old data"
     assert not data.exists()
     data.mkdir()
-    assert apply_change(here, keep_aside(str(data), str(kept)), silent) == "already"
+    assert apply_change(here, move_aside(str(data), str(kept)), silent) == "already"
     assert list(kept.iterdir()) == [kept / "ibdata1"]
 
 
 def test_a_missing_directory_is_kept_as_an_empty_one(here: LocalShell, tmp_path: Path) -> None:
     kept = tmp_path / "mysql-save-1"
-    apply_change(here, keep_aside(str(tmp_path / "mysql"), str(kept)), silent)
+    apply_change(here, move_aside(str(tmp_path / "mysql"), str(kept)), silent)
     assert list(kept.iterdir()) == []
 
 
 def test_an_existing_target_is_neither_overwritten_nor_moved_into(here: LocalShell, data: Path) -> None:
     kept = data.with_name("mysql-save-1")
     kept.mkdir()
-    blind = Change(keep_aside(str(data), str(kept)).commands)  # as if it had appeared after the look
+    blind = Change(move_aside(str(data), str(kept)).commands)  # as if it had appeared after the look
     with pytest.raises(CommandFailed) as failed:
         apply_change(here, blind, silent)
     assert failed.value.exit_code == 17
@@ -96,11 +102,11 @@ def test_an_existing_target_is_neither_overwritten_nor_moved_into(here: LocalShe
 
 
 def lines(change: Change) -> list[str]:
-    return [one.shown for one in change.commands if isinstance(one, Command)]
+    return [action.shown for action in change.commands if isinstance(action, Command)]
 
 
 def test_the_new_directory_has_the_documented_owner_and_mode() -> None:
-    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=False, rebuild=False, runbook="x")) == [
+    assert lines(create_new_directory(DIRECTORY, KEPT, 42434, labelled=False, rebuild=False, runbook="x")) == [
         "sudo mkdir -p /var/lib/mysql",
         "sudo chown 42434:42434 /var/lib/mysql",
         "sudo chmod 0755 /var/lib/mysql",
@@ -108,7 +114,7 @@ def test_the_new_directory_has_the_documented_owner_and_mode() -> None:
 
 
 def test_it_gets_the_documented_label_where_files_have_labels() -> None:
-    assert lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))[3:] == [
+    assert lines(create_new_directory(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))[3:] == [
         "sudo chcon system_u:object_r:container_file_t:s0 /var/lib/mysql"
     ]
 
@@ -130,7 +136,9 @@ def test_it_is_made_only_where_it_is_not_as_it_should_be(seen: str, labelled: bo
     shell = FakeShell(otherwise="").on("stat", say=seen)
     assert (
         apply_change(
-            shell, make_anew(DIRECTORY, KEPT, 42434, labelled, rebuild=False, runbook="restore-galera"), silent
+            shell,
+            create_new_directory(DIRECTORY, KEPT, 42434, labelled, rebuild=False, runbook="restore-galera"),
+            silent,
         )
         == outcome
     )
@@ -159,7 +167,7 @@ def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(systemd: 
     (kept / "ibdata1").write_text("the original")
     apply_change(
         systemd,
-        discard(make_anew(str(data), str(kept), 42434, labelled=False, rebuild=True, runbook="x")),
+        discard(create_new_directory(str(data), str(kept), 42434, labelled=False, rebuild=True, runbook="x")),
         silent,
     )
     assert not data.exists()
@@ -172,7 +180,9 @@ def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: P
         apply_change(
             systemd,
             discard(
-                make_anew(str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True, runbook="restore-galera")
+                create_new_directory(
+                    str(data), f"{data}-save-1", 42434, labelled=False, rebuild=True, runbook="restore-galera"
+                )
             ),
             silent,
         )
@@ -181,6 +191,6 @@ def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: P
 
 def test_nothing_is_discarded_unless_it_is_asked_for() -> None:
     assert not any(
-        "rm" in one.split()
-        for one in lines(make_anew(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
+        "rm" in line.split()
+        for line in lines(create_new_directory(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
     )

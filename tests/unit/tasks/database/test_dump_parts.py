@@ -13,7 +13,7 @@ import pytest
 from blocks.remote.units import LongCommand
 from blocks.remote.waiting import wait_until
 from tasks.database import dump_reading, dumps, importing
-from tasks.database.dump_contents import contents
+from tasks.database.dump_contents import parse_contents
 from tasks.database.dump_parts import Parts, parse_parts
 from tasks.database.dump_reading import read_dump
 from tasks.database.mariadb import Server
@@ -63,7 +63,7 @@ mv {folder}/text.$$ "{folder}/got-$begun-$(date +%s%N)"
 
 def read_parts(dump: Path) -> Parts | None:
     here = LocalShell()
-    return parse_parts(dumps.read_file(here, str(dump)), contents(read_dump(here, str(dump))))
+    return parse_parts(dumps.read_file(here, str(dump)), parse_contents(read_dump(here, str(dump))))
 
 
 class Container:
@@ -89,7 +89,7 @@ class Container:
 
     def begin(self) -> subprocess.Popen[bytes]:
         parts = read_parts(self.dump)
-        (long,) = importing.load(Server("c", str(self.folder), "options", "restore-galera"), parts, 60).commands
+        (long,) = importing.import_dump(Server("c", str(self.folder), "options", "restore-galera"), parts, 60).commands
         assert isinstance(long, LongCommand)
         return self._begin(long.words[long.words.index("bash") :], self.folder / "log")
 
@@ -100,11 +100,11 @@ class Container:
     def load(self) -> list[str]:
         """Load it; what each client got, in the order in which they began."""
         assert self.begin().wait(20) == 0, self.said
-        return [one.read_text() for one in sorted(self.folder.glob("got-*"))]
+        return [got.read_text() for got in sorted(self.folder.glob("got-*"))]
 
-    def how_far(self) -> list[int]:
-        log = self.folder / "how-far"
-        self._begin(("bash", "-c", importing._HOW_FAR), log).wait(20)
+    def progress(self) -> list[int]:
+        log = self.folder / "progress"
+        self._begin(("bash", "-c", importing._PROGRESS), log).wait(20)
         return [int(number) for number in log.read_text().split()]
 
     def stop(self) -> None:
@@ -124,7 +124,7 @@ def test_views_come_when_all_tables_are_there(tmp_path: Path) -> None:
     got = container.load()
     assert sorted(got[:3]) == sorted(HEADER + part for part in first)
     assert got[3:] == [HEADER + "".join(last)]
-    times = [one.name.split("-")[1:] for one in sorted(tmp_path.glob("got-*"))]
+    times = [got.name.split("-")[1:] for got in sorted(tmp_path.glob("got-*"))]
     assert max(ended for _, ended in times[:3]) < times[3][0]
 
 
@@ -184,7 +184,7 @@ def test_all_clients_end_with_it(tmp_path: Path) -> None:
     container = Container(tmp_path, HEADER + tables("nova") + tables("heat") + FOOTER, then="exec sleep 300")
     script = container.begin()
     wait_until("here", "clients", "2", lambda: str(len(list(tmp_path.glob("running.*")))), 10)
-    running = [int(one.suffix[1:]) for one in tmp_path.glob("running.*")]
+    running = [int(path.suffix[1:]) for path in tmp_path.glob("running.*")]
     script.terminate()
     script.wait(20)
     assert all(Path(f"/proc/{number}").exists() for number in running), (
@@ -204,9 +204,9 @@ def test_how_far_it_is_counts_what_all_clients_have_read(tmp_path: Path) -> None
     script = container.begin()
     wait_until("here", "small part", "through", lambda: "through" if (tmp_path / "through").exists() else "", 10)
     deadline = time.monotonic() + 10
-    while container.how_far()[0] < 2_000_000 + len(f"{small}{FOOTER}".encode()) and time.monotonic() < deadline:
+    while container.progress()[0] < 2_000_000 + len(f"{small}{FOOTER}".encode()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    done, size = container.how_far()
+    done, size = container.progress()
     assert size == container.dump.stat().st_size
     assert 2_000_000 < done < 3_500_000
     script.terminate()

@@ -1,8 +1,7 @@
-"""A dump's ends, its place and its copies are judged before anything is stopped: one cut short loads with exit code 0."""
+"""Both ends of a file, where it really lies, and its copies for the database."""
 
 from __future__ import annotations
 
-import gzip
 import subprocess
 from pathlib import Path
 
@@ -16,99 +15,9 @@ from tasks.database.dumps import (
     lies_in,
     read_file,
     remove_words,
-    why_not_dump,
 )
 from tasks.database.grants import parse_grants
-from tasks.database.mariadb import Version
 from tests.unit.fakes import LocalShell
-
-V10_3, V10_11 = Version(10, 3), Version(10, 11)
-
-
-def dump(
-    version: str = "10.3.28-MariaDB", first: str = "", last: str = "-- Dump completed on 2026-11-21 12:00:00\n"
-) -> str:
-    return (
-        f"{first}-- MariaDB dump 10.17  Distrib {version}, for Linux (x86_64)\n--\n"
-        f"-- Host: localhost    Database: keystone\n-- Server version\t{version}\n\n"
-        f"CREATE TABLE `user` (`id` int);\nINSERT INTO `user` VALUES (1);\n{last}"
-    )
-
-
-def file(text: str | bytes, path: str = "/root/dump.sql") -> File:
-    data = text.encode() if isinstance(text, str) else text
-    head, tail = (part.decode(errors="replace") for part in (data[:4096], data[-4096:]))
-    return File(path, len(data), 0, head, tail, data[:8])
-
-
-MISSING = File("/root/dump.sql", -1, 0, "", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "server"),
-    [
-        (dump(), V10_3),
-        (dump("10.1.48-MariaDB"), V10_3),
-        (dump("10.3.28-MariaDB-log"), V10_11),
-        (dump("10.3.39-MariaDB"), Version(10, 3)),
-        (dump("10.3.28-12-MariaDB-enterprise-log"), V10_3),
-        (dump("5.5.5-10.3.28-MariaDB"), V10_3),
-        (dump("10.11.8-MariaDB", first="/*!999999\\- enable the sandbox mode */ \n"), V10_11),
-        (dump("10.11.8-MariaDB", first="/*M!999999\\- enable the sandbox mode */ \n"), V10_11),
-        (dump(first="\ufeff"), V10_3),
-        (dump(first="\n-- a comment of our own\n"), V10_3),
-        (dump(last="-- Dump completed\n"), V10_3),
-        (dump(last="-- Dump completed on 2026-11-21 12:00:00"), V10_3),
-        (dump(last="-- Dump completed on 2026-11-21 12:00:00\n\n"), V10_3),
-        (dump(last="-- Dump completed on 2026-11-21 12:00:00\r\n"), V10_3),
-        (dump().replace("-- MariaDB dump", "-- MySQL dump"), V10_3),
-        (dump().replace("VALUES (1)", "VALUES ('" + "x" * 10_000 + "')"), V10_3),
-    ],
-)
-def test_a_whole_dump_of_the_same_or_an_older_server_is_taken(text: str, server: Version) -> None:
-    assert why_not_dump(file(text), server) == []
-
-
-WARNING = "mysqldump: [Warning] Using a password on the command line interface can be insecure.\n"
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (MISSING, "does not exist"),
-        (file(""), "is empty"),
-        (file(dump(last="")), "is cut short"),
-        (file(dump(last="INSERT INTO `user` VALU")), "is cut short"),
-        (file(dump(last="INSERT INTO `x` VALUES ('-- Dump completed');\n")), "is cut short"),
-        (file(dump("10.11.6-MariaDB")), "comes from MariaDB 10.11, newer than this server's 10.3"),
-        (file(dump("11.4.2-MariaDB")), "newer than this server's 10.3"),
-        (file(dump("8.0.30")), "does not say which server it comes from"),
-        (file("SELECT 1;\n-- Server version\t10.3.28-MariaDB\n-- Dump completed\n"), "does not begin as mysqldump"),
-        (file(dump(first=WARNING)), "line 1 is no comment and no SQL, but 'mysqldump: [Warning]"),
-        (file(dump(first=f"\n\n{WARNING}")), "line 3 is no comment"),
-        (file(dump(first="Emulate Docker CLI using podman.\n")), "line 1 is no comment"),
-        (file(gzip.compress(dump().encode())), "compressed; unpack it with `gunzip`"),
-        (file(b"\xfd7zXZ\x00\x00\x04..."), "compressed; unpack it with `unxz`"),
-        (file(b"\x28\xb5\x2f\xfd..."), "compressed; unpack it with `unzstd`"),
-        (file(b"BZh91AY..."), "compressed; unpack it with `bunzip2`"),
-        (file(dump().encode("utf-16")), "UTF-16; convert it with `iconv"),
-        (file(dump().encode("utf-16-le")), "UTF-16; convert it with `iconv"),
-    ],
-)
-def test_any_other_dump_is_refused_by_name_for_the_one_reason_that_is_true(given: File, said: str) -> None:
-    (reason,) = why_not_dump(given, V10_3)
-    assert said in reason
-    assert "/root/dump.sql" in reason
-
-
-def test_every_reason_is_told_at_once() -> None:
-    assert len(why_not_dump(file("PNG\x01\x02\x03 not a dump"), V10_3)) == 3
-    assert len(why_not_dump(file(dump("11.4.2-MariaDB", last="INS")), V10_3)) == 2
-
-
-@pytest.mark.parametrize("text", ["\n", " \n\n"])
-def test_a_file_of_white_space_is_refused(text: str) -> None:
-    assert why_not_dump(file(text), V10_3)
 
 
 def test_both_ends_of_a_real_file_are_read(here: LocalShell, tmp_path: Path) -> None:
@@ -136,8 +45,10 @@ def test_a_file_that_is_missing_or_a_folder_is_told_apart_from_an_empty_one(
 
 
 def test_another_file_under_the_same_name_has_another_fingerprint() -> None:
-    one = File("/d", 10, 100, "", "")
-    assert len({one.fingerprint, File("/d", 11, 100, "", "").fingerprint, File("/d", 10, 101, "", "").fingerprint}) == 3
+    file = File("/d", 10, 100, "", "")
+    assert (
+        len({file.fingerprint, File("/d", 11, 100, "", "").fingerprint, File("/d", 10, 101, "", "").fingerprint}) == 3
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.database.access import Access, Account, Authentication, Level
 from tasks.database.dumps import File
-from tasks.database.grants import Grants, parse_grants, read_grants, why_not_grants
+from tasks.database.grants import Grants, check_grants_file, parse_grants, read_grants
 from tasks.database.statement_reader import NotUnderstood
 from tests.unit.fakes import FakeShell
 
@@ -33,9 +33,10 @@ def file(data: bytes, size: int | None = None) -> File:
     ],
 )
 def test_a_file_that_can_not_be_read_as_grants_is_refused_by_name(given: File, said: str) -> None:
-    (reason,) = why_not_grants(given)
-    assert said in reason
-    assert "/root/grants.sql" in reason
+    check = check_grants_file("controller-0", given)
+    assert not check.ok
+    assert said in str(check)
+    assert "/root/grants.sql" in str(check)
 
 
 @pytest.mark.parametrize(

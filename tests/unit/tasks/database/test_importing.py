@@ -7,7 +7,7 @@ import pytest
 from blocks.remote.command import command
 from blocks.remote.errors import CommandFailed
 from blocks.remote.units import LongCommand
-from tasks.database.importing import load, load_grants
+from tasks.database.importing import import_dump, import_grants
 from tasks.database.mariadb import Server, Version
 from tasks.engine.change import Change
 from tests.unit.fakes import FakeShell, LocalShell
@@ -40,7 +40,7 @@ def here(folder: Path) -> Server:
 
 
 def grants_in(folder: Path, roles: tuple[str, ...] = ()) -> Change:
-    return load_grants(here(folder), Version(10, 11), roles, 60)
+    return import_grants(here(folder), Version(10, 11), roles, 60)
 
 
 def got(folder: Path) -> list[str]:
@@ -50,7 +50,7 @@ def got(folder: Path) -> list[str]:
 
 
 def test_the_dump_is_loaded(tmp_path: Path) -> None:
-    run_inside(tmp_path, load(here(tmp_path), None, 60))
+    run_inside(tmp_path, import_dump(here(tmp_path), None, 60))
     assert got(tmp_path) == ["THE DUMP;"]
 
 
@@ -58,7 +58,7 @@ def test_an_error_in_the_dump_ends_the_import(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="ERROR 1050"):
         run_inside(
             tmp_path,
-            load(here(tmp_path), None, 60),
+            import_dump(here(tmp_path), None, 60),
             at="THE DUMP",
             says="ERROR 1050 (42S01): Table 'x' exists",
         )
@@ -86,7 +86,7 @@ def test_a_grant_on_what_the_dump_does_not_hold_is_told_and_passed_over(tmp_path
 
 
 def test_what_was_passed_over_is_told_to_the_operator() -> None:
-    change = load_grants(SERVER, Version(10, 3), (), 60)
+    change = import_grants(SERVER, Version(10, 3), (), 60)
     log = "loading\nERROR 1305 (42000) at line 7: FUNCTION nova.f does not exist\n"
     assert change.findings_after is not None
     (told,) = change.findings_after(FakeShell().on("tail", say=log))
@@ -107,21 +107,21 @@ def test_no_hash_is_in_what_is_said_of_a_wrong_statement(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("what", [DUMP, GRANTS])
 def test_a_file_may_be_removed_as_soon_as_it_is_being_loaded(tmp_path: Path, what: str) -> None:
-    change = load(here(tmp_path), None, 60) if what == DUMP else grants_in(tmp_path, ("reader",))
+    change = import_dump(here(tmp_path), None, 60) if what == DUMP else grants_in(tmp_path, ("reader",))
     run_inside(tmp_path, change, at=";", ends=f"rm -f {tmp_path}/{what}; exit 0")
     assert got(tmp_path)[-1] == {DUMP: "THE DUMP;", GRANTS: PUT_BACK}[what]
 
 
-@pytest.mark.parametrize("change", [load(SERVER, None, 60), load_grants(SERVER, Version(10, 3), (), 60)])
+@pytest.mark.parametrize("change", [import_dump(SERVER, None, 60), import_grants(SERVER, Version(10, 3), (), 60)])
 def test_what_runs_in_the_container_ends_with_its_unit(change: Change) -> None:
     (long,) = change.commands
     assert isinstance(long, LongCommand)
-    assert long.at_stop[:3] == ("podman", "exec", SERVER.container)
-    assert any("kill -TERM" in word for word in long.at_stop)
+    assert long.exec_stop_post[:3] == ("podman", "exec", SERVER.container)
+    assert any("kill -TERM" in word for word in long.exec_stop_post)
 
 
 def test_no_password_is_on_the_command_line_of_the_client(tmp_path: Path) -> None:
-    run_inside(tmp_path, load(here(tmp_path), None, 60))
+    run_inside(tmp_path, import_dump(here(tmp_path), None, 60))
     run_inside(tmp_path, grants_in(tmp_path))
     for line in (tmp_path / "arguments").read_text().splitlines():
         assert "--defaults-extra-file=/root/.my.cnf" in line

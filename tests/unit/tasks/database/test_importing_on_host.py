@@ -21,7 +21,7 @@ class Container:
 
     def import_dump(self) -> subprocess.Popen[bytes]:
         """Start the import, as `podman exec` does: in a session of its own."""
-        text = importing._LOAD.replace(importing._PID, str(self.pid))
+        text = importing._IMPORT_DUMP.replace(importing._PID, str(self.pid))
         words = ["bash", "-c", text, "load", "options", "socket", str(self.folder / "dump.sql")]
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         return subprocess.Popen(words, env=environment, start_new_session=True)

@@ -154,7 +154,7 @@ def test_roots_password_is_set_once() -> None:
     shell = FakeShell().on("mysql", "--no-defaults", say="").on("mysql", "--batch", say=[1, 0])
     assert apply_change(shell, SERVER.set_root_password(sql), silent) == "done"
     assert apply_change(shell, SERVER.set_root_password(sql), silent) == "already"
-    assert [one.stdin for one in shell.ran].count(sql) == 1
+    assert [ran.stdin for ran in shell.ran].count(sql) == 1
 
 
 def changes() -> list[Change]:
@@ -170,8 +170,8 @@ def changes() -> list[Change]:
 
 def test_no_password_is_in_the_words_of_any_command() -> None:
     for change in changes():
-        for one in change.commands:
-            shown = repr(one) + (one.line if isinstance(one, Command) else "")
+        for action in change.commands:
+            shown = repr(action) + (action.line if isinstance(action, Command) else "")
             assert PASSWORD not in shown
             assert PASSWORD.encode().hex() not in shown
 

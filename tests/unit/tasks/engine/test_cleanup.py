@@ -98,6 +98,15 @@ def test_a_host_that_fails_hinders_no_other_and_stays_due_with_its_timer(shells:
     assert shells["controller-1"].lines("systemctl") == []
 
 
+def test_a_host_that_the_site_no_longer_has_is_told_and_hinders_no_other(shells: dict[str, FakeShell]) -> None:
+    due: list[list[Cleanup]] = []
+    del shells["controller-1"]
+    (error,) = clean_up([EVERYWHERE], shells, due.append)
+    assert "controller-1: is no host of this run any more" in error
+    assert due == [[EVERYWHERE.on(["controller-1"])]]
+    assert all(shell.lines("podman unpause") for shell in shells.values())
+
+
 def test_a_connection_that_is_lost_is_tried_again(shells: dict[str, FakeShell], clock: FakeClock) -> None:
     shells["controller-2"].on("unpause", say=[ConnectionLost("controller-2", "gone"), ""])
     assert clean_up([EVERYWHERE], shells, lambda _: None) == []

@@ -239,6 +239,19 @@ def test_what_is_looked_at_everywhere_is_told_by_host_and_every_failure_is_kept(
         run.refuse_if_any()
 
 
+def test_some_of_the_hosts_are_asked_by_their_role(run: Run, shells: list[FakeShell]) -> None:
+    run.site = SITE.model_copy(
+        update={"roles": {**SITE.roles, "haproxy": ["controller-2", "controller-1", "undercloud"]}}
+    )
+    haproxy = run.hosts_with("haproxy")
+    assert haproxy == [shells[2], shells[1]]  # the undercloud is none of this run's
+    assert run.everywhere("host", lambda shell: shell.name, haproxy) == {
+        "controller-2": "controller-2",
+        "controller-1": "controller-1",
+    }
+    assert run.everywhere("host", lambda shell: shell.name, []) == {}
+
+
 def test_a_defect_is_not_taken_for_a_reason(run: Run) -> None:
     def look(_: object) -> int:
         raise KeyError("a defect")

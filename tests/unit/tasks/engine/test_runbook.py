@@ -118,6 +118,15 @@ def test_a_role_without_a_host_is_told(published: Published, monkeypatch: pytest
         carry_out("set-telemetry-interval", lambda *_: ["Compute"], work(), {"site": "lab", "dry_run": True})
 
 
+def test_a_first_role_without_a_host_is_told_whatever_the_others_have(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = SITE.model_copy(update={"roles": {**SITE.roles, "Compute": []}})
+    monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: empty)
+    with pytest.raises(RunbookError, match="site lab has no host with role Compute\n"):
+        carry_out("x", lambda *_: ["Compute", "mysql"], work(), {"site": "lab", "dry_run": True})
+
+
 def test_hosts_of_several_roles_are_worked_on_once_each(published: Published, shells: list[FakeShell]) -> None:
     seen: list[list[str]] = []
 

@@ -1,81 +1,19 @@
-"""Who belongs to the cluster, in which state it is, and where clients come in: compared, and refused where it differs."""
+"""Who belongs to the cluster and in which state it is: compared, and refused where it differs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
-from blocks.remote.errors import Unreachable
-from blocks.site import Site
-from tasks.engine.checks import Check
 from tasks.engine.run import Run
-from tasks.node.firewall import Barriers
-from tasks.node.pacemaker_cluster import parse_cluster, parse_placement
-from tasks.runbooks.restore_galera.control_plane import (
-    ControlPlane,
-    check_barriers,
-    check_bundle,
-    check_cluster,
-    check_nodes,
-    check_places,
-    find_entrance,
-)
-from tasks.runbooks.restore_galera.membership import KnownAs, Membership
-from tests.unit.fakes import FakeClock, FakeShell
-from tests.unit.tasks.control_plane import BLOCKING, NODES, VIP, control_plane
-from tests.unit.tasks.crm import (
-    Replica,
-    bundle,
-    cib_address,
-    cib_constraints,
-    cib_nodes,
-    in_cib,
-    nodes,
-    pacemaker_2_1,
-    summary,
-    virtual_address,
-)
+from tasks.runbooks.restore_galera.control_plane import check_bundle, check_cluster, check_nodes, check_places
+from tests.unit.fakes import FakeClock
+from tests.unit.tasks.control_plane import NODES, control_plane
+from tests.unit.tasks.crm import Replica, in_cib, nodes, pacemaker_2_1, summary
 from tests.unit.tasks.looking import look, refusal
+from tests.unit.tasks.runbooks.restore_galera.memberships import CONTROLLERS, DATABASES, members, reasons, site
 from tests.unit.tasks.samples import SITE, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine")
-DATABASES, CONTROLLERS = (tuple(f"{kind}-{number}" for number in range(3)) for kind in ("database", "controller"))
-
-
-def site(roles: dict[str, list[str]], hosts: tuple[str, ...]) -> Site:
-    addresses = {name: f"192.0.2.{number}" for number, name in enumerate(hosts, 1)}
-    return Site(site="lab", hosts=addresses, roles=roles, ssh=SITE.ssh, database=SITE.database)
-
-
-def known(name: str, *more: str) -> KnownAs:
-    return KnownAs(name, frozenset({name, *more}), frozenset())
-
-
-def members(
-    hosts: tuple[str, ...] = CONTROLLERS,
-    galera: tuple[str, ...] = CONTROLLERS,
-    replicas: int = 3,
-    of_nodes: str = "",
-    of_cluster: str = "",
-    roles: Mapping[str, tuple[str, ...]] | None = None,
-    constraints: str = "",
-) -> Membership:
-    inner = bundle([Replica()] * replicas, True, ":", "galera-bundle", True)
-    xml = (
-        f"<crm_mon>{of_cluster or summary()}{of_nodes or nodes(replicas)}"
-        f"<resources>{virtual_address()}{inner}</resources></crm_mon>"
-    )
-    return Membership(
-        tuple(map(known, hosts)),
-        {f"{name}.internalapi.localdomain": frozenset() for name in galera},
-        parse_cluster("x", xml, "galera-bundle"),
-        parse_placement("x", cib_nodes(roles), cib_constraints(constraints), cib_address()),
-    )
-
-
-def reasons(checks: list[Check]) -> list[str]:
-    return [str(check) for check in checks if not check.ok]
 
 
 def test_a_whole_cluster_is_one() -> None:
@@ -195,83 +133,7 @@ def test_a_disabled_resource_is_refused(role: str, refused: bool) -> None:
     assert not refused or "pcs resource enable galera-bundle" in check.hint
 
 
-# -- where clients come in
-
-
-def entrance_of(seen: Membership, where: Site, hosts: tuple[str, ...]) -> tuple[list[str], Check]:
-    found = find_entrance(where, VIP, seen)
-    return [*hosts, *found.further], found.check
-
-
-def test_clients_are_kept_off_where_the_virtual_address_may_be() -> None:
-    roles = {**dict.fromkeys(DATABASES, ("galera-role",)), **dict.fromkeys(CONTROLLERS, ("haproxy-role",))}
-    both = site({"mysql": list(DATABASES)}, (*DATABASES, *CONTROLLERS, "compute-0"))
-    found, check = entrance_of(members(DATABASES, DATABASES, roles=roles), both, DATABASES)
-    assert found == [*DATABASES, *CONTROLLERS]
-    assert check.ok
-
-
-def test_where_it_is_on_the_controllers_these_are_all() -> None:
-    assert entrance_of(members(), SITE, CONTROLLERS)[0] == list(CONTROLLERS)
-
-
-def test_a_holder_that_is_no_host_of_the_site_is_refused() -> None:
-    roles = {**dict.fromkeys(DATABASES, ("galera-role",)), **dict.fromkeys(CONTROLLERS, ("haproxy-role",))}
-    alone = site({"mysql": list(DATABASES)}, DATABASES)
-    _, check = entrance_of(members(DATABASES, DATABASES, roles=roles), alone, DATABASES)
-    assert f"{VIP} may be held by controller-0, controller-1, controller-2, where clients can't be kept off" in str(
-        check
-    )
-
-
-def test_an_address_that_nobody_holds_is_refused() -> None:
-    seen = members()
-    found = find_entrance(SITE, "10.0.0.5", seen)
-    assert "10.0.0.5 is no address of Pacemaker's" in found.check.reason
-    held = Membership(
-        (KnownAs("controller-0", frozenset(), frozenset({"10.0.0.5"})),), {}, seen.cluster, seen.placement
-    )
-    assert find_entrance(SITE, "10.0.0.5", held).check.ok
-
-
-def test_a_rule_that_step_22_would_leave_is_refused() -> None:
-    wider = (("-p", "tcp", "--dport", "3306", "-j", "DROP"),)
-    checks = check_barriers(VIP, 3306, {"controller-0": Barriers(ours=True), "controller-1": Barriers(wider=wider)})
-    (told,) = reasons(checks)
-    assert told.startswith("controller-1: a rule that is not this runbook's keeps clients off 172.16.2.99:3306")
-    assert "iptables -D INPUT -p tcp --dport 3306 -j DROP" in told
-
-
-@pytest.mark.parametrize(
-    ("barriers", "fenced"),
-    [
-        ({"controller-0": Barriers(ours=True), "controller-1": Barriers(by_hand=(("-j", "DROP"),))}, True),
-        ({"controller-0": Barriers(ours=True), "controller-1": Barriers()}, False),
-        ({"controller-0": Barriers(ours=True)}, False),
-    ],
-)
-def test_clients_are_kept_off_where_every_host_has_a_rule(barriers: dict[str, Barriers], fenced: bool) -> None:
-    hosts = tuple(FakeShell(name) for name in CONTROLLERS[:2])
-    assert ControlPlane([], hosts, barriers, managed=True).fenced is fenced
-
-
 # -- all of it in preflight
-
-
-def test_a_role_of_its_own_for_the_database_has_the_rule_where_haproxy_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, shells = control_plane()
-    balancers = ("balancer-0", "balancer-1")
-    roles = {**dict.fromkeys(CONTROLLERS, ("galera-role",)), **dict.fromkeys(balancers, ("haproxy-role",))}
-    shells[0].on("--scope nodes", say=cib_nodes(roles))
-    run.site = site({"mysql": list(CONTROLLERS)}, (*CONTROLLERS, *balancers))
-    reached = {name: FakeShell(name).on("iptables -w -S INPUT", say=BLOCKING) for name in balancers}
-    monkeypatch.setattr(Site, "shell", lambda _, host: reached[host.name])
-    facts, _ = look(run)
-    assert [host.name for host in facts.entrance] == [*CONTROLLERS, *balancers]
-    run.resources.close()
-    assert all(reached[name].closed for name in balancers)
-    reached["balancer-1"].on("", say=Unreachable("balancer-1", "no SSH session"))
-    assert refusal(run, shells) == ("balancer-1: no SSH session",)
 
 
 def test_preflight_refuses_two_of_three_controllers_before_the_dump_is_read() -> None:
@@ -310,11 +172,3 @@ def test_a_node_that_does_not_join_is_told(clock: FakeClock) -> None:
     (told,) = refusal(run, shells)
     assert "node controller-0 is offline" in told
     assert 50 < clock.now - began < 90
-
-
-def test_rules_by_hand_are_no_reason_to_refuse() -> None:
-    run, shells = control_plane()
-    by_hand = f"-A INPUT -d {VIP}/32 -p tcp -m tcp --dport 3306 -j DROP\n"
-    shells[1].on("iptables -w -S INPUT", say=by_hand * 2)
-    facts, _ = look(run)
-    assert {host: len(rules) for host, rules in facts.by_hand.items()} == {"controller-1": 2}

@@ -10,7 +10,7 @@ from tasks.database.access import Account
 from tasks.database.dump_contents import Contents, Schema
 from tasks.database.grants import parse_grants
 from tasks.database.inventory import Inventory, Named
-from tasks.runbooks.restore_galera.losses import Loss, compared, within
+from tasks.runbooks.restore_galera.losses import Loss, losses_against_inventory, losses_within_files
 
 GRANTS = "GRANT ALL ON nova.* TO nova@'%'; GRANT ALL ON `keystone`.* TO keystone@'%';"
 
@@ -34,7 +34,7 @@ THERE = Inventory(
 
 
 def lost(there: Inventory = THERE, contents: Contents | None = None, grants: str = GRANTS) -> list[str]:
-    return [loss.full for loss in compared(there, contents or dump(nova=NOVA), parse_grants(grants))]
+    return [loss.full for loss in losses_against_inventory(there, contents or dump(nova=NOVA), parse_grants(grants))]
 
 
 def test_a_dump_that_has_it_all_lacks_nothing() -> None:
@@ -97,7 +97,7 @@ def test_a_dump_of_the_whole_server_has_accounts_routines_and_events_as_rows() -
 
 
 def in_the_files(contents: Contents, grants: str = GRANTS) -> list[str]:
-    return [loss.full for loss in within(contents, parse_grants(grants))]
+    return [loss.full for loss in losses_within_files(contents, parse_grants(grants))]
 
 
 def test_a_dump_without_a_row_is_told() -> None:

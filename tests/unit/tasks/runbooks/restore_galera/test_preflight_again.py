@@ -152,7 +152,7 @@ def test_a_cluster_that_clients_have_is_only_checked(begun: str) -> None:
     run, _ = finished_by_hand(begun)
     _, resume = look(run)
     assert resume.clients_in
-    assert resume.settled[-1] == "25c"
+    assert resume.settled[-1] == "25e"
 
 
 def test_nothing_is_on_record_where_there_is_no_earlier_attempt() -> None:

@@ -466,8 +466,8 @@ def test_a_directory_that_a_journal_knows_is_no_reason_to_refuse() -> None:
 @pytest.mark.parametrize("known", [[], [""], ["/var/lib/mysql-save-20200101T000000Z"]])
 def test_a_directory_that_no_journal_knows_is_one_on_every_host_that_has_it(known: list[str]) -> None:
     told = unknown_saves(seen(), known)
-    assert [one.split(":")[0] for one in told] == list(HOSTS)
-    assert all(KEPT in one and "original" in one for one in told)
+    assert [reason.split(":")[0] for reason in told] == list(HOSTS)
+    assert all(KEPT in reason and "original" in reason for reason in told)
 
 
 def test_every_unknown_directory_is_told() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.database import galera
-from tasks.database.galera import NodeStatus, parse_node_status
 from tasks.database.mariadb import Server
+from tasks.database.node_status import NodeStatus, parse_node_status, query_until_synced
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 
@@ -38,7 +37,7 @@ class Container:
 
     def member(self, seconds: int = 5) -> NodeStatus:
         """Ask as the wait for a node does."""
-        asked = SERVER.statement_until(galera._STATUS, galera._SYNCED_ROWS, seconds)
+        asked = query_until_synced(SERVER, seconds)
         assert asked.words[:3] == ("podman", "exec", SERVER.container)
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         done = subprocess.run(asked.words[3:], env=environment, capture_output=True, text=True, timeout=20, check=True)
