@@ -150,6 +150,16 @@ class Catalogue:
         said = f"{len(found)} sets are called so" if found else f"site {self.site} has no such set"
         raise RunbookError(f"{set_id}: {said}", "`python -m deployments backups list` lists all of them")
 
+    def newest_verified(self, kind: Kind, before: datetime | None = None) -> StoredSet | None:
+        """Return the latest sound set whose backup of this kind is verified; None where there is none.
+
+        Args:
+            kind: The kind.
+            before: It was begun before this time (UTC).
+        """
+        found = (stored for stored in reversed(self.sets) if kind in stored.verified and not stored.problem)
+        return next((stored for stored in found if before is None or stored.sealed.started < before), None)
+
     def next_entry(
         self, event: Literal["begun", "sealed", "found", "removed"], at: datetime, run_id: UUID | None
     ) -> Entry:

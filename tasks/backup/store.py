@@ -46,7 +46,7 @@ if [ "$(stat -c %s "$folder/.new")" != "$size" ] || ! whole "$folder/.new"; then
 fi
 sync "$folder/.new"
 mv -T "$folder/.new" "$folder/$name"
-sync "$folder" .
+sync "$folder" "$(dirname "$folder")"
 """
 
 # One line for each file of a set: its size and, where they are wanted, its SHA-256; then its name.
@@ -124,8 +124,9 @@ class Store:
         arguments = (f"{self.base}/{name}", "sums" if sums else "sizes")
         says = f"read the files of {name}"
         asked = script(_FILES, *arguments, says=says, quiet=True, changes=False, timeout_s=limit_s)
-        lines = (line.split("\t") for line in self.shell.run(asked).stdout.splitlines())
-        return list(_compare(manifest, {file: (size, sha256) for size, sha256, file in lines}))
+        lines = (line.split("\t", 2) for line in self.shell.run(asked).stdout.split("\n"))
+        seen = {parts[2]: (parts[0], parts[1]) for parts in lines if len(parts) == 3}
+        return list(_compare(manifest, seen))
 
     def record(self, name: SetName, record: Record) -> None:
         """Put something on record of a set. Needs no lock of the host: any number of people may do so at a time.

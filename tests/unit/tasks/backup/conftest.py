@@ -8,7 +8,7 @@ from hypothesis import settings
 from tasks.backup.store import Store
 from tests.unit.tasks.backup.samples import make_store
 
-settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.register_profile("unit", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("unit")
 
 

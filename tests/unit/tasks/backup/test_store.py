@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tasks.backup.store import Store
 from tasks.backup.writing import begin, list_unlisted, read_unlisted
 from tests.unit.tasks.backup.samples import (
     LOGICAL,
+    PHYSICAL,
     START,
     elsewhere,
     folders,
@@ -223,3 +225,17 @@ def test_the_listing_bears_what_does_not_belong_there(store: Store) -> None:
     found = store.catalogue()
     assert len(found.sets) == 1
     assert found.unlisted == ()
+
+
+def test_the_newest_verified_set_is_found(store: Store) -> None:
+    names = [make_set(store, number) for number in range(4)]
+    assert store.catalogue().newest_verified(LOGICAL) is None
+    for number in (0, 1, 2):
+        store.record(names[number], verification(number))
+    (Path(store.base) / str(names[2]) / "manifest.json").unlink()
+    found = store.catalogue()
+    newest, before = found.newest_verified(LOGICAL), found.newest_verified(LOGICAL, START + timedelta(hours=1))
+    assert newest is not None
+    assert before is not None
+    assert (newest.name, before.name) == (names[1], names[0])
+    assert found.newest_verified(PHYSICAL) is None
