@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 import tasks.engine.journals
+import tasks.engine.runbook
 import tasks.runbooks.prune_backups.pruning
 from blocks.remote.errors import Refused, RunbookError
+from blocks.site import BACKUP_NODE, Site
 from blocks.store import BackupStore
-from flows.prune_backups import procedure
+from flows.prune_backups import NAME, procedure, prune_backups
 from tasks.backup.backup_set import SetName
 from tasks.backup.records import Pinned, Unpinned
 from tasks.backup.removal import delete, put_aside
 from tasks.backup.store import Store
+from tasks.engine.departures import departures_of
+from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan
+from tasks.engine.report import render
 from tasks.engine.run import Run, TakeUp
+from tasks.engine.runbook import carry_out
 from tasks.runbooks.prune_backups.pruning import Pruning, backups, look
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
-from tests.unit.tasks.backup.samples import START, make_set, make_store, name_of, verification
+from tests.unit.tasks.backup.samples import LOGICAL, START, make_set, make_store, name_of, verification
 from tests.unit.tasks.samples import SITE, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine")
@@ -236,3 +244,54 @@ def test_a_set_that_is_pinned_while_others_go_stays(store: Store, nights: Callab
         procedure(run, job)
     run.close()
     assert names(store) == made
+
+
+@pytest.fixture
+def reports(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The reports of runs that are taken whole, from the site's block to the report."""
+    written: list[str] = []
+
+    def publish(entry: Journal, outcome: str, *more: Any) -> None:
+        written.append(render(entry, departures_of("prune-backups"), outcome, *more))
+
+    hosts = SITE.hosts | {"backup-node": "192.0.2.9"}
+    site = SITE.model_copy(update={"store": store.settings, "hosts": hosts, "backup_node": "backup-node"})
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", RUN)
+    monkeypatch.setattr(tasks.engine.runbook, "publish", publish)
+    monkeypatch.setattr(tasks.engine.runbook, "locked", lambda *_: nullcontext())
+    monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: site)
+    monkeypatch.setattr(Site, "shell", lambda _, host: store.shell)
+    return written
+
+
+def take(dry_run: bool) -> None:
+    """Take the flow's own work, as its deployment does."""
+    assert prune_backups.name == NAME
+    carry_out(NAME, lambda *_: [BACKUP_NODE], prune_backups.fn.__wrapped__("lab"), {"site": "lab", "dry_run": dry_run})  # type: ignore[attr-defined]
+
+
+def test_a_dry_run_says_of_each_set_why_and_changes_nothing(
+    store: Store, nights: Callable[..., list[SetName]], reports: list[str], tmp_path: Path
+) -> None:
+    made = nights(3, {0, 1, 2})
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*")}
+    take(dry_run=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*")} == before
+    (report,) = reports
+    assert report.startswith("# prune-backups on lab: dry run\n\nNo document of Red Hat's has it: what the section")
+    assert f"1. Remove {made[0]} [backup-node]\n     (answered the policy does not count it)" in report
+    assert f"1. Keep {made[2]} [backup-node]" in report
+    assert "- 2 of 3 backups go, with 0.0 GiB; the catalogue of site lab has 4 entries" in report
+    assert "Departures" not in report
+
+
+def test_the_report_has_a_row_for_each_set(
+    store: Store, nights: Callable[..., list[SetName]], reports: list[str]
+) -> None:
+    made = nights(2, {0, 1})
+    take(dry_run=False)
+    (report,) = reports
+    assert report.startswith("# prune-backups on lab: completed")
+    assert f"| 1 | Remove {made[0]} | backup-node | answered: the policy does not count it |" in report
+    assert f"| 1 | Keep {made[1]} | backup-node | answered: the latest {LOGICAL}; " in report
+    assert names(store) == made[1:]
