@@ -14,7 +14,7 @@ from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import GRANT_OPTION, Access, Account, Level
-from tasks.database.accounts import OnRecord, read_on_record
+from tasks.database.server_accounts import ServerAccounts, read_server_accounts
 from tasks.database.contents_sql import OWN_ACCOUNTS
 from tasks.database.mariadb import Server
 
@@ -98,7 +98,7 @@ def parse_listed(said: str) -> Listed | None:
     return Listed(roles, {Account(row[1], row[2]): row[3] for row in rows if row[0] == "account"})
 
 
-def write_grants(listed: Listed, said: str, found: OnRecord) -> str | None:
+def write_grants(listed: Listed, said: str, found: ServerAccounts) -> str | None:
     """Put together a grants file, of which `tasks.database.grants` reads every statement.
 
     Args:
@@ -178,7 +178,7 @@ def read_grants_text(shell: Shell, server: Server) -> str:
     listed = parse_listed(_ask(shell, server, _ACCOUNTS))
     text = None
     if listed is not None:
-        text = write_grants(listed, _ask(shell, server, listed.question), read_on_record(shell, server))
+        text = write_grants(listed, _ask(shell, server, listed.question), read_server_accounts(shell, server))
     if text is None:
         raise HostError(shell.name, "the server did not list its accounts to the end", "see its log")
     return text
