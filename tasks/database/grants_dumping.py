@@ -14,9 +14,9 @@ from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import GRANT_OPTION, Access, Account, Level
-from tasks.database.server_accounts import ServerAccounts, read_server_accounts
 from tasks.database.contents_sql import OWN_ACCOUNTS
 from tasks.database.mariadb import Server
+from tasks.database.server_accounts import ServerAccounts, read_server_accounts
 
 _OWN = ", ".join(f"'{name}'" for name in OWN_ACCOUNTS)
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}

@@ -6,10 +6,10 @@ import pytest
 
 from blocks.remote.errors import HostError
 from tasks.database.access import Account
-from tasks.database.accounts import parse_on_record
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import parse_listed, read_grants_text, write_grants
 from tasks.database.mariadb import Server
+from tasks.database.server_accounts import parse_server_accounts
 from tests.unit.fakes import FakeShell
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "backup-control-plane")
@@ -45,7 +45,7 @@ ON_RECORD = (
 def text() -> str:
     listed = parse_listed(LISTED)
     assert listed is not None
-    written = write_grants(listed, SAID, parse_on_record(ON_RECORD))
+    written = write_grants(listed, SAID, parse_server_accounts(ON_RECORD))
     assert written is not None
     return written
 
