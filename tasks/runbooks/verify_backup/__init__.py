@@ -1,0 +1,1 @@
+"""What verify-backup alone needs, and what runbooks that take backups verify them with."""

@@ -1,0 +1,115 @@
+"""A drill as a value: which backup is restored, where, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import SetName
+from tasks.backup.manifest import BackupFile, Compression, Manifest
+from tasks.backup.store import Store
+from tasks.database.throwaway_server import ThrowawayServer
+from tasks.engine.cleanup import Cleanup
+
+_DAY_S = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class StoredSql:
+    """A file of SQL in the set, as far as it is known before it is written.
+
+    Attributes:
+        name: Its name in the set.
+        compression: How it is compressed.
+    """
+
+    name: str
+    compression: Compression = "none"
+
+
+@dataclass(frozen=True)
+class Restore:
+    """One database of the set, to be restored from its dump and its grants.
+
+    Attributes:
+        database: Its name in the manifest.
+        image: The image of its server's container, by its id.
+        dump: The dump.
+        grants: The grants; None where the dump holds the accounts.
+    """
+
+    database: str
+    image: str
+    dump: StoredSql
+    grants: StoredSql | None = None
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What is restored where.
+
+    Attributes:
+        store: The store that has the set.
+        name: The set.
+        run_id: Prefect's id of this flow run.
+        shell: The host on which it is restored; one of the run's, so that it is locked.
+        directory: A directory on it that is made for the drill and removed with it; the same for each drill of a site there, so
+            that the next one finds what a killed one has left.
+        restores: What is restored, one after the other.
+        manifest: Reads the set's manifest; None where there is none yet, since this is the plan of a run that will write the set.
+        in_place: Whether that host sees the store's files under the same paths; else they are fetched first.
+        prefix: Goes before the numbers of the steps, where other steps have numbers, too.
+        within_s: Seconds until each of loading and comparing is ended.
+    """
+
+    store: Store
+    name: SetName
+    run_id: UUID
+    shell: Shell
+    directory: str
+    restores: tuple[Restore, ...]
+    manifest: Callable[[], Manifest | None]
+    in_place: bool
+    prefix: str = ""
+    within_s: float = _DAY_S
+
+    def server(self, restore: Restore) -> ThrowawayServer:
+        """The server into which a database is restored."""
+        return ThrowawayServer(restore.image, self.directory, self.store.site)
+
+    @property
+    def cleanup(self) -> Cleanup:
+        """What removes the server, whatever happens."""
+        return Cleanup(
+            key="drill",
+            sentence="Remove the server of the drill, and what it has loaded",
+            words={self.shell.name: self.server(self.restores[0]).remove_words},
+        )
+
+    def file(self, name: str) -> BackupFile | None:
+        """What the manifest says of a file; None in a plan, and where it tells of none."""
+        manifest = self.manifest()
+        return next((file for file in manifest.files if file.name == name), None) if manifest else None
+
+    def source(self, file: StoredSql) -> str:
+        """Where the drill's host has a file."""
+        return f"{self.store.base}/{self.name}/{file.name}" if self.in_place else f"{self.directory}/{file.name}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the restore of one database came to.
+
+    Attributes:
+        database: Its name.
+        restore_seconds: How long loading took, by the host's own clock.
+        differences: What differs from the manifest; empty where it is verified.
+        not_compared: What nothing can be said of.
+    """
+
+    database: str
+    restore_seconds: float
+    differences: tuple[str, ...]
+    not_compared: tuple[str, ...]
