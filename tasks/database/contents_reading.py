@@ -204,7 +204,7 @@ def contents_command(server: Server, largest_bytes: int, within_s: int) -> Comma
     """
     return Command(
         server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"),
-        stdin=contents_sql(largest_bytes, within_s),
+        stdin=contents_sql(largest_bytes, within_s, within_s),
         stdin_is="SQL: read what is in the server",
         quiet=True,
         changes=False,

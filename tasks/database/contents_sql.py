@@ -23,7 +23,7 @@ SET SESSION sql_mode = '', time_zone = '+00:00', sql_quote_show_create = ON, wsr
   group_concat_max_len = 67108864, max_statement_time = 0, lock_wait_timeout = 60, sql_select_limit = DEFAULT;
 SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 """
-BEGIN_SNAPSHOT = f"{_SESSION}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\n"
+_BEGIN_SNAPSHOT = f"{_SESSION}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\n"
 
 # A value as bytes: text in its column's own character set, so that a dump that has lost what it could not convert is found;
 # numbers and times as text, and so a FLOAT with the six digits that mysqldump writes. The length before it keeps two values
@@ -149,7 +149,7 @@ _ACCOUNTS = f"""
 """  # noqa: S608 - names of our own
 
 
-def contents_sql(largest_bytes: int, within_s: int, snapshot: str = BEGIN_SNAPSHOT) -> str:
+def contents_sql(largest_bytes: int, within_s: int, locked_s: int) -> str:
     """The SQL that reads everything; its answer is what `contents_reading` reads.
 
     Tables of engines without transactions come first: a snapshot does not hold them, and they are read while whoever takes the
@@ -159,9 +159,9 @@ def contents_sql(largest_bytes: int, within_s: int, snapshot: str = BEGIN_SNAPSH
         largest_bytes: A table whose data has more bytes, as information_schema knows them, is not hashed; neither are its rows
             counted.
         within_s: No table's hashing is begun after so many seconds.
-        snapshot: What begins the snapshot; empty where the session is in one.
+        locked_s: The same for tables of engines without transactions.
     """
-    return f"""{snapshot}
+    return f"""{_BEGIN_SNAPSHOT}
 SELECT 'version', @@version, (SELECT variable_value FROM information_schema.global_status
     WHERE variable_name = 'wsrep_cluster_state_uuid'),
   (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_last_committed');
@@ -171,7 +171,7 @@ BEGIN NOT ATOMIC
   SET @began = SYSDATE();
   SELECT 'schema', schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata
     WHERE schema_name NOT IN {_SYSTEM_SCHEMAS};
-{_tables("COALESCE(engine, '') <> 'InnoDB'", largest_bytes, within_s)}
+{_tables("COALESCE(engine, '') <> 'InnoDB'", largest_bytes, locked_s)}
   SELECT '{UNLOCKED}';
 {_tables("engine = 'InnoDB'", largest_bytes, within_s)}
 {_programs()}
