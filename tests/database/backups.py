@@ -1,0 +1,71 @@
+"""A backup as files, its restore into another server, and what the two then differ in."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.database.contents import ServerContents
+from tasks.database.contents_comparison import compare
+from tasks.database.contents_reading import parse_contents, read_contents
+from tasks.database.dumping import COMPRESSORS, LAST_LINE, contents_file, dump_pipeline, dump_words
+from tasks.database.grants_dumping import read_grants_text
+from tests.database.local_server import LocalServer
+
+LARGEST = 1024**3
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a set holds.
+
+    Attributes:
+        dump: Compressed.
+        grants: As it is.
+        contents: What was in the server.
+    """
+
+    dump: bytes
+    grants: str
+    contents: ServerContents
+
+    @property
+    def sql(self) -> bytes:
+        """The dump, unpacked."""
+        return subprocess.run(["zstd", "-dqc"], input=self.dump, capture_output=True, check=True).stdout
+
+    def with_sql(self, sql: bytes) -> Backup:
+        """The same with another dump."""
+        packed = subprocess.run(["zstd", "-qc"], input=sql, capture_output=True, check=True).stdout
+        return Backup(packed, self.grants, self.contents)
+
+
+def dump(origin: LocalServer, lock_s: int = 60) -> subprocess.CompletedProcess[bytes]:
+    """Takes a dump, as a run does."""
+    pipeline = dump_pipeline(dump_words(origin.server, LARGEST, 600, lock_s), COMPRESSORS[0])
+    return origin.shell.call(["bash", "-o", "pipefail", "-c", pipeline])
+
+
+def back_up(origin: LocalServer) -> Backup:
+    """Takes a dump with its grants."""
+    done = dump(origin)
+    assert done.returncode == 0, done.stderr.decode()
+    contents = parse_contents(Path(contents_file(origin.server)).read_bytes().decode())
+    return Backup(done.stdout, read_grants_text(origin.shell, origin.server), contents)
+
+
+def drill(backup: Backup, target: LocalServer) -> list[str]:
+    """Restores a backup into another server, and says what is wrong with it; empty for nothing."""
+    target.empty()
+    unpacked = subprocess.run(["zstd", "-dqc"], input=backup.dump, capture_output=True)
+    if unpacked.returncode:
+        return [f"the dump can't be unpacked: {unpacked.stderr.decode()}"]
+    if not unpacked.stdout.splitlines()[-1:] or not unpacked.stdout.splitlines()[-1].startswith(LAST_LINE.encode()):
+        return ["the dump is cut short"]
+    for what, text in (("dump", unpacked.stdout), ("grants", backup.grants.encode())):
+        loaded = target.try_sql(text)
+        if loaded.returncode:
+            return [f"the {what} can't be loaded: {loaded.stderr.decode()}"]
+    comparison = compare(backup.contents, read_contents(target.shell, target.server, LARGEST, 600))
+    return [str(one) for one in comparison.differences]

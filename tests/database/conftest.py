@@ -1,0 +1,57 @@
+"""Two servers: one that is backed up, and one into which backups are restored."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.database.backups import Backup, back_up
+from tests.database.healthy import HEALTHY
+from tests.database.local_server import LocalServer
+from tests.database.sample import SAMPLE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test here as one that needs MariaDB."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.database)
+
+
+def _running(directory: Path) -> Iterator[LocalServer]:
+    server = LocalServer(directory)
+    server.create()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """The server that is backed up."""
+    yield from _running(tmp_path_factory.mktemp("origin") / "server")
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """The server into which backups are restored."""
+    yield from _running(tmp_path_factory.mktemp("target") / "server")
+
+
+@pytest.fixture(scope="session")
+def backup(origin: LocalServer) -> Backup:
+    """A backup of what the damaged ones are made from."""
+    origin.empty()
+    origin.sql(SAMPLE)
+    return back_up(origin)
+
+
+@pytest.fixture(scope="session")
+def healthy(origin: LocalServer, backup: Backup) -> Backup:
+    """A backup of everything that is unusual and whole."""
+    origin.empty()
+    for number, (name, sql) in enumerate(HEALTHY.items()):
+        origin.sql(f"CREATE DATABASE v{number} COMMENT '{name[:60]}'; USE v{number};\n{sql}")
+    return back_up(origin)
