@@ -11,7 +11,8 @@ from tasks.database.dump_reading import Line, Reading
 from tasks.database.mariadb import Version, parse_version
 
 SYSTEM = "mysql"
-_NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
+# In double quotes are the names of packages, which mysqldump writes in the SQL mode of Oracle.
+_NAME = r"""(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|[\w$]+)"""
 _QUALIFIED = rf"(?:({_NAME})\s*\.\s*)?({_NAME})"
 _COMMENT = re.compile(r"/\*M?!\d*|\*/|\b(?:IF NOT EXISTS|OR REPLACE|TEMPORARY)\b")
 _CREATE = re.compile(
@@ -26,8 +27,9 @@ _USE = re.compile(rf"USE\s+({_NAME})", re.IGNORECASE)
 
 
 def unquoted(name: str) -> str:
-    """A name without its backticks."""
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+    """A name without its quotes."""
+    quote = name[:1]
+    return name[1:-1].replace(quote * 2, quote) if quote in {"`", '"'} else name
 
 
 @dataclass

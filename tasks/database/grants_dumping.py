@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
@@ -20,83 +21,110 @@ from tasks.database.mariadb import Server
 _OWN = ", ".join(f"'{name}'" for name in OWN_ACCOUNTS)
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 
-# With skip-name-resolve a server that was restarted since does not know accounts at a host name (error 1133, 1141), though its
-# tables have them, and its successor may: for these `made` is what SHOW CREATE USER would have said. An account with several
-# ways to log in has the first alone there. The server must not end at what it does not know.
-_SQL = f"""
+# With skip-name-resolve a server that was restarted since does not know accounts at a host name (errors 1133, 1141), though its
+# tables have them, and its successor may: for these there is what SHOW CREATE USER would have said. Of several ways to log in
+# it has the first alone. Until 10.3 no account can be locked.
+_ACCOUNTS = f"""
 SET NAMES utf8mb4;
-SET SESSION sql_mode = '', sql_quote_show_create = ON, wsrep_dirty_reads = ON, max_statement_time = 0;
+SET SESSION sql_mode = '', wsrep_dirty_reads = ON, max_statement_time = 0, group_concat_max_len = 67108864;
 DELIMITER //
 BEGIN NOT ATOMIC
-  DECLARE locked_users LONGTEXT DEFAULT '';
-  DECLARE CONTINUE HANDLER FOR 1133, 1141, 1269 SET @known = FALSE;
+  SET @locked = '';
   IF EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'global_priv') THEN
-    EXECUTE IMMEDIATE 'SELECT GROUP_CONCAT(HEX(CONCAT(user, ''@'', host))) INTO @locked FROM mysql.global_priv
-      WHERE JSON_VALUE(priv, ''$.account_locked'')';
-    SET locked_users = COALESCE(@locked, '');
+    EXECUTE IMMEDIATE 'SELECT GROUP_CONCAT(HEX(CONCAT(user, "@", host))) INTO @locked FROM mysql.global_priv
+      WHERE JSON_VALUE(priv, "$.account_locked")';
   END IF;
-  FOR it IN (SELECT user FROM mysql.user WHERE is_role = 'Y' AND user NOT IN ({_OWN}) ORDER BY user) DO
-    SELECT 'role', it.user;
-    EXECUTE IMMEDIATE CONCAT('SHOW GRANTS FOR ', CONCAT('`', REPLACE(it.user, '`', '``'), '`'));
-  END FOR;
-  FOR it IN (SELECT * FROM mysql.user WHERE is_role = 'N' AND user NOT IN ({_OWN}) ORDER BY user, host) DO
-    SET @name = CONCAT(QUOTE(it.user), '@', QUOTE(it.host)), @known = TRUE;
-    SELECT 'account', it.user, it.host;
-    EXECUTE IMMEDIATE CONCAT('SHOW CREATE USER ', @name);
-    IF @known THEN
-      EXECUTE IMMEDIATE CONCAT('SHOW GRANTS FOR ', @name);
-    ELSE
-      SELECT 'made', CONCAT('CREATE USER ', @name,
-        IF(it.plugin IN ('', 'mysql_native_password'),
-          CONCAT(' IDENTIFIED BY PASSWORD ', QUOTE(IF(it.authentication_string <> '', it.authentication_string, it.password))),
-          CONCAT(' IDENTIFIED VIA ', it.plugin, ' USING ', QUOTE(it.authentication_string))),
-        CASE it.ssl_type WHEN 'ANY' THEN ' REQUIRE SSL' WHEN 'X509' THEN ' REQUIRE X509' WHEN 'SPECIFIED' THEN
-          CONCAT(' REQUIRE ', CONCAT_WS(' AND ', IF(it.ssl_cipher <> '', CONCAT('CIPHER ', QUOTE(it.ssl_cipher)), NULL),
-            IF(it.x509_issuer <> '', CONCAT('ISSUER ', QUOTE(it.x509_issuer)), NULL),
-            IF(it.x509_subject <> '', CONCAT('SUBJECT ', QUOTE(it.x509_subject)), NULL))) ELSE '' END,
-        ' WITH MAX_QUERIES_PER_HOUR ', it.max_questions, ' MAX_UPDATES_PER_HOUR ', it.max_updates,
-        ' MAX_CONNECTIONS_PER_HOUR ', it.max_connections, ' MAX_USER_CONNECTIONS ', it.max_user_connections,
-        ' MAX_STATEMENT_TIME ', it.max_statement_time,
-        IF(FIND_IN_SET(HEX(CONCAT(it.user, '@', it.host)), locked_users), ' ACCOUNT LOCK', ''),
-        IF(it.password_expired = 'Y', ' PASSWORD EXPIRE', ''));
-    END IF;
-  END FOR;
-  SELECT 'end';
 END//
 DELIMITER ;
+SELECT 'role', user FROM mysql.user WHERE is_role = 'Y' AND user NOT IN ({_OWN}) ORDER BY user;
+SELECT 'account', user, host, CONCAT('CREATE USER ', QUOTE(user), '@', QUOTE(host),
+  IF(plugin IN ('', 'mysql_native_password'),
+    CONCAT(' IDENTIFIED BY PASSWORD ', QUOTE(IF(authentication_string <> '', authentication_string, password))),
+    CONCAT(' IDENTIFIED VIA ', plugin, ' USING ', QUOTE(authentication_string))),
+  CASE ssl_type WHEN 'ANY' THEN ' REQUIRE SSL' WHEN 'X509' THEN ' REQUIRE X509' WHEN 'SPECIFIED' THEN
+    CONCAT(' REQUIRE ', CONCAT_WS(' AND ', IF(ssl_cipher <> '', CONCAT('CIPHER ', QUOTE(ssl_cipher)), NULL),
+      IF(x509_issuer <> '', CONCAT('ISSUER ', QUOTE(x509_issuer)), NULL),
+      IF(x509_subject <> '', CONCAT('SUBJECT ', QUOTE(x509_subject)), NULL))) ELSE '' END,
+  ' WITH MAX_QUERIES_PER_HOUR ', max_questions, ' MAX_UPDATES_PER_HOUR ', max_updates,
+  ' MAX_CONNECTIONS_PER_HOUR ', max_connections, ' MAX_USER_CONNECTIONS ', max_user_connections,
+  ' MAX_STATEMENT_TIME ', max_statement_time,
+  IF(COALESCE(FIND_IN_SET(HEX(CONCAT(user, '@', host)), @locked), 0), ' ACCOUNT LOCK', ''),
+  IF(password_expired = 'Y', ' PASSWORD EXPIRE', ''))
+  FROM mysql.user WHERE is_role = 'N' AND user NOT IN ({_OWN}) ORDER BY user, host;
+SELECT 'end';
 """  # noqa: S608 - names of our own
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The accounts that a server's tables have.
+
+    Attributes:
+        roles: Names.
+        accounts: Account → the statement that creates it, made from the tables.
+    """
+
+    roles: tuple[str, ...]
+    accounts: Mapping[Account, str] = field(repr=False)
+
+    @property
+    def question(self) -> str:
+        """The SQL that asks for each of them; an account that the server does not know is an error, and asked on after."""
+        asks = [f"SHOW GRANTS FOR {_quoted(role)};" for role in self.roles]
+        for number, account in enumerate(self.accounts):
+            name = _name(account)
+            asks.append(f"SELECT 'account', {number}; SHOW CREATE USER {name}; SHOW GRANTS FOR {name};")
+        return "\n".join(
+            ["SET NAMES utf8mb4; SET SESSION sql_mode = '', wsrep_dirty_reads = ON;", *asks, "SELECT 'end';"]
+        )
 
 
 def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text, flags=re.DOTALL)
 
 
-def write_grants(said: str, found: OnRecord) -> str | None:
+def _rows(text: str) -> list[list[str]] | None:
+    """The rows of an answer before its end; None where it has none."""
+    rows = [[_unescaped(value) for value in line.split("\t")] for line in text.removesuffix("\n").split("\n")]
+    return rows[:-1] if rows[-1] == ["end"] else None
+
+
+def parse_listed(said: str) -> Listed | None:
+    """Read the list of accounts; None where it has no end."""
+    rows = _rows(said)
+    if rows is None:
+        return None
+    roles = tuple(row[1] for row in rows if row[0] == "role")
+    return Listed(roles, {Account(row[1], row[2]): row[3] for row in rows if row[0] == "account"})
+
+
+def write_grants(listed: Listed, said: str, found: OnRecord) -> str | None:
     """Put together a grants file, of which `tasks.database.grants` reads every statement.
 
     Args:
-        said: The server's answer; None is returned where it did not come to its end.
-        found: What its tables hold: what accounts may do that the server does not know, and everybody's default role.
+        listed: All accounts and roles.
+        said: The answer to `listed.question`; None is returned where it did not come to its end.
+        found: What the tables hold: what accounts may do that the server does not know, and everybody's default role.
     """
-    creates: list[str] = []
-    grants: dict[str, None] = {}
-    lines = [line.split("\t") for line in said.removesuffix("\n").split("\n")]
-    if lines[-1] != ["end"]:
+    rows = _rows(said)
+    if rows is None:
         return None
-    account = Account("", "")
-    for line in lines[:-1]:
-        match [_unescaped(value) for value in line]:
-            case ["role", name]:
-                creates.append(f"CREATE OR REPLACE ROLE {_quoted(name)};")
-            case ["account", user, host]:
-                account = Account(user, host)
-            case ["made", create]:
-                creates.append(_replacing(create))
-                grants.update(dict.fromkeys(_from_tables(account, found.access.get(account, Access()))))
-            case [statement] if statement.startswith("CREATE USER "):
-                creates.append(_replacing(statement))
-            case [statement]:
-                grants[f"{statement};"] = None
+    creates = [f"CREATE OR REPLACE ROLE {_quoted(role)};" for role in listed.roles]
+    accounts = list(listed.accounts)
+    created: dict[Account, str] = {}
+    grants: dict[str, None] = {}
+    asked = Account("", "")
+    for row in rows:
+        if row[0] == "account":
+            asked = accounts[int(row[1])]
+        elif row[0].startswith("CREATE USER "):
+            created[asked] = row[0]
+        else:
+            grants[f"{row[0]};"] = None
+    for account, made in listed.accounts.items():
+        creates.append(_replacing(created.get(account, made)))
+        if account not in created:
+            grants.update(dict.fromkeys(_from_tables(account, found.access.get(account, Access()))))
     return "\n".join([*creates, *grants, *_default_roles(found.access), ""])
 
 
@@ -147,14 +175,18 @@ def read_grants_text(shell: Shell, server: Server) -> str:
     Raises:
         HostError: The server did not come to the end of its answer.
     """
-    ask = Command(
-        server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4"),
-        stdin=_SQL,
-        stdin_is="SQL: read the accounts as statements",
-        quiet=True,
-        changes=False,
-    )
-    text = write_grants(shell.run(ask).stdout, read_on_record(shell, server))
+    listed = parse_listed(_ask(shell, server, _ACCOUNTS))
+    text = None
+    if listed is not None:
+        text = write_grants(listed, _ask(shell, server, listed.question), read_on_record(shell, server))
     if text is None:
         raise HostError(shell.name, "the server did not list its accounts to the end", "see its log")
     return text
+
+
+def _ask(shell: Shell, server: Server, sql: str) -> str:
+    # Any exit code: the error of a failed command shows what it has printed, and that is password hashes.
+    words = server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--force")
+    stdin_is = "SQL: read the accounts as statements"
+    ask = Command(words, sql, stdin_is, ok=tuple(range(256)), quiet=True, changes=False)
+    return shell.run(ask).stdout

@@ -63,9 +63,11 @@ def drill(backup: Backup, target: LocalServer) -> list[str]:
         return [f"the dump can't be unpacked: {unpacked.stderr.decode()}"]
     if not unpacked.stdout.splitlines()[-1:] or not unpacked.stdout.splitlines()[-1].startswith(LAST_LINE.encode()):
         return ["the dump is cut short"]
+    reasons = []
     for what, text in (("dump", unpacked.stdout), ("grants", backup.grants.encode())):
         loaded = target.try_sql(text)
         if loaded.returncode:
-            return [f"the {what} can't be loaded: {loaded.stderr.decode()}"]
+            reasons.append(f"the {what} can't be loaded: {loaded.stderr.decode()}")
+    # Also where it could not be loaded whole: what is missing says more than where the client has ended.
     comparison = compare(backup.contents, read_contents(target.shell, target.server, LARGEST, 600))
-    return [str(one) for one in comparison.differences]
+    return reasons + [str(one) for one in comparison.differences]

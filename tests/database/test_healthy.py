@@ -13,7 +13,7 @@ from tests.database.local_server import LocalServer
 
 @pytest.fixture(scope="module")
 def restored(healthy: Backup, target: LocalServer) -> ServerContents:
-    drill(healthy, target)
+    assert drill(healthy, target) == []
     return read_contents(target.shell, target.server, LARGEST, 600)
 
 
