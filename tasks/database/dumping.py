@@ -22,7 +22,9 @@ _SYSTEM = ", ".join(f"'{name}'" for name in SYSTEM_SCHEMAS)
 # The last line of a dump that is whole; mysqldump's exit code alone does not say it.
 LAST_LINE = "-- Dump completed"
 
-_PID = "/tmp/openstack-runbooks-dump.pid"  # noqa: S108 - in the container, which has no users but the database
+# In the container, which has no users but the database.
+_PIPE = "/tmp/openstack-runbooks-dump"  # noqa: S108
+_PID = f"{_PIPE}.pid"
 # Ending `podman exec` ends nothing in the container. The script and all its clients are one process group there.
 _END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} && kill -TERM -- "-$p"'
 
@@ -49,26 +51,29 @@ fail() {{ echo "$1" >&2; exit 1; }}
 login=("--defaults-extra-file=$options" "--socket=$socket" -uroot --default-character-set=utf8mb4 --max-allowed-packet=1G)
 client=(mysql "${{login[@]}}" --batch --skip-column-names --unbuffered)
 
-coproc lock {{ exec "${{client[@]}}" --raw --skip-reconnect; }}
-exec {{ask}}>&"${{lock[1]}}" {{answer}}<&"${{lock[0]}}"
-cat >&"$ask" <<SQL
+rm -f {_PIPE}.ask {_PIPE}.answer
+mkfifo {_PIPE}.ask {_PIPE}.answer
+"${{client[@]}}" --raw --skip-reconnect <{_PIPE}.ask >{_PIPE}.answer &
+exec 7>{_PIPE}.ask 8<{_PIPE}.answer
+rm -f {_PIPE}.ask {_PIPE}.answer
+cat >&7 <<SQL
 SET SESSION wait_timeout = $seconds, lock_wait_timeout = $seconds, wsrep_dirty_reads = ON;
 FLUSH TABLES WITH READ LOCK;
 SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({_SYSTEM});
 SELECT '';
 SQL
 schemas=()
-while IFS= read -r -t $((seconds + 10)) -u "$answer" schema || fail "no read lock within $seconds s"; do
+while IFS= read -r -t $((seconds + 10)) -u 8 schema || fail "no read lock within $seconds s"; do
   [ -n "$schema" ] || break
   schemas+=("$schema")
 done
 [ "${{#schemas[@]}}" != 0 ] || fail "there is no schema but the server's own"
 unlock() {{
-  echo "UNLOCK TABLES; SELECT 'held';" >&"$ask" 2>/dev/null || :
-  read -r -t 10 -u "$answer" held && [ "$held" = held ]
+  echo "UNLOCK TABLES; SELECT 'held';" >&7 2>/dev/null || :
+  read -r -t 10 -u 8 held && [ "$held" = held ]
 }}
 
-"${{client[@]}}" <<<"$sql" >"$contents" &
+"${{client[@]}}" <<<"$sql" >"$contents" 7>&- 8<&- &
 reader=$!
 until grep -qx {UNLOCKED} "$contents"; do
   kill -0 "$reader" 2>/dev/null || {{ wait "$reader"; fail "what is in the server was not read to its end"; }}
@@ -170,5 +175,5 @@ def dump_pipeline(dump: Sequence[str], compressor: Compressor | None) -> str:
         dump: What writes the dump, as `dump_words` gives it.
         compressor: None for a dump as it is.
     """
-    compress = f" | nice -n 10 {shlex.join(compressor.words)}" if compressor else " | cat"
+    compress = f" | {shlex.join(compressor.words)}" if compressor else " | cat"
     return _PIPELINE.format(dump=shlex.join(dump), last=LAST_LINE, compress=compress)

@@ -31,7 +31,7 @@ exec mysqld_safe --no-defaults --datadir={_DATA} --socket={_DATA}/mysql.sock --u
 # Both must bear being run where nothing is left; what can't be removed is an error.
 _REMOVE = """
 podman rm --force "$1" >/dev/null 2>&1 || :
-! podman container exists "$1" || { echo "container $1 could not be removed" >&2; exit 1; }
+! podman inspect --type=container "$1" >/dev/null 2>&1 || { echo "container $1 could not be removed" >&2; exit 1; }
 rm -rf -- "$2"
 """
 
@@ -70,15 +70,15 @@ class ThrowawayServer:
         """
         # Its own label (Z): with SELinux no container may see a directory of the host as it is.
         run = (
-            *("podman", "run", "--rm", "--detach", "--network=none", f"--name={self.container}", "--user=root"),
-            *("--entrypoint=bash", f"--volume={self.directory}:{_DATA}:Z", self.image),
-            *("-c", _START, "drill", f"--innodb-buffer-pool-size={self.buffer_pool_bytes}"),
+            *("podman", "run", "--detach", "--rm", "--network=none", f"--name={self.container}", "--user=root"),
+            *("--entrypoint=/usr/bin/env", f"--volume={self.directory}:{_DATA}:Z", self.image),
+            *("bash", "-c", _START, "drill", f"--innodb-buffer-pool-size={self.buffer_pool_bytes}"),
         )
         return Change(
             (
                 # Where a run was killed in the middle of this, it begins anew: what was made holds nothing of worth.
                 command(*self.remove_words),
-                command("install", "--directory", "--mode=700", self.directory),
+                command("install", "-d", "-m", "700", self.directory),
                 command(*run, timeout_s=within_s),
             ),
             already=lambda shell: self.server.answers(shell) == "answering",

@@ -16,7 +16,7 @@ from prefect.logging import disable_run_logger
 
 import blocks.remote.command
 import tasks.engine.hooks
-from blocks.remote.command import Command
+from blocks.remote.command import Command, command, script
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, read_log
@@ -24,10 +24,12 @@ from blocks.site import Site
 from deployments.project import PROJECT
 from flows import set_telemetry_interval
 from flows.restore_galera import procedure
-from tasks.database import dumps, importing
+from tasks.database import contents_reading, desync, dumping, dumps, importing
 from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
+from tasks.database.grants_dumping import read_grants_text
 from tasks.database.mariadb import Server, Version
+from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tasks.engine.cleanup import arm
 from tasks.engine.hooks import Hooks
 from tasks.engine.locks import lock_host
@@ -113,6 +115,7 @@ def made_commands() -> Made:
             _telemetry()
             _hooks(patch)
             _single()
+            _backups(made)
     _constants(made)
     return made
 
@@ -177,6 +180,29 @@ def _hooks(patch: pytest.MonkeyPatch) -> None:
     Hooks(lambda site, _: [site.database.role]).cancelled(
         cast("Any", flow), cast("Any", run), cast("Any", SimpleNamespace(message="cancelled"))
     )
+
+
+def _backups(made: Made) -> None:
+    """What takes and proves a backup of a database."""
+    server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "backup-control-plane")
+    shell = FakeShell(otherwise="end\n")
+    dumping.find_compressor(shell)
+    for compressor in (*dumping.COMPRESSORS, None):
+        made.commands[script(dumping.dump_pipeline(podman.podman_exec("c", "true"), compressor))] = None
+    for words in (dumping.dump_words(server, 1, 1), dumping.end_words(server), dumping.remove_words(server)):
+        made.commands[command(*words)] = None
+    with suppress(RunbookError):
+        contents_reading.read_contents(shell, server, 1, 1)
+    accounts = "told_by\tUser\tHost\nuser\tnova\t%\n"
+    read_grants_text(FakeShell().on("mysql", say=["end\n", "end\n", accounts]), server)
+    candidate = desync.read_candidate(shell, server)
+    assert candidate.clients == 0
+    desync.desync(server)
+    desync.resync(server, 60)
+    throwaway = ThrowawayServer("sha256:0a", "/var/tmp/drill", "r1")
+    throwaway.start(60)
+    throwaway.load("zstd -dc </backup/dump.sql.zst", "dump", 60)
+    read_image(shell, "galera-bundle-podman-0")
 
 
 def _single() -> None:
