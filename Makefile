@@ -35,7 +35,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check test-server test-lab test-openstack ## Run every test: check, test-server, test-lab and test-openstack
+test: check test-server test-database test-lab test-openstack ## Run every test: check, test-server, test-database, test-lab and test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests
@@ -48,6 +48,10 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
 	$(RUN) pytest tests/server
+
+.PHONY: test-database
+test-database: .venv/.ready ## Test dumps, and what proves them, on MariaDB servers of this machine (as root)
+	$(RUN) pytest -m database tests/database
 
 .PHONY: test-both
 test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as root)

@@ -50,11 +50,13 @@ class SequenceContents(_Model):
 
     Attributes:
         definition: The digest of its SHOW CREATE SEQUENCE.
-        next_value: What it gives next, once its cache is empty.
+        next_value: What it gives next, once its cache is empty. It is no row of a snapshot: a dump reads it later.
+        increment: Its step; 0 where Galera's nodes share the numbers among them.
     """
 
     definition: str = ""
     next_value: int | None = None
+    increment: int = 1
 
 
 class SchemaContents(_Model):

@@ -108,8 +108,8 @@ class _Collector:
     def _take_left_out(self, schema: str, name: str, why: str) -> None:
         self._in(schema, "tables")[name].update(left_out=why)
 
-    def _take_next(self, schema: str, name: str, value: str) -> None:
-        self._in(schema, "sequences")[name].update(next_value=int(value))
+    def _take_next(self, schema: str, name: str, value: str, increment: str) -> None:
+        self._in(schema, "sequences")[name].update(next_value=int(value), increment=int(increment))
 
     def _take_order(self, _: str, schema: str, name: str, table: str, place: str) -> None:
         triggers = self._in(schema, "programs").get("trigger", {})

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 # The server's own schemas. Its accounts are read apart; root has passwords of its own wherever data is restored.
 SYSTEM_SCHEMAS = ("mysql", "information_schema", "performance_schema", "sys")
-_SYSTEM_SCHEMAS = "('mysql', 'information_schema', 'performance_schema', 'sys')"
+_SYSTEM_SCHEMAS = str(SYSTEM_SCHEMAS)
 OWN_ACCOUNTS = ("", "root", "mariadb.sys", "PUBLIC")
-_OWN_ACCOUNTS = "('', 'root', 'mariadb.sys', 'PUBLIC')"
+_OWN_ACCOUNTS = str(OWN_ACCOUNTS)
 
 # The row after which nothing is read any more that the snapshot does not hold.
 UNLOCKED = "unlocked"
@@ -82,7 +82,7 @@ def _tables(engines: str, largest_bytes: int, within_s: int) -> str:
     SELECT LOWER(@kind), it.table_schema, it.table_name, it.engine, it.table_type;
     {_SHOW}
     IF @kind = 'SEQUENCE' THEN
-      EXECUTE IMMEDIATE CONCAT('SELECT ''next'', ?, ?, next_not_cached_value FROM ', @object)
+      EXECUTE IMMEDIATE CONCAT('SELECT ''next'', ?, ?, next_not_cached_value, increment FROM ', @object)
         USING it.table_schema, it.table_name;
     ELSEIF it.bytes > {largest_bytes} THEN
       SELECT 'left out', it.table_schema, it.table_name, CONCAT('it has ', it.bytes DIV 1048576, ' MiB, {too_large}');

@@ -36,7 +36,8 @@ exec podman exec "$1" bash -c '
   set -o errexit -o pipefail
   grep -qxE "mysqld|mariadbd" /proc/[0-9]*/comm 2>/dev/null || exit 0
   ask() { mysql "--defaults-extra-file=$1" "--socket=$2" -uroot --batch --skip-column-names --connect-timeout=20 "--execute=$4"; }
-  [ "$(ask "$@" "SELECT @@GLOBAL.wsrep_desync")" = 1 ] || exit 0
+  desynced=$(ask "$@" "SELECT @@GLOBAL.wsrep_desync")
+  [ "$desynced" = 1 ] || exit 0
   end=$((SECONDS + $3))
   until queue=$(ask "$@" "SHOW GLOBAL STATUS LIKE \\"wsrep_local_recv_queue\\"") && [ "${queue##*[!0-9]}" = 0 ]; do
     [ "$SECONDS" -lt "$end" ] || { echo "the receive queue has not drained within $3 s: $queue" >&2; exit 1; }

@@ -7,8 +7,10 @@ import pytest
 
 from tests.database.backups import Backup, back_up
 from tests.database.healthy import HEALTHY
-from tests.database.local_server import LocalServer
+from tests.database.local_server import PACKAGES, LocalServer
 from tests.database.sample import SAMPLE
+from tests.lab.base import install_packages
+from tests.lab.shell import Progress
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.database)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> None:
+    """MariaDB's programs on this machine."""
+    install_packages(Progress(), PACKAGES)
 
 
 def _running(directory: Path) -> Iterator[LocalServer]:
@@ -29,13 +37,13 @@ def _running(directory: Path) -> Iterator[LocalServer]:
 
 
 @pytest.fixture(scope="session")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def origin(mariadb: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """The server that is backed up."""
     yield from _running(tmp_path_factory.mktemp("origin") / "server")
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def target(mariadb: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """The server into which backups are restored."""
     yield from _running(tmp_path_factory.mktemp("target") / "server")
 

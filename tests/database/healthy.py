@@ -29,7 +29,8 @@ HEALTHY = {
     "floats": """
         CREATE TABLE t (f FLOAT, d DOUBLE, n DECIMAL(65,30), g FLOAT(7,4));
         INSERT INTO t VALUES (3.14159265358979, 3.14159265358979, 3.14159265358979, 3.14159), (1e38, 1.7976931348623157e308, 0, 0),
-          (1.17549e-38, 2.2250738585072014e-308, -1, -1), (1/3, 1/3e0, 1/3, 1/3), (-0e0, -0e0, -0, -0), (16777217, 9007199254740993, 1, 1),
+          (1.17549e-38, 2.2250738585072014e-308, -1, -1), (1/3, 1/3e0, 1/3, 1/3), (-0e0, -0e0, -0, -0),
+          (16777217, 9007199254740993, 1, 1),
           (0.1 + 0.2, 0.1e0 + 0.2e0, 0.3, 0.3);""",
     "dates that are none": """
         SET sql_mode = '';
@@ -40,7 +41,8 @@ HEALTHY = {
         SET time_zone = '+05:30';
         CREATE TABLE t (a TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), b DATETIME);
         INSERT INTO t VALUES ('2020-03-29 02:30:00', '2020-03-29 02:30:00'), ('2020-10-25 02:30:00.5', '2020-10-25 02:30:00');""",
-    "a blob of 20 MiB": "CREATE TABLE t (a LONGBLOB, b LONGTEXT); INSERT INTO t VALUES (REPEAT(0x00FF, 10485760), REPEAT('ü', 5000000));",
+    "a blob of 20 MiB": "CREATE TABLE t (a LONGBLOB, b LONGTEXT);"
+    "INSERT INTO t VALUES (REPEAT(0x00FF, 10485760), REPEAT('ü', 5000000));",
     "a system-versioned table": """
         CREATE TABLE t (a INT) WITH SYSTEM VERSIONING; INSERT INTO t VALUES (1), (2); UPDATE t SET a = 3 WHERE a = 1;""",
     "a system-versioned table with columns of its own": """
@@ -54,7 +56,8 @@ HEALTHY = {
     "odd names": """
         CREATE TABLE `a table` (`a column` INT, `back``tick` INT, `ünï` INT, `select` INT, `it's "quoted"` INT, `back\\slash` INT);
         INSERT INTO `a table` VALUES (1, 2, 3, 4, 5, 6);
-        CREATE TABLE `back``tick` (a INT); CREATE TABLE `表` (a INT, KEY `схема` (a)); CREATE VIEW `a view` AS SELECT * FROM `a table`;
+        CREATE TABLE `back``tick` (a INT); CREATE TABLE `表` (a INT, KEY `схема` (a));
+        CREATE VIEW `a view` AS SELECT * FROM `a table`;
         CREATE PROCEDURE `a procedure`() SELECT 1; CREATE TRIGGER `tri gger` BEFORE INSERT ON `表` FOR EACH ROW SET NEW.a = 1;
         CREATE SEQUENCE `a sequence`; CREATE EVENT `an event` ON SCHEDULE EVERY 1 DAY STARTS '2020-01-01' DO SELECT 1;""",
     "names that differ in case and accents": """
@@ -62,19 +65,23 @@ HEALTHY = {
         INSERT INTO T VALUES (1); INSERT INTO t VALUES ('x'); INSERT INTO `tä` VALUES (2); INSERT INTO ta VALUES (3);""",
     "enum and set": """
         SET sql_mode = '';
-        CREATE TABLE t (e ENUM('', 'a', 'b,c'), s SET('x', 'y z', 'ü')); INSERT INTO t VALUES ('a', 'x,ü'), ('none', ''), (NULL, NULL);""",
+        CREATE TABLE t (e ENUM('', 'a', 'b,c'), s SET('x', 'y z', 'ü'));
+        INSERT INTO t VALUES ('a', 'x,ü'), ('none', ''), (NULL, NULL);""",
     "engines": """
         CREATE TABLE a (a INT) ENGINE=Aria TRANSACTIONAL=1; CREATE TABLE m (a INT, FULLTEXT (b), b TEXT) ENGINE=MyISAM;
         CREATE TABLE c (a INT NOT NULL) ENGINE=CSV; INSERT INTO a VALUES (1); INSERT INTO m VALUES (1, 'some words');
         INSERT INTO c VALUES (1);""",
     "addresses and UUIDs": """
-        CREATE TABLE t (u UUID, i INET6); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '2001:db8::1'), (NULL, NULL);""",
+        CREATE TABLE t (u UUID, i INET6);
+        INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '2001:db8::1'), (NULL, NULL);""",
     "columns that are invisible, compressed, or have an expression as default": """
         CREATE TABLE t (a INT INVISIBLE DEFAULT 5, b TEXT COMPRESSED, c DATETIME DEFAULT (NOW() + INTERVAL 1 DAY), d INT);
         INSERT INTO t (a, b, c, d) VALUES (7, REPEAT('x', 500), '2020-01-01', 1);""",
-    "a counter that is ahead": "CREATE TABLE t (a INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 500; INSERT INTO t VALUES (0), (0); DELETE FROM t;",
+    "a counter that is ahead": "CREATE TABLE t (a INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 500;"
+    "INSERT INTO t VALUES (0), (0); DELETE FROM t;",
     "sequences": """
-        CREATE SEQUENCE up START WITH 10 INCREMENT BY 10 CACHE 5; CREATE SEQUENCE down INCREMENT BY -1 MAXVALUE 100 START WITH 50 CYCLE;
+        CREATE SEQUENCE up START WITH 10 INCREMENT BY 10 CACHE 5;
+        CREATE SEQUENCE down INCREMENT BY -1 MAXVALUE 100 START WITH 50 CYCLE;
         DO NEXTVAL(up), NEXTVAL(up), NEXTVAL(down);""",
     "views of views, and of what comes later": """
         CREATE TABLE z (a INT); CREATE VIEW b AS SELECT a FROM z WHERE a > 1 WITH CHECK OPTION; CREATE VIEW a AS SELECT a FROM b;

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from blocks.remote.command import Command
 from blocks.remote.shell import Result
+from tasks.database.contents_sql import OWN_ACCOUNTS, SYSTEM_SCHEMAS
 from tasks.database.mariadb import Server
 from tests.unit.fakes import FakeShell
 
-PACKAGES = ("mariadb-server", "mariadb-client", "zstd")
+# Without a service, which mariadb-server would start.
+PACKAGES = ("mariadb-server-core", "mariadb-client", "zstd")
 _WITHIN_S = 60
 # Of `podman exec`, all that is left where the container is this machine.
 _PODMAN = """#!/bin/bash
@@ -111,9 +113,11 @@ class LocalServer:
 
     def empty(self) -> None:
         """Drops all schemas and accounts but the server's own."""
-        own = "('mysql', 'information_schema', 'performance_schema', 'sys')"
-        drop = f"SELECT CONCAT('DROP DATABASE `', REPLACE(schema_name, '`', '``'), '`;') FROM information_schema.schemata WHERE schema_name NOT IN {own}"
-        users = """SELECT CONCAT('DROP ', IF(is_role = 'Y', CONCAT('ROLE `', user, '`'), CONCAT('USER ', QUOTE(user), '@', QUOTE(host))), ';')
-          FROM mysql.user WHERE user NOT IN ('root', 'mariadb.sys', 'PUBLIC')"""
+        drops = f"""
+            SELECT CONCAT('DROP DATABASE `', REPLACE(schema_name, '`', '``'), '`;') FROM information_schema.schemata
+              WHERE schema_name NOT IN {SYSTEM_SCHEMAS};
+            SELECT CONCAT('DROP ', IF(is_role = 'Y', CONCAT('ROLE `', user, '`'),
+                CONCAT('USER ', QUOTE(user), '@', QUOTE(host))), ';')
+              FROM mysql.user WHERE user NOT IN {OWN_ACCOUNTS};"""  # noqa: S608 - names of our own
         # Foreign keys lead from schema to schema.
-        self.sql(f"SET foreign_key_checks = 0;\n{self.sql(f'{drop};{users}')}")
+        self.sql(f"SET foreign_key_checks = 0;\n{self.sql(drops)}")

@@ -147,7 +147,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "a view missing": (
         without(
-            r"^/\*!50001 (DROP VIEW IF EXISTS `active`|CREATE VIEW `active`).*?\*/;|^/\*!50001 CREATE ALG[^\n]*\n[^\n]*\n/\*!50001 VIEW `active`[^\n]*"
+            r"^/\*!50001 (DROP VIEW IF EXISTS|CREATE VIEW) `active`.*?\*/;"
+            r"|^/\*!50001 CREATE ALG[^\n]*\n[^\n]*\n/\*!50001 VIEW `active`[^\n]*"
         ),
         "view nova.active: is missing",
     ),

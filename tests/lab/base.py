@@ -7,7 +7,7 @@ complete, so an interrupted build leaves nothing that could be mistaken for a wh
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +77,10 @@ def digest(sources: Iterable[Path | str]) -> str:
     return total.hexdigest()[:12]
 
 
-def install_packages(progress: Progress) -> None:
-    """Installs what the lab needs on this machine, if something is missing."""
-    status = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *MACHINE_PACKAGES], check=False).stdout
-    missing = [name for name in MACHINE_PACKAGES if f"{name} installed" not in status.splitlines()]
+def install_packages(progress: Progress, packages: Sequence[str] = MACHINE_PACKAGES) -> None:
+    """Installs what the lab, or another suite, needs on this machine, if something is missing."""
+    status = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages], check=False).stdout
+    missing = [name for name in packages if f"{name} installed" not in status.splitlines()]
     if missing:
         progress(f"installing {' '.join(missing)}")
         run(["apt-get", "-q", "update"])
