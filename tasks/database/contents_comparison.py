@@ -166,7 +166,7 @@ def _sequence(where: str, expected: SequenceContents, found: SequenceContents) -
         yield Difference(where, "is defined in another way")
     if expected.next_value is None or found.next_value is None:
         return
-    # Further on is as good: what was taken while the dump was on its way is not given again.
+    # Further on is as good: the dump has read it later, and no number is given twice.
     if (found.next_value - expected.next_value) * (-1 if expected.increment < 0 else 1) < 0:
         yield Difference(where, f"goes on at {found.next_value}, not at {expected.next_value}")
 

@@ -26,14 +26,16 @@ SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 _BEGIN_SNAPSHOT = f"{_SESSION}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\n"
 
 # A value as bytes: text in its column's own character set, so that a dump that has lost what it could not convert is found;
-# numbers and times as text, and so a FLOAT with the six digits that mysqldump writes. The length before it keeps two values
+# numbers and times as text, and so a FLOAT with the six digits that mysqldump writes, and zero
+# without its sign, which older servers lose. The length before it keeps two values
 # from being read as one, and a NULL has none. Large values are hashed by themselves: a CONCAT that is longer than
 # max_allowed_packet is NULL. Generated columns are left out: their definition says what is in them.
 _VALUE = """
     IF(character_octet_length > 1024 OR data_type IN ('geometry', 'point', 'linestring', 'polygon',
         'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'vector'),
       CONCAT('IFNULL(CONCAT(LENGTH(', @name, '),'':'',SHA1(', @name, ')),''n'')'),
-      CONCAT('IFNULL(CONCAT(LENGTH(CAST(', @name, ' AS BINARY)),'':'',CAST(', @name, ' AS BINARY)),''n'')'))
+      CONCAT('IFNULL(', IF(data_type IN ('float', 'double'), CONCAT('IF(', @name, '=0,''1:0'','), '('),
+        'CONCAT(LENGTH(CAST(', @name, ' AS BINARY)),'':'',CAST(', @name, ' AS BINARY))),''n'')'))
 """.strip().replace("@name", "'`', REPLACE(column_name, '`', '``'), '`'")
 
 # Rows, and the sum of 64 bits of each row's SHA-1: the order does not matter, equal rows count. Not a CRC, which is linear: with
@@ -152,8 +154,8 @@ _ACCOUNTS = f"""
 def contents_sql(largest_bytes: int, within_s: int, locked_s: int) -> str:
     """The SQL that reads everything; its answer is what `contents_reading` reads.
 
-    Tables of engines without transactions come first: a snapshot does not hold them, and they are read while whoever takes the
-    dump keeps writers off. Then the smallest first, so that time that runs out leaves the largest out.
+    Tables of engines without transactions, and sequences, come first: a snapshot does not hold them, and they are read while
+    whoever takes the dump keeps writers off. Then the smallest first, so that time that runs out leaves the largest out.
 
     Args:
         largest_bytes: A table whose data has more bytes, as information_schema knows them, is not hashed; neither are its rows
@@ -171,9 +173,9 @@ BEGIN NOT ATOMIC
   SET @began = SYSDATE();
   SELECT 'schema', schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata
     WHERE schema_name NOT IN {_SYSTEM_SCHEMAS};
-{_tables("COALESCE(engine, '') <> 'InnoDB'", largest_bytes, locked_s)}
+{_tables("(COALESCE(engine, '') <> 'InnoDB' OR table_type = 'SEQUENCE')", largest_bytes, locked_s)}
   SELECT '{UNLOCKED}';
-{_tables("engine = 'InnoDB'", largest_bytes, within_s)}
+{_tables("engine = 'InnoDB' AND table_type <> 'SEQUENCE'", largest_bytes, within_s)}
 {_programs()}
 {_ACCOUNTS}
   SELECT 'end', TIMESTAMPDIFF(SECOND, @began, SYSDATE());

@@ -71,9 +71,11 @@ HEALTHY = {
         CREATE TABLE a (a INT) ENGINE=Aria TRANSACTIONAL=1; CREATE TABLE m (a INT, FULLTEXT (b), b TEXT) ENGINE=MyISAM;
         CREATE TABLE c (a INT NOT NULL) ENGINE=CSV; INSERT INTO a VALUES (1); INSERT INTO m VALUES (1, 'some words');
         INSERT INTO c VALUES (1);""",
-    "addresses and UUIDs": """
-        CREATE TABLE t (u UUID, i INET6);
-        INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '2001:db8::1'), (NULL, NULL);""",
+    "addresses, UUIDs and vectors, where the server has them": """
+        CREATE TABLE t (i INET6 /*M!100700 , u UUID */ /*M!110700 , v VECTOR(3) */);
+        INSERT INTO t (i) VALUES ('2001:db8::1'), (NULL);
+        /*M!100700 INSERT INTO t (u) VALUES ('123e4567-e89b-12d3-a456-426655440000') */;
+        /*M!110700 INSERT INTO t (v) VALUES (VEC_FromText('[1.5, -2, 0.1]')) */;""",
     "columns that are invisible, compressed, or have an expression as default": """
         CREATE TABLE t (a INT INVISIBLE DEFAULT 5, b TEXT COMPRESSED, c DATETIME DEFAULT (NOW() + INTERVAL 1 DAY), d INT);
         INSERT INTO t (a, b, c, d) VALUES (7, REPEAT('x', 500), '2020-01-01', 1);""",

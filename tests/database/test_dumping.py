@@ -19,7 +19,6 @@ from tasks.database.dumping import contents_file
 from tasks.database.dumps import read_file, why_not_dump
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
-from tasks.database.mariadb import Version
 from tests.database.backups import LARGEST, Backup, back_up, drill, dump
 from tests.database.local_server import LocalServer
 from tests.database.sample import SAMPLE
@@ -153,7 +152,8 @@ def test_a_server_that_holds_nothing_is_no_backup(origin: LocalServer, backup: B
 def test_what_restore_galera_reads_accepts_dump_and_grants(backup: Backup, origin: LocalServer, tmp_path: Path) -> None:
     path = tmp_path / "dump.sql"
     path.write_bytes(backup.sql)
-    server = Version(10, 11)
+    server = backup.contents.series
+    assert server is not None
     assert why_not_dump(read_file(origin.shell, str(path)), server) == []
     found = contents(read_dump(origin.shell, str(path)))
     assert why_not_contents(str(path), found, server) == []
