@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from blocks.remote.command import Command
+from blocks.remote.command import Command, question
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import Account
@@ -15,6 +15,8 @@ from tasks.database.contents import ServerContents
 from tasks.database.contents_sql import contents_sql
 from tasks.database.mariadb import Server
 
+# The error of a failed command shows what it has printed, and a definition may hold a secret.
+_ANY = tuple(range(256))
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 # In the line of a table's options, which is the first that begins with a bracket.
 _COUNTER = re.compile(r"(?m)^(\) ENGINE=\w+) AUTO_INCREMENT=\d+")
@@ -206,6 +208,7 @@ def contents_command(server: Server, largest_bytes: int, within_s: int) -> Comma
         server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"),
         stdin=contents_sql(largest_bytes, within_s, within_s),
         stdin_is="SQL: read what is in the server",
+        ok=_ANY,
         quiet=True,
         changes=False,
         timeout_s=2 * within_s + 60,
@@ -218,9 +221,21 @@ def read_contents(shell: Shell, server: Server, largest_bytes: int, within_s: in
     Raises:
         HostError: The server's answer is none, or came to no end.
     """
-    answer = shell.run(contents_command(server, largest_bytes, within_s))
+    return _parsed(shell, contents_command(server, largest_bytes, within_s))
+
+
+def read_contents_file(shell: Shell, path: str) -> ServerContents:
+    """Read what a dump has left of what was in the server (see `tasks.database.dumping`).
+
+    Raises:
+        HostError: It is not there, or not whole.
+    """
+    return _parsed(shell, question("cat", path, ok=_ANY))
+
+
+def _parsed(shell: Shell, ask: Command) -> ServerContents:
     try:
-        return parse_contents(answer.stdout)
+        return parse_contents(shell.run(ask).stdout)
     except NotRead as error:
         raise HostError(
             shell.name,

@@ -14,17 +14,20 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.database.mariadb import Server
 from tasks.engine.change import Change, Wait
-from tasks.node.podman import podman_exec_stdin
+from tasks.node.podman import podman_exec, podman_exec_stdin
 
+_ANSWERING = "answering"
 _DATA = "/var/lib/mysql"
 _LOG = f"{_DATA}/drill.log"
 # No option file: the image's own may name a cluster, and a password in root's would be wrong. Events must not run in a copy
 # (OFF is the default; an event that a dump creates stays as it is). Settings of durability are MariaDB's own, so that the time
-# that loading takes says something of a real restore's.
+# that loading takes says something of a real restore's. What mysql_install_db makes beside the system tables by itself, a
+# schema and an account for its socket, would differ from what was backed up.
 _START = f"""
 set -o errexit
 chown mysql:mysql {_DATA}
-mysql_install_db --no-defaults --datadir={_DATA} --user=mysql >/dev/null
+mysql_install_db --no-defaults --datadir={_DATA} --user=mysql \\
+  --auth-root-authentication-method=normal --skip-test-db >/dev/null
 exec mysqld_safe --no-defaults --datadir={_DATA} --socket={_DATA}/mysql.sock --user=mysql --skip-networking \\
   --event-scheduler=OFF --max-allowed-packet=1G --log-error={_LOG} "$@"
 """
@@ -81,15 +84,21 @@ class ThrowawayServer:
                 command("install", "-d", "-m", "700", self.directory),
                 command(*run, timeout_s=within_s),
             ),
-            already=lambda shell: self.server.answers(shell) == "answering",
+            already=lambda shell: self._answers(shell) == _ANSWERING,
             until=Wait(
                 f"MariaDB in {self.container}",
-                "answering",
-                self.server.answers,
+                _ANSWERING,
+                self._answers,
                 within_s,
                 f"see {self.directory}/drill.log on the host, and `podman logs {self.container}`",
             ),
         )
+
+    def _answers(self, shell: Shell) -> str:
+        """`answering`, `silent`, or where podman can't enter it (125 and more) `not there`: it goes with its first process."""
+        ping = ("mysqladmin", "--no-defaults", f"--socket={self.server.socket}", "--connect-timeout=5", "ping")
+        code = shell.run(question(*podman_exec(self.container, *ping), ok=tuple(range(256)))).exit_code
+        return _ANSWERING if code == 0 else "not there" if code > 124 else "silent"
 
     def load(self, source: str, key: str, within_s: float) -> LongCommand:
         """Load a dump or its grants, to the first error (there is no --force).

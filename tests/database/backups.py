@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
-from tasks.database.contents_reading import parse_contents, read_contents
+from tasks.database.contents_reading import read_contents, read_contents_file
 from tasks.database.dumping import COMPRESSORS, LAST_LINE, contents_file, dump_pipeline, dump_words
 from tasks.database.grants_dumping import read_grants_text
 from tests.database.local_server import LocalServer
@@ -51,7 +50,7 @@ def back_up(origin: LocalServer) -> Backup:
     """Takes a dump with its grants."""
     done = dump(origin)
     assert done.returncode == 0, done.stderr.decode()
-    contents = parse_contents(Path(contents_file(origin.server)).read_bytes().decode())
+    contents = read_contents_file(origin.shell, contents_file(origin.server))
     return Backup(done.stdout, read_grants_text(origin.shell, origin.server), contents)
 
 

@@ -215,5 +215,11 @@ def test_contents_are_readable_by_their_owner_alone_and_have_no_password(filled:
     assert "nova-password" not in path.read_text()
 
 
+def test_a_new_server_holds_nothing(target: LocalServer) -> None:
+    target.empty()
+    new = read_contents(target.shell, target.server, LARGEST, 600)
+    assert (new.schemas, new.accounts, new.unreadable) == ({}, {}, {})
+
+
 def test_the_grants_are_the_same_when_read_again(filled: LocalServer) -> None:
     assert read_grants_text(filled.shell, filled.server) == read_grants_text(filled.shell, filled.server)

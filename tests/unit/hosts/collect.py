@@ -193,6 +193,8 @@ def _backups(made: Made) -> None:
         made.commands[command(*words)] = None
     with suppress(RunbookError):
         contents_reading.read_contents(shell, server, 1, 1)
+    with suppress(RunbookError):
+        contents_reading.read_contents_file(shell, dumping.contents_file(server))
     accounts = "told_by\tUser\tHost\nuser\tnova\t%\n"
     read_grants_text(FakeShell().on("mysql", say=["end\n", "end\n", accounts]), server)
     candidate = desync.read_candidate(shell, server)
@@ -200,7 +202,9 @@ def _backups(made: Made) -> None:
     desync.desync(server)
     desync.resync(server, 60)
     throwaway = ThrowawayServer("sha256:0a", "/var/tmp/drill", "r1")
-    throwaway.start(60)
+    start = throwaway.start(60)
+    assert start.until is not None
+    assert start.until.look(FakeShell(otherwise="")) == "answering"
     throwaway.load("zstd -dc </backup/dump.sql.zst", "dump", 60)
     read_image(shell, "galera-bundle-podman-0")
 

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from blocks.remote.errors import HostError
+from blocks.remote.shell import Result
 from tasks.database.contents import ServerContents
-from tasks.database.contents_reading import NotRead, parse_contents, read_contents, table_parts
+from tasks.database.contents_reading import NotRead, parse_contents, read_contents, read_contents_file, table_parts
 from tasks.database.contents_sql import contents_sql
 from tasks.database.mariadb import Server
 from tests.unit.fakes import FakeShell
@@ -133,6 +134,14 @@ def test_options_of_partitions_are_options() -> None:
 def test_a_server_that_gives_no_answer_is_an_error_that_says_whose() -> None:
     with pytest.raises(HostError, match="controller-0: what is in the server could not be read"):
         read_contents(FakeShell().on("mysql", "--batch", say="version\tx"), SERVER, 1, 1)
+
+
+def test_what_a_dump_has_left_is_read_and_an_error_shows_nothing_of_it() -> None:
+    assert read_contents_file(FakeShell().on("cat", say=SAID), "/x") == parse_contents(SAID)
+    cut = FakeShell().on("cat", say=Result(SAID[:-9], "I/O error", 1))
+    with pytest.raises(HostError) as raised:
+        read_contents_file(cut, "/x")
+    assert "CREATE TABLE" not in str(raised.value)
 
 
 def test_the_question_only_reads() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from blocks.remote.command import Command
+from blocks.remote.shell import Result
 from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tests.unit.fakes import FakeShell
 
@@ -24,6 +25,7 @@ def test_it_has_no_network_and_a_directory_of_its_own() -> None:
     assert "--volume=/var/tmp/drill:/var/lib/mysql:Z" in run.words
     assert "sha256:0a1b" in run.words
     assert "--skip-networking" in run.line
+    assert "--skip-test-db" in run.line, "a schema that was not backed up"
 
 
 def test_it_is_there_once_it_answers() -> None:
@@ -31,6 +33,9 @@ def test_it_is_there_once_it_answers() -> None:
     assert start.already is not None
     assert start.already(FakeShell().on("mysqladmin", say=""))
     assert not start.already(FakeShell().on("mysqladmin", say=1))
+    assert start.until is not None
+    looks = FakeShell().on("mysqladmin", say=[Result("", "no such container", 125), 1, ""])
+    assert [start.until.look(looks) for _ in range(3)] == ["not there", "silent", "answering"]
 
 
 def test_it_is_spoken_to_without_a_password() -> None:
