@@ -15,7 +15,7 @@ from tasks.database.contents_comparison import compare
 from tasks.database.contents_reading import read_contents
 from tasks.database.dump_contents import contents, why_not_contents
 from tasks.database.dump_reading import read_dump
-from tasks.database.dumping import contents_file
+from tasks.database.dumping import contents_file, end_words
 from tasks.database.dumps import read_file, why_not_dump
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
@@ -112,6 +112,22 @@ def test_the_read_lock_is_held_for_a_moment_only(filled: LocalServer) -> None:
         assert time.monotonic() - began < 0.8
         assert taking.is_alive()
         taking.join()
+
+
+@pytest.mark.parametrize("by", ["the host", "the server"])
+def test_the_read_lock_ends_whatever_becomes_of_the_dump(by: str, filled: LocalServer) -> None:
+    """Mysqldump hangs before its snapshot: the unit's end ends all of it, and so does the server after its idle time."""
+    with program(filled, "mysqldump", "sleep 8"):
+        taking = threading.Thread(target=dump, args=(filled, 60 if by == "the host" else 2))
+        taking.start()
+        time.sleep(1)
+        began = time.monotonic()
+        if by == "the host":
+            assert filled.shell.call(end_words(filled.server)).returncode == 0
+        filled.sql("INSERT INTO nova.notes VALUES ('after', 1)")
+        assert time.monotonic() - began < 4
+        taking.join()
+    assert filled.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'root'") == "1\n"
 
 
 def test_a_lock_that_was_lost_is_a_failure(filled: LocalServer) -> None:
