@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from blocks.remote.command import Command
 from blocks.remote.shell import Shell
-from tasks.database.galera import NodeStatus, parse_node_status
 from tasks.database.mariadb import Server
+from tasks.database.node_status import NodeStatus, parse_node_status
 from tasks.engine.change import Change, Wait
 
 _DESYNCED, _SYNCED = "desynced", "synced"

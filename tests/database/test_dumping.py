@@ -13,10 +13,11 @@ import pytest
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
 from tasks.database.contents_reading import read_contents
-from tasks.database.dump_contents import contents, why_not_contents
+from tasks.database.dump_checks import check_dump_contents, check_dump_ends
+from tasks.database.dump_contents import parse_contents
 from tasks.database.dump_reading import read_dump
 from tasks.database.dumping import contents_file, end_words
-from tasks.database.dumps import read_file, why_not_dump
+from tasks.database.dumps import read_file
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
 from tests.database.backups import LARGEST, Backup, back_up, drill, dump
@@ -170,9 +171,10 @@ def test_what_restore_galera_reads_accepts_dump_and_grants(backup: Backup, origi
     path.write_bytes(backup.sql)
     server = backup.contents.series
     assert server is not None
-    assert why_not_dump(read_file(origin.shell, str(path)), server) == []
-    found = contents(read_dump(origin.shell, str(path)))
-    assert why_not_contents(str(path), found, server) == []
+    file = read_file(origin.shell, str(path))
+    assert all(check.ok for check in check_dump_ends("here", file, server))
+    found = parse_contents(read_dump(origin.shell, str(path)))
+    assert all(check.ok for check in check_dump_contents("here", file, found, server))
     nova = found.schemas["nova"]
     assert nova.routines == {"vcpus_of", "archive", "tools"}
     assert (nova.triggers, nova.events, nova.views) == ({"count_up"}, {"purge_faults"}, {"active"})

@@ -5,7 +5,7 @@ import pytest
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
 from tasks.database.contents_reading import read_contents
-from tasks.database.grant_statements import hashed
+from tasks.database.grant_clauses import native_password_hash
 from tests.database.backups import LARGEST, Backup, drill
 from tests.database.healthy import HEALTHY
 from tests.database.local_server import LocalServer
@@ -38,5 +38,5 @@ def test_what_is_kept_of_a_server_comes_back_from_json(backup: Backup) -> None:
 def test_no_secret_is_kept(backup: Backup) -> None:
     kept = backup.contents.model_dump_json()
     assert "nova-password" not in kept
-    assert hashed("nova-password") not in kept
+    assert native_password_hash("nova-password") not in kept
     assert "DELETE FROM" not in kept, "a routine's or an event's body may hold a secret"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.database.desync import Candidate, desync, parse_candidate, pick_node, resync, resync_words, why_none
-from tasks.database.galera import NodeStatus
 from tasks.database.mariadb import Server
+from tasks.database.node_status import NodeStatus
 from tests.unit.fakes import FakeShell
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "backup-control-plane")

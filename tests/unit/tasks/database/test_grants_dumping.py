@@ -6,10 +6,10 @@ import pytest
 
 from blocks.remote.errors import HostError
 from tasks.database.access import Account
-from tasks.database.accounts import parse_on_record
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import parse_listed, read_grants_text, write_grants
 from tasks.database.mariadb import Server
+from tasks.database.server_accounts import parse_server_accounts
 from tests.unit.fakes import FakeShell
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "backup-control-plane")
@@ -29,15 +29,15 @@ SAID = (
     "\naccount\t1\nend\n"
 )
 ON_RECORD = (
-    "told_by\tHost\tUser\tSelect_priv\tdefault_role\n"
+    "from_table\tHost\tUser\tSelect_priv\tdefault_role\n"
     "user\t%\tnova\tN\treader\nuser\tctl-0.example\tnova\tY\t\nuser\tlocalhost\troot\tY\treader\n"
-    "told_by\tHost\tDb\tUser\tSelect_priv\tGrant_priv\n"
+    "from_table\tHost\tDb\tUser\tSelect_priv\tGrant_priv\n"
     "db\tctl-0.example\tno`va\tnova\tY\tY\n"
-    "told_by\tHost\tDb\tUser\tTable_name\tColumn_name\tColumn_priv\n"
+    "from_table\tHost\tDb\tUser\tTable_name\tColumn_name\tColumn_priv\n"
     "columns_priv\tctl-0.example\tnova\tnova\tinstances\thost\tSelect\n"
-    "told_by\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tProc_priv\n"
+    "from_table\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tProc_priv\n"
     "procs_priv\tctl-0.example\tnova\tnova\tarchive\tPROCEDURE\tExecute\n"
-    "told_by\tHost\tUser\tRole\tAdmin_option\n"
+    "from_table\tHost\tUser\tRole\tAdmin_option\n"
     "roles_mapping\tctl-0.example\tnova\treader\tY\n"
 )
 
@@ -45,7 +45,7 @@ ON_RECORD = (
 def text() -> str:
     listed = parse_listed(LISTED)
     assert listed is not None
-    written = write_grants(listed, SAID, parse_on_record(ON_RECORD))
+    written = write_grants(listed, SAID, parse_server_accounts(ON_RECORD))
     assert written is not None
     return written
 
