@@ -38,6 +38,20 @@ while [ "$#" != 0 ]; do
 done
 """
 
+# Removes what a run has left half written, unless somebody still receives it; of a set that was sealed nothing is left there.
+_ABANDON = f"""
+cd "$1" 2>/dev/null || exit 0
+[ -d "$2" ] || exit 0
+exec 9>>"$2/lock"
+flock -w 20 9 || {{ echo "$2 is still being written" >&2; exit {AT_WORK}; }}
+rm -rf --one-file-system -- "$2"
+"""
+
+
+def abandon_words(store: Store, name: SetName) -> tuple[str, ...]:
+    """The words that remove a set which is half written, for the cleanup of the run that writes it."""
+    return ("bash", "-o", "errexit", "-c", _ABANDON, "abandon", store.base, name.partial)
+
 
 def put_aside(store: Store, sets: Iterable[StoredSet]) -> Command:
     """Make the command that takes sets out of sight. It stops at one of which something was put on record meanwhile."""

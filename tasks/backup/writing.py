@@ -21,7 +21,7 @@ from tasks.backup.store import Store
 _DAY_S = 24 * 3600.0
 # For the receiver of a first try, whose connection was lost: it has its data to sync.
 _PATIENCE_S = 60.0
-_IONICE = {"idle": ("ionice", "-c", "3"), "best-effort": ("ionice", "-c", "2", "-n", "7"), "none": ()}
+IONICE = {"idle": ("ionice", "-c", "3"), "best-effort": ("ionice", "-c", "2", "-n", "7"), "none": ()}
 
 
 def begin(store: Store, name: SetName, run_id: UUID, at: datetime) -> list[str]:
@@ -76,7 +76,7 @@ def receive(store: Store, name: SetName, file: str, timeout_s: float = _DAY_S, s
         file,
         settings.age_recipient or "",
         f"{_PATIENCE_S:g}",
-        *_IONICE[settings.ionice],
+        *IONICE[settings.ionice],
         stdin=stdin,
         stdin_is=file,
         says=f"receive {file} of {name}",

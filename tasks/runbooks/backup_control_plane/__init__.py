@@ -1,0 +1,1 @@
+"""What backup-control-plane alone needs."""

@@ -1,0 +1,1 @@
+"""What backup-undercloud alone needs."""

@@ -1,0 +1,1 @@
+"""What backup-control-plane and backup-undercloud share: the backup of one database."""
