@@ -9,7 +9,9 @@ _ESCAPES = {"n": "\n", "t": "\t", "0": "\0"}
 
 def parse_rows(text: str) -> list[list[str]]:
     """Read the rows, each as its values; a heading is the first of them."""
-    return [[_unescaped(value) for value in line.split("\t")] for line in text.splitlines()]
+    # Not splitlines(): a value may hold any of the characters that Python takes for a line's end.
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return [[_unescaped(value) for value in line.split("\t")] for line in lines]
 
 
 def _unescaped(value: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from blocks.remote.command import Command, question
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import Account
+from tasks.database.batch_output import parse_rows
 from tasks.database.contents import ServerContents
 from tasks.database.contents_sql import contents_sql
 from tasks.database.mariadb import Server
 
 # The error of a failed command shows what it has printed, and a definition may hold a secret.
 _ANY = tuple(range(256))
-_ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 # In the line of a table's options, which is the first that begins with a bracket.
 _COUNTER = re.compile(r"(?m)^(\) ENGINE=\w+) AUTO_INCREMENT=\d+")
 _NAME = r"`((?:[^`]|``)*)`"
@@ -38,16 +38,6 @@ class NotRead(ValueError):
 def digest(*values: str) -> str:
     """64 bits of a SHA-256: enough to tell a damaged definition from a whole one."""
     return hashlib.sha256("\0".join(values).encode()).hexdigest()[:16]
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text, flags=re.DOTALL)
-
-
-def _rows(text: str) -> Iterator[list[str]]:
-    # Not splitlines(): a definition may hold any of the characters that Python takes for a line's end.
-    for line in text.removesuffix("\n").split("\n"):
-        yield [_unescaped(value) for value in line.split("\t")]
 
 
 def table_parts(definition: str) -> dict[str, str]:
@@ -185,7 +175,7 @@ def parse_contents(text: str) -> ServerContents:
     """
     collector = _Collector()
     try:
-        for row in _rows(text):
+        for row in parse_rows(text):
             collector.take(row)
     except NotRead:
         raise

@@ -6,7 +6,6 @@ names and with wildcards, over roles, and over what `SHOW GRANTS` does not say: 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -14,12 +13,12 @@ from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.access import GRANT_OPTION, Access, Account, Level
+from tasks.database.batch_output import parse_rows
 from tasks.database.contents_sql import OWN_ACCOUNTS
 from tasks.database.mariadb import Server
 from tasks.database.server_accounts import ServerAccounts, read_server_accounts
 
 _OWN = ", ".join(f"'{name}'" for name in OWN_ACCOUNTS)
-_ESCAPED = {"n": "\n", "t": "\t", "0": "\0"}
 
 # With skip-name-resolve a server that was restarted since does not know accounts at a host name (errors 1133, 1141), though its
 # tables have them, and its successor may: for these there is what SHOW CREATE USER would have said. Of several ways to log in
@@ -79,14 +78,10 @@ class Listed:
         )
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text, flags=re.DOTALL)
-
-
 def _rows(text: str) -> list[list[str]] | None:
     """The rows of an answer before its end; None where it has none."""
-    rows = [[_unescaped(value) for value in line.split("\t")] for line in text.removesuffix("\n").split("\n")]
-    return rows[:-1] if rows[-1] == ["end"] else None
+    rows = parse_rows(text)
+    return rows[:-1] if rows and rows[-1] == ["end"] else None
 
 
 def parse_listed(said: str) -> Listed | None:

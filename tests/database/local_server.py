@@ -17,12 +17,12 @@ from tests.unit.fakes import FakeShell
 # Without a service, which mariadb-server would start.
 PACKAGES = ("mariadb-server-core", "mariadb-client", "zstd")
 _WITHIN_S = 60
-# Of `podman exec`, all that is left where the container is this machine.
+# Of `podman exec`, all that is left where the container is this machine: a session of its own.
 _PODMAN = """#!/bin/bash
 shift
 [ "$1" != -i ] || shift
 shift
-exec "$@"
+exec setsid --wait "$@"
 """
 
 
@@ -46,8 +46,8 @@ class LocalShell(FakeShell):
         return Result(done.stdout.decode(), done.stderr.decode(errors="replace"), done.returncode)
 
     def call(self, words: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Runs words, in a process group of their own as in a container."""
-        return subprocess.run(words, input=stdin, capture_output=True, env=self.environment, start_new_session=True)
+        """Runs words."""
+        return subprocess.run(words, input=stdin, capture_output=True, env=self.environment)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -200,7 +200,7 @@ def _backups(made: Made) -> None:
         contents_reading.read_contents(shell, server, 1, 1)
     with suppress(RunbookError):
         contents_reading.read_contents_file(shell, dumping.contents_file(server))
-    accounts = "told_by\tUser\tHost\nuser\tnova\t%\n"
+    accounts = "from_table\tUser\tHost\nuser\tnova\t%\n"
     read_grants_text(FakeShell().on("mysql", say=["end\n", "end\n", accounts]), server)
     candidate = desync.read_candidate(shell, server)
     assert candidate.clients == 0

@@ -29,15 +29,15 @@ SAID = (
     "\naccount\t1\nend\n"
 )
 ON_RECORD = (
-    "told_by\tHost\tUser\tSelect_priv\tdefault_role\n"
+    "from_table\tHost\tUser\tSelect_priv\tdefault_role\n"
     "user\t%\tnova\tN\treader\nuser\tctl-0.example\tnova\tY\t\nuser\tlocalhost\troot\tY\treader\n"
-    "told_by\tHost\tDb\tUser\tSelect_priv\tGrant_priv\n"
+    "from_table\tHost\tDb\tUser\tSelect_priv\tGrant_priv\n"
     "db\tctl-0.example\tno`va\tnova\tY\tY\n"
-    "told_by\tHost\tDb\tUser\tTable_name\tColumn_name\tColumn_priv\n"
+    "from_table\tHost\tDb\tUser\tTable_name\tColumn_name\tColumn_priv\n"
     "columns_priv\tctl-0.example\tnova\tnova\tinstances\thost\tSelect\n"
-    "told_by\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tProc_priv\n"
+    "from_table\tHost\tDb\tUser\tRoutine_name\tRoutine_type\tProc_priv\n"
     "procs_priv\tctl-0.example\tnova\tnova\tarchive\tPROCEDURE\tExecute\n"
-    "told_by\tHost\tUser\tRole\tAdmin_option\n"
+    "from_table\tHost\tUser\tRole\tAdmin_option\n"
     "roles_mapping\tctl-0.example\tnova\treader\tY\n"
 )
 
