@@ -108,7 +108,9 @@ class DatabaseBackup(Strict):
     host: HostName = Field(description="Host whose server was read.")
     server_version: str = Field(min_length=1, description="What the server says of itself (SELECT VERSION()).")
     image: str = Field(
-        default="", pattern=r"^[A-Za-z0-9:]*$", description="Id of the image of its container; empty without a container."
+        default="",
+        pattern=r"^[A-Za-z0-9:]*$",
+        description="Id of the image of its container; empty without a container.",
     )
     galera: GaleraPosition | None = Field(default=None, description="Position of the cluster; null without Galera.")
     contents: dict[str, JsonValue] = Field(

@@ -10,7 +10,6 @@ from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.backup.manifest import BackupFile, Manifest
-from tasks.backup.store import Store
 from tasks.database.desync import read_candidate
 from tasks.database.mariadb import Server
 from tasks.node.podman import find_container, names
@@ -78,11 +77,10 @@ class Seen:
     in_place: bool
 
 
-def needs_of(store: Store, manifest: Manifest, manifest_path: str, sha256: str, databases: Sequence[str]) -> Needs:
+def needs_of(manifest: Manifest, manifest_path: str, sha256: str, databases: Sequence[str]) -> Needs:
     """What restoring some databases of a set needs.
 
     Args:
-        store: The store.
         manifest: Of the set.
         manifest_path: Where it lies.
         sha256: Its SHA-256.

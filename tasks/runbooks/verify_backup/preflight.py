@@ -202,7 +202,6 @@ class _Found:
     def find_host(self) -> Drill | None:
         """The first host that will do; where none does, why not is a check for each."""
         needs = needs_of(
-            self.store,
             self.manifest,
             f"{self.store.base}/{self.stored.name}/{MANIFEST}",
             self.stored.sealed.manifest_sha256,

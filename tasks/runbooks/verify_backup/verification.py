@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -58,7 +58,6 @@ class _Restoring:
         drill: The drill.
         restore: What of it.
         loaded: What is loaded → what that came to.
-        compared: What differs.
     """
 
     drill: Drill
@@ -149,15 +148,34 @@ def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> 
     return outcome
 
 
+def record_damage(steps: Steps, drill: Drill, damage: Sequence[str]) -> list[Outcome]:
+    """Put on record that files of a set are not what they were, without restoring it.
+
+    Args:
+        steps: Who walks through them.
+        drill: What would have been restored.
+        damage: What is wrong with the files.
+
+    Returns:
+        What verify returns.
+    """
+    outcomes = [Outcome(restore.database, 0.0, tuple(damage), ()) for restore in drill.restores]
+    for number, outcome in enumerate(outcomes, 1):
+        for finding in _findings(outcome):
+            steps.report_finding(finding)
+        sentence = f"Put on record what {outcome.database} came to"
+        recording = record(drill, drill.store.shell.name, outcome)
+        steps.step(f"{drill.prefix}{number}", sentence, [drill.store.shell], recording, always=True)
+    return outcomes
+
+
 def _read_loaded(server: ThrowawayServer, sql: SqlFile, shell: Shell) -> Loaded:
     return server.read_loaded(shell, sql)
 
 
 def _compare(restoring: _Restoring, shell: Shell) -> Compared:
     found = compare(_expected(restoring), restoring.server.contents(shell))
-    return Compared(
-        tuple(str(each) for each in found.differences), tuple(str(each) for each in found.not_compared)
-    )
+    return Compared(_at_most([*map(str, found.differences)]), _at_most([*map(str, found.not_compared)]))
 
 
 def _expected(restoring: _Restoring) -> ServerContents:
@@ -193,7 +211,7 @@ def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
     return [f"{file.name} was changed: its checksum is another"] if sealed.sha256 != seen.sha256 else []
 
 
-def _at_most(sentences: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def _at_most(sentences: Sequence[str]) -> tuple[str, ...]:
     more = len(sentences) - _MOST
     return (*sentences[:_MOST], f"and {more} more") if more > 0 else tuple(sentences)
 
