@@ -14,11 +14,13 @@ from blocks.remote.shell import Shell
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
 
-__all__ = ["BACKUP_NODE", "UNDERCLOUD", "Host", "Site", "UnknownTarget"]
+__all__ = ["BACKUP_NODE", "DRILL_HOST", "UNDERCLOUD", "Host", "Site", "UnknownTarget"]
 
 # Hosts that runbooks know by what they are, beside those that they know by role.
 UNDERCLOUD = "undercloud"
 BACKUP_NODE = "backup node"
+DRILL_HOST = "drill host"
+_NAMED = (UNDERCLOUD, BACKUP_NODE, DRILL_HOST)
 # TripleO's groups of two services, and its name for the role that has every service of the control plane.
 _MYSQL, _HAPROXY, _CONTROLLER = "mysql", "haproxy", "Controller"
 
@@ -80,6 +82,8 @@ class Site(Block):
         named = {name for name in (self.undercloud, self.backup_node) if name} | self.ssh.users.keys()
         if strangers := named - self.hosts.keys():
             raise ValueError(f"undercloud, backup_node and ssh.users name no host: {', '.join(sorted(strangers))}")
+        if self.store and self.store.drill_host and self.store.drill_host not in self.hosts:
+            raise ValueError(f"[store] drill_host names no host: {self.store.drill_host}")
         return self
 
     def host(self, name: str) -> Host:
@@ -106,7 +110,7 @@ class Site(Block):
         """Return the host that is known by what it is.
 
         Args:
-            name: `UNDERCLOUD` or `BACKUP_NODE`.
+            name: `UNDERCLOUD`, `BACKUP_NODE` or `DRILL_HOST`.
 
         Raises:
             UnknownTarget: if the site names none; the message says what to write into the site file.
@@ -116,8 +120,11 @@ class Site(Block):
                 host, remedy = self.undercloud, "give its address as `undercloud_address`"
             case "backup node":
                 host, remedy = self.backup_node, "give its address as `host` of the section [store]"
+            case "drill host":
+                host = self.store.drill_host if self.store else None
+                remedy = "give its name as `drill_host` of the section [store]"
             case _:
-                raise UnknownTarget(f"{name!r} is no named host; those are {UNDERCLOUD!r} and {BACKUP_NODE!r}")
+                raise UnknownTarget(f"{name!r} is no named host; those are {', '.join(map(repr, _NAMED))}")
         if host is None:
             raise UnknownTarget(f"site {self.site} names no {name}: {remedy} in the site file, and apply it")
         return self.host(host)
@@ -126,8 +133,8 @@ class Site(Block):
         """Return the hosts that a runbook works on, in the order of its targets, each host once.
 
         Args:
-            targets: Roles (inventory groups), and the named hosts `UNDERCLOUD` and `BACKUP_NODE`, which go before a
-                role of the same name. A role may have no host.
+            targets: Roles (inventory groups), and the named hosts `UNDERCLOUD`, `BACKUP_NODE` and `DRILL_HOST`, which go
+                before a role of the same name. A role may have no host.
 
         Raises:
             UnknownTarget: with everything that the site does not have.
@@ -136,7 +143,7 @@ class Site(Block):
         problems = []
         for target in targets:
             try:
-                is_named = target in (UNDERCLOUD, BACKUP_NODE)
+                is_named = target in _NAMED
                 found = [self.named(target)] if is_named else self.hosts_with(target)
             except UnknownTarget as error:
                 problems.append(str(error))
@@ -165,7 +172,9 @@ class Site(Block):
         reached by runbooks that take a role as their parameter.
         """
         roles = [role for role in (*self.database_roles(), _HAPROXY, _CONTROLLER) if role in self.roles]
-        named = [name for name, host in ((UNDERCLOUD, self.undercloud), (BACKUP_NODE, self.backup_node)) if host]
+        drill_host = self.store.drill_host if self.store else None
+        hosts = ((UNDERCLOUD, self.undercloud), (BACKUP_NODE, self.backup_node), (DRILL_HOST, drill_host))
+        named = [name for name, host in hosts if host]
         return self.select([*roles, *named])
 
     def shell(self, host: Host) -> Shell:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, StringConstraints
 
-from blocks.constraints import Address, RemotePath
+from blocks.constraints import Address, HostName, RemotePath
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 # What age-keygen prints as the public key; the private one never belongs here, and does not fit.
@@ -75,6 +75,15 @@ class BackupStore(Block):
     )
     integrity: Literal["chain"] = Field(
         default="chain", description="How a changed manifest is found: by the catalogue, which chains their checksums."
+    )
+    drill_host: HostName | None = Field(
+        default=None,
+        description="Host of the inventory on which verify-backup restores backups; none: the backup node if it has podman and "
+        "the server's image, else the undercloud, else a host of the database that serves no clients.",
+    )
+    drill_directory: RemotePath = Field(
+        default="/var/tmp",  # noqa: S108 - a directory of the run's own is made in it, under the host's lock
+        description="Directory on that host in which a drill's data lies while it lasts.",
     )
     max_age_h: int = Field(
         default=26, ge=1, le=8760, description="Hours after which the newest verified backup of a kind is too old."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import paramiko
@@ -19,6 +20,7 @@ _SAID = 8192
 # A host that takes nothing for so long: its disk or the connection to it hangs.
 _STUCK_S = 900.0
 _GRACE_S = 10.0
+_PROGRESS_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,18 @@ class _End:
         return self._shell.judge(self._command, code, answer.decode(errors="replace"), self.complaints).stdout
 
 
-def relay(source: Shell, write: Command, sink: Shell, read: Command, bytes_per_s: int | None = None) -> Relayed:
+def _nobody(_: int) -> None:
+    """Nobody watches."""
+
+
+def relay(
+    source: Shell,
+    write: Command,
+    sink: Shell,
+    read: Command,
+    bytes_per_s: int | None = None,
+    on_progress: Callable[[int], None] = _nobody,
+) -> Relayed:
     """Let one command read what another one writes, on another host.
 
     Args:
@@ -81,6 +94,7 @@ def relay(source: Shell, write: Command, sink: Shell, read: Command, bytes_per_s
         read: Reads it from standard input. An input that ends early looks to it like one that is whole: what it has made of it
             counts only if this function returns.
         bytes_per_s: Most that is sent in a second; None: as much as goes through.
+        on_progress: Gets from time to time how many bytes were sent.
 
     Raises:
         CommandFailed: One of the commands failed; where both did, the reading one, which stops the other.
@@ -91,7 +105,7 @@ def relay(source: Shell, write: Command, sink: Shell, read: Command, bytes_per_s
     try:
         writer = _End(source, write)
         try:
-            size, sha256 = _pass_on(writer, reader, source, write, bytes_per_s)
+            size, sha256 = _pass_on(writer, reader, source, write, bytes_per_s, on_progress)
             writer.end()
             reader.channel.shutdown_write()
             return Relayed(size, sha256, reader.end(), writer.complaints)
@@ -101,9 +115,17 @@ def relay(source: Shell, write: Command, sink: Shell, read: Command, bytes_per_s
         reader.channel.close()
 
 
-def _pass_on(writer: _End, reader: _End, source: Shell, write: Command, bytes_per_s: int | None) -> tuple[int, str]:
+def _pass_on(
+    writer: _End,
+    reader: _End,
+    source: Shell,
+    write: Command,
+    bytes_per_s: int | None,
+    on_progress: Callable[[int], None],
+) -> tuple[int, str]:
     """Pass on all of it; returns its size and SHA-256."""
     size, sha256, began = 0, hashlib.sha256(), time.monotonic()
+    told = began
     writer.channel.settimeout(write.timeout_s + _GRACE_S)
     reader.channel.settimeout(_STUCK_S)
     while True:
@@ -121,5 +143,8 @@ def _pass_on(writer: _End, reader: _End, source: Shell, write: Command, bytes_pe
         sha256.update(part)
         size += len(part)
         _ = writer.complaints, reader.complaints  # or a command that complains much would stand still
+        if time.monotonic() - told >= _PROGRESS_EVERY_S:
+            told = time.monotonic()
+            on_progress(size)
         if bytes_per_s is not None:
             time.sleep(max(0.0, size / bytes_per_s - (time.monotonic() - began)))

@@ -107,6 +107,11 @@ class DatabaseBackup(Strict):
     name: Word = Field(description="Name that the set's files refer to (overcloud, undercloud).")
     host: HostName = Field(description="Host whose server was read.")
     server_version: str = Field(min_length=1, description="What the server says of itself (SELECT VERSION()).")
+    image: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9:]*$",
+        description="Id of the image of its container; empty without a container.",
+    )
     galera: GaleraPosition | None = Field(default=None, description="Position of the cluster; null without Galera.")
     contents: dict[str, JsonValue] = Field(
         default_factory=dict, description="The inventory: what is in the database, as read with the data itself."

@@ -2,8 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+from blocks.remote.command import command, script
+from blocks.remote.connection import Performed, Watch
+from blocks.remote.errors import HostError, RunbookError
+from blocks.remote.relay import relay
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import Received, parse_received
+from tasks.backup.manifest import Compression, Manifest
+from tasks.backup.records import Verified
+from tasks.database.contents import ServerContents
+from tasks.database.contents_comparison import compare
+from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer
+from tasks.engine.change import Call, Change
+from tasks.engine.journal import now
+from tasks.engine.results import Results
 from tasks.engine.steps import Steps
-from tasks.runbooks.verify_backup.drill import Drill, Outcome
+from tasks.runbooks.verify_backup.drill import Drill, Outcome, Restore, StoredSql
+
+UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+_START_S = 300.0
+# More of them say nothing more: a dump that is cut in its middle lacks thousands of things.
+_MOST = 100
+
+# What is written is what is summed, and is on the disk of the drill's host alone: no need to wait for the disk.
+_RECEIVE = """
+umask 077
+sum=$(tee -- "$1" | sha256sum)
+printf '%s\\t%s\\n' "$(stat -c %s -- "$1")" "${sum%% *}"
+"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison came to, in sentences.
+
+    Attributes:
+        differences: What is not as the manifest says.
+        not_compared: What nothing can be said of.
+    """
+
+    differences: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Restoring:
+    """One restore under way.
+
+    Attributes:
+        drill: The drill.
+        restore: What of it.
+        loaded: What is loaded → what that came to.
+    """
+
+    drill: Drill
+    restore: Restore
+    loaded: dict[str, Results[Loaded]] = field(default_factory=dict)
+
+    @property
+    def server(self) -> ThrowawayServer:
+        return self.drill.server(self.restore)
+
+    @property
+    def files(self) -> Iterator[tuple[StoredSql, SqlFile]]:
+        """What is loaded, in this order: as the set has it, and as the host has it."""
+        restore = self.restore
+        for what, file in (("dump", restore.dump), ("grants", restore.grants)):
+            if file is not None:
+                yield file, SqlFile(self.drill.source(file), UNPACK[file.compression], what)
+
+    def outcome(self, compared: Compared | None) -> Outcome | None:
+        """What it came to; None in a plan."""
+        host = self.drill.shell.name
+        loaded = {what: results.known(host) for what, results in self.loaded.items()}
+        if compared is None:
+            return None
+        differences: list[str] = []
+        seconds = 0.0
+        for file, sql in self.files:
+            seen = loaded[sql.what]
+            if seen is None:
+                raise RunbookError(f"what loading {file.name} came to is not known")
+            differences += [*_changed(self.drill, file, seen), *seen.problems]
+            seconds += seen.seconds
+        return Outcome(
+            self.restore.database,
+            round(seconds, 3),
+            _at_most([*differences, *compared.differences]),
+            _at_most(compared.not_compared),
+        )
 
 
 def verify(steps: Steps, drill: Drill) -> list[Outcome]:
@@ -21,4 +113,169 @@ def verify(steps: Steps, drill: Drill) -> list[Outcome]:
     Raises:
         StepFailed: Nothing can be said of the backup: the host, its podman or its disk has failed.
     """
-    raise NotImplementedError
+    numbers = (f"{drill.prefix}{number}" for number in count(1))
+    with steps.cleanup(drill.cleanup):
+        outcomes = [_restore(steps, partial(next, numbers), _Restoring(drill, restore)) for restore in drill.restores]
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> Outcome | None:
+    """Take the steps of one database: always all of them, since what an earlier attempt has loaded was thrown away."""
+    drill, server, database = restoring.drill, restoring.server, restoring.restore.database
+    on = [drill.shell]
+    steps.step(number(), f"Start a server for {database}", on, server.start(_START_S), always=True)
+    if not drill.in_place:
+        fetching = Change(tuple(_fetch(drill, file) for file, _ in restoring.files))
+        steps.step(number(), f"Fetch the backup of {database}", on, fetching, always=True)
+    for _, sql in restoring.files:
+        results = Results(f"what loading the {sql.what} came to", Loaded, partial(_read_loaded, server, sql))
+        restoring.loaded[sql.what] = results
+        load = Change((server.load(sql, drill.within_s),))
+        steps.step(number(), f"Load the {sql.what} of {database}", on, load, always=True, results=results)
+    compared = Results("what differs", Compared, partial(_compare, restoring))
+    read = Change((server.read(drill.within_s),))
+    steps.step(number(), f"Compare {database} with the manifest", on, read, always=True, results=compared)
+    outcome = restoring.outcome(compared.known(drill.shell.name))
+    for finding in _findings(outcome):
+        steps.report_finding(finding)
+    steps.step(
+        number(),
+        f"Put on record what {database} came to",
+        [drill.store.shell],
+        record(drill, drill.shell.name, outcome or Outcome(database, 0, (), ())),
+        always=True,
+    )
+    return outcome
+
+
+def record_damage(steps: Steps, drill: Drill, damage: Sequence[str]) -> list[Outcome]:
+    """Put on record that files of a set are not what they were, without restoring it.
+
+    Args:
+        steps: Who walks through them.
+        drill: What would have been restored.
+        damage: What is wrong with the files.
+
+    Returns:
+        What verify returns.
+    """
+    outcomes = [Outcome(restore.database, 0.0, tuple(damage), ()) for restore in drill.restores]
+    for number, outcome in enumerate(outcomes, 1):
+        for finding in _findings(outcome):
+            steps.report_finding(finding)
+        sentence = f"Put on record what {outcome.database} came to"
+        recording = record(drill, drill.store.shell.name, outcome)
+        steps.step(f"{drill.prefix}{number}", sentence, [drill.store.shell], recording, always=True)
+    return outcomes
+
+
+def _read_loaded(server: ThrowawayServer, sql: SqlFile, shell: Shell) -> Loaded:
+    return server.read_loaded(shell, sql)
+
+
+def _compare(restoring: _Restoring, shell: Shell) -> Compared:
+    found = compare(_expected(restoring), restoring.server.contents(shell))
+    return Compared(_at_most([*map(str, found.differences)]), _at_most([*map(str, found.not_compared)]))
+
+
+def _expected(restoring: _Restoring) -> ServerContents:
+    manifest = restoring.drill.manifest()
+    if manifest is None:
+        raise RunbookError(f"{restoring.drill.name} has no manifest")
+    return contents_of(manifest, restoring.restore.database)
+
+
+def contents_of(manifest: Manifest, database: str) -> ServerContents:
+    """What a manifest says is in a database.
+
+    Raises:
+        RunbookError: It does not, or another version of this project has written it.
+    """
+    contents = next((each.contents for each in manifest.databases if each.name == database), None)
+    if not contents:
+        raise RunbookError(f"the manifest does not say what is in {database}, so that nothing can be compared with it")
+    try:
+        return ServerContents.model_validate(contents)
+    except ValueError as error:
+        raise RunbookError(
+            f"what the manifest says of {database} can't be read as an inventory",
+            "another version of this project has written it; verify it with that",
+        ) from error
+
+
+def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
+    """Whether a file is not the one that was sealed."""
+    sealed = drill.file(file.name)
+    if sealed is None:
+        return [f"{file.name} is none of the files that the manifest tells of"]
+    return [f"{file.name} was changed: its checksum is another"] if sealed.sha256 != seen.sha256 else []
+
+
+def _at_most(sentences: Sequence[str]) -> tuple[str, ...]:
+    more = len(sentences) - _MOST
+    return (*sentences[:_MOST], f"and {more} more") if more > 0 else tuple(sentences)
+
+
+def _findings(outcome: Outcome | None) -> Iterator[str]:
+    if outcome is None:
+        return
+    for said in outcome.not_compared:
+        yield f"{outcome.database}: {said}"
+    for said in outcome.differences:
+        yield f"{outcome.database} differs from its backup's manifest: {said}"
+
+
+def _fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
+    """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth."""
+    where, path = f"{drill.store.base}/{drill.name}/{file.name}", drill.source(file)
+
+    def do(shell: Shell, watch: Watch) -> Performed:
+        sealed = drill.file(file.name)
+        size = sealed.size_bytes if sealed else 0
+
+        def progress(passed: int) -> None:
+            watch.progress(100 * passed / max(1, size))
+
+        write = command("cat", where, timeout_s=drill.within_s, quiet=True, changes=False)
+        receive = script(_RECEIVE, path, timeout_s=drill.within_s, quiet=True, says=f"receive {file.name}")
+        bandwidth = drill.store.settings.bandwidth_bytes_per_s
+        sent = relay(drill.store.shell, write, shell, receive, bandwidth, progress)
+        if parse_received(sent.answer) != Received(sent.size_bytes, sent.sha256):
+            raise HostError(shell.name, f"{path} was written otherwise than it was sent", "see its disk and memory")
+        return "done"
+
+    return Call(f"fetch {where} of {drill.store.shell.name} to {path}", do)
+
+
+def record(drill: Drill, host: str, outcome: Outcome) -> Change:
+    """Put on record beside the set what a restore came to. May be done again.
+
+    Args:
+        drill: The drill.
+        host: Where it was restored.
+        outcome: What it came to.
+    """
+    database = outcome.database
+
+    def is_there(_: Shell) -> bool:
+        return any(
+            isinstance(each, Verified) and (each.run_id, each.database) == (drill.run_id, database)
+            for each in drill.store.catalogue().find(str(drill.name)).records
+        )
+
+    def do(_: Shell, __: Watch) -> Performed:
+        drill.store.record(
+            drill.name,
+            Verified(
+                at=now(),
+                run_id=drill.run_id,
+                database=database,
+                method="logical",
+                host=host,
+                restore_seconds=outcome.restore_seconds,
+                differences=outcome.differences,
+            ),
+        )
+        return "done"
+
+    return Change((Call(f"put on record of {drill.name} what restoring {database} came to", do),), already=is_there)

@@ -19,6 +19,7 @@ from flows.deploy_stack import deploy_stack
 from flows.prune_backups import prune_backups
 from flows.restore_galera import restore_galera
 from flows.set_telemetry_interval import set_telemetry_interval
+from flows.verify_backup import verify_backup
 from tests.unit.docs.markdown import DOCS, OPERATING, README, anchors, code, every_file, links, table
 
 EVERY_FILE = pytest.mark.parametrize("file", every_file(), ids=lambda file: str(file.relative_to(PROJECT)))
@@ -31,6 +32,7 @@ FLOWS: list[Flow[..., Any]] = [
     check_autoscaling,
     check_web_autoscaling,
     prune_backups,
+    verify_backup,
 ]
 
 

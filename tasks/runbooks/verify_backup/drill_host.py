@@ -1,0 +1,175 @@
+"""Where a backup is restored for a drill: a host with podman, with the image of the server, and with room for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blocks.remote.command import script
+from blocks.remote.errors import RunbookError
+from blocks.remote.shell import Shell
+from blocks.site import Site
+from tasks.backup.manifest import BackupFile, Manifest
+from tasks.database.desync import read_candidate
+from tasks.database.mariadb import Server
+from tasks.node.podman import find_container, names
+
+# MariaDB's buffer pool of a drill and what it takes besides, with a reserve for whatever else the host does.
+MEMORY_BYTES = 1024**3
+# The system tables, and logs of InnoDB.
+_EMPTY_SERVER_BYTES = 512 * 1024**2
+# Tables and indexes against the dump of them: one that is compressed has a tenth of the size of the text, or a fifth.
+_GROWS = {"none": 2, "gzip": 12, "zstd": 15}
+
+# Prints a line for each: `program NAME`, `image ID`, `memory BYTES`, `free BYTES`, `manifest SHA256`.
+_LOOK = """
+directory=$1 manifest=$2 programs=$3
+shift 3
+for program in $programs; do
+  ! command -v "$program" >/dev/null || echo "program $program"
+done
+for image in "$@"; do
+  ! podman inspect --type=image --format '{{.Id}}' "$image" >/dev/null 2>&1 || echo "image $image"
+done
+awk '/^MemAvailable:/ { print "memory", $2 * 1024 }' /proc/meminfo
+[ ! -d "$directory" ] || echo "free $(df -B 1 --output=avail "$directory" | tail -n 1)"
+[ ! -f "$manifest" ] || echo "manifest $(sha256sum <"$manifest" | cut -d ' ' -f 1)"
+"""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a drill needs of its host.
+
+    Attributes:
+        images: Ids of the images of the servers that were backed up.
+        programs: Programs, podman among them.
+        data_bytes: Most that one server's data takes.
+        files_bytes: Most that the files of one database take where they are fetched first.
+        manifest: Path of the set's manifest, as the store's host has it.
+        manifest_sha256: Its SHA-256: a host that has this very file there sees the whole set.
+    """
+
+    images: tuple[str, ...]
+    programs: tuple[str, ...]
+    data_bytes: int
+    files_bytes: int
+    manifest: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a host has.
+
+    Attributes:
+        programs: Of those that are needed.
+        images: Of those that are needed.
+        memory_bytes: Available.
+        free_bytes: In the directory of drills; None where there is no such directory.
+        in_place: Whether it sees the set under the same path.
+    """
+
+    programs: frozenset[str]
+    images: frozenset[str]
+    memory_bytes: int
+    free_bytes: int | None
+    in_place: bool
+
+
+def needs_of(manifest: Manifest, manifest_path: str, sha256: str, databases: Sequence[str]) -> Needs:
+    """What restoring some databases of a set needs.
+
+    Args:
+        manifest: Of the set.
+        manifest_path: Where it lies.
+        sha256: Its SHA-256.
+        databases: Those that are restored, one after the other.
+    """
+    files = {name: [file for file in manifest.files if file.database == name] for name in databases}
+    needed = [file for each in files.values() for file in each]
+    return Needs(
+        images=tuple(dict.fromkeys(each.image for each in manifest.databases if each.name in files)),
+        programs=("podman", *sorted({file.compression for file in needed} - {"none"})),
+        data_bytes=_EMPTY_SERVER_BYTES + max((sum(map(data_bytes, each)) for each in files.values()), default=0),
+        files_bytes=max((sum(file.size_bytes for file in each) for each in files.values()), default=0),
+        manifest=manifest_path,
+        manifest_sha256=sha256,
+    )
+
+
+def data_bytes(file: BackupFile) -> int:
+    """About what a file takes once it is loaded; rather more."""
+    return file.size_bytes * _GROWS[file.compression]
+
+
+def parse_seen(needs: Needs, text: str) -> Seen:
+    """Read what a host has."""
+    told = [line.split() for line in text.splitlines()]
+
+    def all_of(word: str) -> list[str]:
+        return [parts[1] for parts in told if len(parts) == 2 and parts[0] == word]
+
+    free = all_of("free")
+    return Seen(
+        programs=frozenset(all_of("program")),
+        images=frozenset(all_of("image")),
+        memory_bytes=int(float((all_of("memory") or ["0"])[0])),
+        free_bytes=int(free[0]) if free else None,
+        in_place=all_of("manifest") == [needs.manifest_sha256],
+    )
+
+
+def look(shell: Shell, needs: Needs, directory: str) -> Seen:
+    """See what a host has.
+
+    Args:
+        shell: The host.
+        needs: What is needed.
+        directory: The directory of drills on it.
+    """
+    arguments = (directory, needs.manifest, " ".join(needs.programs), *needs.images)
+    asked = script(_LOOK, *arguments, quiet=True, changes=False, says="see whether a backup can be restored here")
+    return parse_seen(needs, shell.run(asked).stdout)
+
+
+def lacks(needs: Needs, seen: Seen, directory: str) -> list[str]:
+    """What a host lacks, each with the remedy; empty where a backup can be restored there."""
+    said = [f"has no {program}: install it" for program in needs.programs if program not in seen.programs]
+    if "podman" in seen.programs:
+        said += [
+            f"has not the image {image} of the server that was backed up: `podman pull` it, or copy it with `podman save` and "
+            "`podman load` from where that server runs"
+            for image in needs.images
+            if image not in seen.images
+        ]
+    if seen.memory_bytes < MEMORY_BYTES:
+        said.append(f"has {_gib(seen.memory_bytes)} of memory available instead of {_gib(MEMORY_BYTES)}")
+    needed = needs.data_bytes + (0 if seen.in_place else needs.files_bytes)
+    if seen.free_bytes is None:
+        said.append(f"has no directory {directory}: make it, or name another one with `drill_directory` of [store]")
+    elif seen.free_bytes < needed:
+        said.append(
+            f"has {_gib(seen.free_bytes)} free in {directory}, and the data may take {_gib(needed)}: make room, or name another "
+            "directory with `drill_directory` of [store]"
+        )
+    return said
+
+
+def serves_clients(shell: Shell, site: Site) -> str:
+    """Why a host of the cluster is none for a drill: the virtual IP leads clients to its database; else empty.
+
+    A drill takes processors and disk, and clients wait for that.
+    """
+    database = site.database
+    try:
+        container = find_container(shell, names(shell), database.container_pattern)
+    except RunbookError as error:
+        return error.message
+    server = Server(container, database.data_directory, database.client_options, "verify-backup")
+    clients = read_candidate(shell, server).clients
+    return f"serves {clients} connections of clients, to which a drill would be a burden" if clients else ""
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
