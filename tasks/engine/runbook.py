@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 
@@ -32,6 +32,7 @@ from tasks.engine.locks import locked
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.report import publish
 from tasks.engine.run import Run, TakeUp
+from tasks.engine.scheduled_runs import later_run
 from tasks.engine.site import hosts_of, load_site
 from tasks.engine.steps import Steps
 
@@ -79,7 +80,8 @@ def runbook(
     """Make a flow of a function that says what is done with the flow's parameters.
 
     The function's parameters are the flow's; among them are `site` and `dry_run`, and `approved_by` where something is
-    destroyed. A refusal or a failed step is the message of the run's state.
+    destroyed. With `wait_s` among them, a run waits so many seconds while another runbook is at work on the site. A refusal or a
+    failed step is the message of the run's state. Of scheduled runs that are late, the latest alone is carried out.
 
     Args:
         name: The runbook's, the flow's and the deployment's name.
@@ -93,6 +95,10 @@ def runbook(
             asked = inspect.signature(ask).bind(*args, **kwargs)
             asked.apply_defaults()
             install_mask()
+            if later := later_run(str(flow_run.id), now()):
+                return Completed(
+                    name="Skipped", message=f"{later} is due as well, and does what this one would have done"
+                )
             try:
                 carry_out(name, hosts, ask(*args, **kwargs), asked.arguments)
             except RunbookError as error:
@@ -249,7 +255,8 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
         stack.callback(run.close)
         try:
             if not dry_run:
-                run.heartbeat = _locks(run, stack, f"{name} on {site}, flow run {flow_run.name} ({run_id})")
+                holder = f"{name} on {site}, flow run {flow_run.name} ({run_id})"
+                run.heartbeat = _locks(run, stack, holder, float(parameters.get("wait_s", 0)))
             stack.enter_context(run.resources)
             yield run
             outcome = "dry run" if dry_run else "completed"
@@ -268,9 +275,9 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
                 publish(run.journal, outcome, error, run.facts, run.plan if outcome == "dry run" else "", checks)
 
 
-def _locks(run: Run, stack: ExitStack, holder: str) -> Heartbeat | None:
+def _locks(run: Run, stack: ExitStack, holder: str, wait_s: float) -> Heartbeat | None:
     try:
-        return stack.enter_context(locked(run.site.site, UUID(str(flow_run.id)), holder, run.hosts))
+        return stack.enter_context(locked(run.site.site, UUID(str(flow_run.id)), holder, run.hosts, wait_s))
     except RunbookError as error:
         # An unreachable host can't be locked: preflight says so too, with all else that is wrong.
         run.checks += Check.of(error, "lock")

@@ -14,9 +14,8 @@ from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.node import podman, versions
 from tasks.runbooks.database_backup.backup import Backup
-from tasks.runbooks.database_backup.preflight import HieraPassword
 from tasks.runbooks.database_backup.preflight import look as look_at_backup
-from tasks.runbooks.database_backup.request import Request, Source
+from tasks.runbooks.database_backup.request import HieraPassword, Request, Source
 
 DATABASE = "overcloud"
 _NODE = "node to back up"
@@ -59,16 +58,17 @@ def look(run: Run, request: Request) -> Backup:
         run.facts += [fact for fact in node.untried if fact not in run.facts]
     candidates = {name: node.candidate for name, node in nodes.items()}
     picked = pick_node(candidates)
+    password = HieraPassword(database.hiera_config, database.password_key)
     source = None
     if picked is not None:
         node = nodes[picked]
-        source = Source(DATABASE, run.shells[picked], node.server, node.image, galera=True)
+        source = Source(DATABASE, run.shells[picked], node.server, node.image, galera=True, password=password)
         run.checks.append(Check(_NODE, picked, f"Synced, with {node.candidate.clients} clients"))
     elif nodes:
         reason = f"no node of the cluster can be backed up: {'; '.join(why_none(candidates))}"
         run.checks.append(Check(_NODE, "", "", reason, "bring the cluster back first: see `pcs status`"))
     findings = _findings(candidates, picked)
-    return look_at_backup(run, request, source, HieraPassword(database.hiera_config, database.password_key), findings)
+    return look_at_backup(run, request, source, findings)
 
 
 def _look_at_node(shell: Shell, database: GaleraDatabase, runbook: str) -> Node:

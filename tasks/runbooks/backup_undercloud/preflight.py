@@ -10,9 +10,8 @@ from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.node import podman, versions
 from tasks.runbooks.database_backup.backup import Backup
-from tasks.runbooks.database_backup.preflight import HieraPassword
 from tasks.runbooks.database_backup.preflight import look as look_at_backup
-from tasks.runbooks.database_backup.request import Request, Source
+from tasks.runbooks.database_backup.request import HieraPassword, Request, Source
 
 DATABASE = "undercloud"
 
@@ -31,13 +30,14 @@ def look(run: Run, request: Request) -> Backup:
     server = Server(settings.container, settings.data_directory, settings.client_options, request.runbook)
     host = run.shells[run.site.named(UNDERCLOUD).name]
     found = run.everywhere("container", lambda shell: _look_at_host(shell, server), [host])
+    password = HieraPassword(settings.hiera_config, settings.password_key)
     source = None
     if host.name in found:
         checks, untried, image = found[host.name]
         run.checks += checks
         run.facts += [fact for fact in untried if fact not in run.facts]
-        source = Source(DATABASE, host, server, image, galera=False) if image else None
-    return look_at_backup(run, request, source, HieraPassword(settings.hiera_config, settings.password_key))
+        source = Source(DATABASE, host, server, image, galera=False, password=password) if image else None
+    return look_at_backup(run, request, source)
 
 
 def _look_at_host(shell: Shell, server: Server) -> tuple[list[Check], list[str], str]:

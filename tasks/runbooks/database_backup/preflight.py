@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
 from blocks.remote import secrets
 from blocks.remote.command import question
-from blocks.remote.errors import RunbookError
+from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE, Site
 from tasks.backup.catalogue import Catalogue
@@ -27,24 +27,12 @@ from tasks.engine.questions import Questions
 from tasks.engine.run import Run
 from tasks.node import hiera
 from tasks.runbooks.database_backup.backup import Backup
-from tasks.runbooks.database_backup.request import METHODS, Request, Source
+from tasks.runbooks.database_backup.proof import find_drill
+from tasks.runbooks.database_backup.request import METHODS, HieraPassword, Request, Source
 
 _STORE, _ROOM, _CATALOGUE = "store", "room on the store", "catalogue of the backups"
 _PASSWORD, _DATABASE, _DATA = "password of root", "database", "size of the data"
-_LEFT_OUT = "the physical copy is left out"
-
-
-@dataclass(frozen=True)
-class HieraPassword:
-    """Where the deployment's password of root stands.
-
-    Attributes:
-        config: Configuration file of hiera.
-        key: The key.
-    """
-
-    config: str
-    key: str
+_NOT_VERIFIED = "the physical copy is not verified: only dumps are, so far"
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,6 @@ class _OnHost:
     compressor: Compressor = COMPRESSORS[-1]
     copy_program: str = ""
     why_no_copy: str = ""
-    findings: tuple[str, ...] = field(default=())
 
 
 def open_store(site: Site, run: Run) -> Store:
@@ -77,16 +64,13 @@ def open_store(site: Site, run: Run) -> Store:
     return Store(run.shells[site.named(BACKUP_NODE).name], site.store, site.site)
 
 
-def look(
-    run: Run, request: Request, source: Source | None, password: HieraPassword, findings: Collection[str] = ()
-) -> Backup:
+def look(run: Run, request: Request, source: Source | None, findings: Collection[str] = ()) -> Backup:
     """Look at the store and at the server, and refuse with the complete list.
 
     Args:
         run: The run; what it has against beginning already is told as well.
         request: What the operator asks for.
         source: The server; None where there is none that could be backed up, which is a check of the run already.
-        password: Where root's password stands on its host.
         findings: What the operator should know.
 
     Raises:
@@ -94,17 +78,19 @@ def look(
     """
     store = open_store(run.site, run)
     on_store = _look_at_store(run, store)
-    on_host = _look_at_host(run, request, source, password) if source else _OnHost()
+    on_host = _look_at_host(run, request, source) if source else _OnHost()
     methods = _methods(run, request, source, on_host)
     if source and on_store.catalogue and on_store.free_bytes is not None and on_host.data_bytes is not None:
         kinds = [source.kind(request.runbook, method) for method in methods]
         needed = expected_bytes(on_store.catalogue.sets, kinds, on_host.data_bytes)
         run.checks.append(check_room(store, on_store.free_bytes, needed))
-    run.refuse_if_any()
-    assert source is not None
-    assert on_store.catalogue is not None
-    left_out = [f"{_LEFT_OUT}: {on_host.why_no_copy}"] if "physical" not in methods and on_host.why_no_copy else []
-    return Backup(
+    if source is None or on_store.catalogue is None or on_host.data_bytes is None:
+        run.refuse_if_any()
+        raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
+    left_out = [_NOT_VERIFIED] if "physical" in methods else []
+    if request.methods is None and on_host.why_no_copy:
+        left_out = [f"the physical copy is left out: {on_host.why_no_copy}"]
+    backup = Backup(
         request=request,
         source=source,
         store=store,
@@ -115,6 +101,14 @@ def look(
         copy_program=on_host.copy_program,
         findings=(*findings, *_told(on_store.catalogue), *left_out),
     )
+    if store.settings.age_recipient is None:
+        taken = backup.taken
+        drill = find_drill(
+            run, store, backup.name, source, on_host.data_bytes, backup.sql_files, lambda: taken.manifest
+        )
+        backup = replace(backup, drill=drill)
+    run.refuse_if_any()
+    return backup
 
 
 def check_room(store: Store, free_bytes: int, needed_bytes: int) -> Check:
@@ -153,16 +147,16 @@ def _told(catalogue: Catalogue) -> list[str]:
     return [f"{_CATALOGUE}: {problem}" for problem in catalogue.problems]
 
 
-def _look_at_host(run: Run, request: Request, source: Source, password: HieraPassword) -> _OnHost:
+def _look_at_host(run: Run, request: Request, source: Source) -> _OnHost:
     host, server = source.host, source.server
     with Questions(run.checks) as questions:
-        valid = questions.ask(_PASSWORD, partial(_password_is_valid, host, server, password))
+        valid = questions.ask(_PASSWORD, partial(_password_is_valid, host, server, source.password))
         logs_in = questions.ask(_DATABASE, partial(accepts_options, host, server))
         data = questions.ask(_DATA, partial(data_directory.read_data_directory, host, server.directory))
         compressor = questions.ask("compressor", partial(dumping.find_compressor, host))
         program = questions.ask("mariadb-backup", partial(physical_copy.find_program, host, server))
         free = questions.ask("room on the host", partial(_free_bytes, host))
-    run.checks += _check_login(source, logs_in.known, valid.known, password)
+    run.checks += _check_login(source, logs_in.known, valid.known)
     used = data.known.used_bytes if data.known else None
     if request.documented_file and used is not None and free.known is not None:
         run.checks.append(_check_documented(host, free.known, used))
@@ -175,7 +169,7 @@ def _password_is_valid(shell: Shell, server: Server, password: HieraPassword) ->
     return accepts_password(shell, server, known)
 
 
-def _check_login(source: Source, logs_in: bool | None, valid: bool | None, password: HieraPassword) -> list[Check]:
+def _check_login(source: Source, logs_in: bool | None, valid: bool | None) -> list[Check]:
     """Both are needed: the option file by this runbook, hiera's password by whoever restores the site."""
     name, checks = source.host.name, []
     if logs_in is False:
@@ -184,7 +178,7 @@ def _check_login(source: Source, logs_in: bool | None, valid: bool | None, passw
     elif logs_in:
         checks.append(Check(_DATABASE, name, "lets root in"))
     if logs_in and valid is False:
-        reason = f"hiera's {password.key} is not the password that the database has for root"
+        reason = f"hiera's {source.password.key} is not the password that the database has for root"
         checks.append(
             Check(_PASSWORD, name, "", reason, "correct whichever is wrong: a restore sets root's to hiera's")
         )
@@ -209,6 +203,9 @@ def _check_documented(shell: Shell, free_bytes: int, data_bytes: int) -> Check:
 def _methods(run: Run, request: Request, source: Source | None, seen: _OnHost) -> tuple[Method, ...]:
     """How it is backed up; what was asked for and can't be is a check."""
     wanted = request.methods or METHODS
+    if "logical" not in wanted:
+        reason = "without a dump nobody can say whether the backup is whole: only dumps are verified so far"
+        run.checks.append(Check("methods", "", "", reason, "add `logical` to `methods`"))
     if request.methods and "physical" in wanted and source and not seen.copy_program and seen.why_no_copy:
         hint = "leave out `methods`, and what can be made is made"
         run.checks.append(Check("mariadb-backup", source.host.name, "", seen.why_no_copy, hint))

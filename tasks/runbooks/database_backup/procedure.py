@@ -1,20 +1,24 @@
-"""The backup of one database, step by step, with the server's own protection around it."""
+"""The backup of one database, step by step, with what protects the server and the store around it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.database.desync import desync, resync, resync_words
-from tasks.engine.cleanup import Cleanup
+from tasks.database.desync import desync, resync
 from tasks.engine.steps import Steps
+from tasks.runbooks.database_backup import changes
 from tasks.runbooks.database_backup.backup import Backup
+from tasks.runbooks.database_backup.proof import prove
+
+_ENCRYPTED = "it is encrypted, and only who has the private key can restore it"
 
 
 def back_up(steps: Steps, backup: Backup) -> None:
-    """Take the backup: a set that is complete, or absent.
+    """Take a backup, which is complete or absent, and prove it.
 
-    Step 3 is the document's (BR 1.5 step 3, and what the role does in BR 2.5 and 3.5 step 3); those with a letter are not in it.
+    Step 3 is the document's (BR 1.5 step 3; BR 2.5 and 3.5 step 3, of which this is the role's `db_backup`). Those with a letter
+    are not in it, nor are V1 and those after it.
 
     Args:
         steps: Who walks through them: the plan, or the run.
@@ -24,32 +28,27 @@ def back_up(steps: Steps, backup: Backup) -> None:
     for finding in backup.findings:
         steps.report_finding(finding)
     with steps.cleanup(backup.half_written):
-        steps.step("3a", "Make room for the backup set", store, backup.begin())
+        steps.step("3a", "Make room for the backup set", store, changes.begin(backup))
         with _desynced(steps, backup), steps.cleanup(backup.at_work):
-            steps.step("3", "Create a database backup", host, backup.dump())
-            steps.step("3c", "Back up the accounts and what they may do", host, backup.grants())
+            steps.step("3", "Create a database backup", host, changes.send_dump(backup))
+            steps.step("3c", "Back up the accounts and what they may do", host, changes.send_grants(backup))
             if "physical" in backup.methods:
-                steps.step("3d", "Make a physical copy", host, backup.copy())
+                steps.step("3d", "Make a physical copy", host, changes.send_copy(backup))
             if backup.request.documented_file:
-                steps.step("3e", "Write the documented files on the host", host, backup.documented_files())
-        steps.step("3g", "Seal the backup set", store, backup.seal())
+                files = changes.write_documented_files(backup)
+                steps.step("3e", "Write the documented files on the host", host, files)
+        steps.step("3g", "Seal the backup set", store, changes.seal(backup))
+    backup.taken.outcomes[:] = prove(steps, backup.drill, _ENCRYPTED)
 
 
 @contextmanager
 def _desynced(steps: Steps, backup: Backup) -> Iterator[None]:
-    """Let the cluster go on without waiting for the node; it is set back by the run, by its hooks, or by itself."""
-    source, drain_s = backup.source, backup.request.bounds.drain_s
-    if not source.galera:
+    """Let the cluster go on without waiting for the node; the run sets it back, or its hooks, or the node by itself."""
+    host, server, drain_s = [backup.source.host], backup.source.server, backup.request.bounds.drain_s
+    if not backup.source.galera:
         yield
         return
-    sync = Cleanup(
-        key="desync",
-        sentence="Set the node back, so that the cluster waits for it again",
-        words={source.host.name: resync_words(source.server, drain_s)},
-    )
-    with steps.cleanup(sync):
-        steps.step("3b", "Take the node out of flow control", [source.host], desync(source.server))
+    with steps.cleanup(backup.desynced):
+        steps.step("3b", "Take the node out of flow control", host, desync(server))
         yield
-        steps.step(
-            "3f", "Set it back once its receive queue has drained", [source.host], resync(source.server, drain_s)
-        )
+        steps.step("3f", "Set it back once its receive queue has drained", host, resync(server, drain_s))

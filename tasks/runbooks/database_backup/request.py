@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blocks.remote.command import Command
 from blocks.remote.shell import Shell
 from tasks.backup.manifest import Kind, Method
 from tasks.database.mariadb import Server
+from tasks.node import hiera
 
 METHODS: tuple[Method, ...] = ("logical", "physical")
 
@@ -46,6 +48,24 @@ class Request:
 
 
 @dataclass(frozen=True)
+class HieraPassword:
+    """Where the deployment's password of root stands, on the source's host.
+
+    Attributes:
+        config: Configuration file of hiera.
+        key: The key.
+    """
+
+    config: str
+    key: str
+
+    @property
+    def question(self) -> Command:
+        """The documented question (BR 1.5 step 2)."""
+        return hiera.ask(self.config, self.key)
+
+
+@dataclass(frozen=True)
 class Source:
     """The server that is backed up.
 
@@ -55,6 +75,7 @@ class Source:
         server: The server.
         image: The id of its container's image.
         galera: Whether it is a node of a Galera cluster.
+        password: Where root's password stands.
     """
 
     database: str
@@ -62,6 +83,7 @@ class Source:
     server: Server
     image: str
     galera: bool
+    password: HieraPassword
 
     def kind(self, runbook: str, method: Method) -> Kind:
         """What a backup of it is compared by."""

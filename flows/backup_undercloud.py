@@ -1,0 +1,73 @@
+"""backup-undercloud: "Creating a backup of the undercloud node", its database.
+
+Source: Red Hat OpenStack Platform 16.1, "Backing up and restoring the undercloud and control plane nodes", section 1.5, steps 1
+to 3. Where a step departs from it, `backup_undercloud.departures.toml` says so and why.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from blocks.site import UNDERCLOUD
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
+from tasks.runbooks.backup_undercloud.preflight import look
+from tasks.runbooks.database_backup.backup import Backup
+from tasks.runbooks.database_backup.procedure import back_up
+from tasks.runbooks.database_backup.proof import conclude, hosts_of_backup
+from tasks.runbooks.database_backup.request import Bounds, Request
+
+NAME = "backup-undercloud"
+_CONTENT: list[Literal["database"]] = ["database"]
+
+
+@runbook(NAME, hosts=lambda site, _: hosts_of_backup(UNDERCLOUD, site), timeout_s=48 * 3600)
+def backup_undercloud(
+    site: Annotated[str, Field(min_length=1)],
+    content: Annotated[list[Literal["database"]], Field(min_length=1)] = _CONTENT,
+    methods: Annotated[list[Literal["logical", "physical"]], Field(min_length=1)] | None = None,
+    documented_file: bool = False,
+    dry_run: bool = False,
+    wait_s: Annotated[int, Field(ge=0, le=86400)] = 14400,
+    transfer_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 14400,
+    hash_timeout_s: Annotated[int, Field(ge=0, le=86400)] = 3600,
+    hash_at_most_mib: Annotated[int, Field(ge=0, le=2**24)] = 65536,
+) -> Work[Backup]:
+    """Back up the undercloud's database to the site's store, and prove it by restoring it.
+
+    Args:
+        site: Name of the site, as applied with `python -m deployments apply`.
+        content: What of the undercloud is backed up.
+        methods: `logical`, a dump; `physical`, a copy of its files. Empty: every way in which it can be.
+        documented_file: Write /root/undercloud-all-databases.sql on the undercloud, too.
+        dry_run: Check everything and show the plan; change nothing.
+        wait_s: Seconds to wait while another runbook is at work on the site; 0 refuses at once.
+        transfer_timeout_s: Seconds for a dump, and for a physical copy, to reach the store.
+        hash_timeout_s: Seconds after which no table's content is hashed any more; what is not hashed is not verified.
+        hash_at_most_mib: Size in MiB above which a table's content is not hashed.
+    """
+    bounds = Bounds(transfer_timeout_s, hash_timeout_s, hash_at_most_mib * 1024**2, 0)
+    request = Request(NAME, tuple(methods) if methods else None, documented_file, bounds)
+    return Work(
+        look=partial(look, request=request),
+        procedure=procedure,
+        summary=lambda backup: backup.summary,
+        conclude=lambda backup: conclude(backup.name, backup.taken.outcomes),
+    )
+
+
+def procedure(steps: Steps, backup: Backup) -> None:
+    """Steps 1 to 3; those after it make the image of the whole node.
+
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        backup: What is backed up, and where to.
+    """
+    host, password = backup.source.host, backup.source.password
+    answer = "a password that stays in this run's memory, and is root's in the database"
+    steps.record_answer("1", "Log in to the undercloud", host, "ssh", f"as {host.name} is reached by every runbook")
+    steps.record_answer("2", "Retrieve the MySQL root password", host, password.question, answer)
+    back_up(steps, backup)  # step 3
