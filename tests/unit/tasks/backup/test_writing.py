@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 import tasks.backup.writing
-from blocks.remote.command import script
+from blocks.remote.command import Command, script
 from blocks.remote.errors import CommandFailed, RunbookError
 from tasks.backup.backup_set import parse_received
 from tasks.backup.manifest import sha256_of
+from tasks.backup.removal import abandon_words
 from tasks.backup.store import Store
 from tasks.backup.writing import begin, fetch, receive, seal, tell
 from tests.unit.fakes import LocalShell
@@ -92,6 +93,24 @@ def test_a_receiver_whose_shell_alone_was_killed_is_still_at_work(
     assert begin(store, name_of(1), run_id(1), START)[0].endswith("is still being written by a run that has ended")
     assert receiving.stdin is not None
     os.killpg(receiving.pid, signal.SIGKILL)
+
+
+def test_what_is_half_written_is_removed_once_nobody_receives_it(
+    store: Store, receiving: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tuple(word.replace("flock -w 20", "flock -w 0.1") for word in abandon_words(store, name_of(0)))
+    with pytest.raises(CommandFailed, match="is still being written"):
+        store.shell.run(Command(words))
+    kill(receiving)
+    for _ in range(2):
+        store.shell.run(Command(words))
+        assert folders(store) == []
+
+
+def test_nothing_of_a_sealed_set_is_removed_as_half_written(store: Store) -> None:
+    name = make_set(store)
+    store.shell.run(Command(abandon_words(store, name)))
+    assert [stored.problem for stored in store.catalogue().sets] == [""]
 
 
 def test_two_can_not_receive_one_file(

@@ -169,6 +169,30 @@ def test_a_defect_is_not_taken_for_a_failure_of_the_runbook(published: Published
     assert published[0][0] == "failed"
 
 
+def test_a_late_run_that_a_later_one_replaces_does_nothing(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.engine.runbook, "later_run", lambda *_: "tidy-owl")
+    state = flow_of(lambda: work(look=refuse)).fn("lab")
+    assert (state.type.value, state.name) == ("COMPLETED", "Skipped")
+    assert state.message == "tidy-owl is due as well, and does what this one would have done"
+    assert published == []
+
+
+def test_a_run_waits_for_the_locks_as_long_as_it_is_told(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    @contextmanager
+    def locked(*arguments: Any) -> Iterator[None]:
+        waits.append(arguments[-1])
+        yield
+
+    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
+    take(work())
+    take(work(), wait_s=600)
+    assert waits == [0, 600]
+
+
 def test_a_run_is_called_by_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         tasks.engine.runbook,
