@@ -220,6 +220,9 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
     if strangers := content.ssh.users.keys() - hosts.keys():
         problems.append(f"[ssh] users: no host is called {', '.join(sorted(strangers))}")
         return None
+    if content.store and content.store.drill_host not in {None, *hosts}:
+        problems.append(f"[store] drill_host: no host is called {content.store.drill_host}")
+        return None
     try:
         return Site(
             site=content.name,

@@ -6,10 +6,14 @@ The store is read over SSH, with pinned keys, as runbooks do. No Prefect server 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from prefect.exceptions import ObjectNotFound
 
 from blocks.remote.errors import RunbookError
 from blocks.site import BACKUP_NODE, Site
@@ -21,8 +25,11 @@ from deployments.errors import ConfigurationError
 from tasks.backup import removal
 from tasks.backup.catalogue import Catalogue
 from tasks.backup.freshness import too_old
-from tasks.backup.records import Pinned, Unpinned, pin_of
+from tasks.backup.records import Pinned, Unpinned, Verified, pin_of
 from tasks.backup.store import Store
+
+_VERIFY = "verify-backup/verify-backup"
+_ASK_EVERY_S = 3.0
 
 
 def load_site(named: str | None) -> Site:
@@ -69,6 +76,55 @@ def open_store(site: Site) -> Iterator[Store]:
         yield Store(shell, site.store, site.site)
     finally:
         shell.close()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a run of verify-backup has ended.
+
+    Attributes:
+        completed: Whether it came to its end and found nothing.
+        said: How it ended, in a sentence.
+        differences: What it put on record.
+    """
+
+    completed: bool
+    said: str
+    differences: tuple[str, ...]
+
+
+def verify(store: Store, backup: str, tell: Callable[[str], object]) -> Verification:
+    """Run verify-backup by a worker, and wait for its end.
+
+    Args:
+        store: The store, afterwards asked for what the run has put on record.
+        backup: The runbook's parameter.
+        tell: Gets a sentence once the run is on its way.
+
+    Raises:
+        ConfigurationError: The server has no such deployment.
+        ServerError: The server does not answer.
+        RunbookError: The store can't be read.
+    """
+    parameters = {"site": store.site, "backup": backup}
+    with server_client() as client:
+        try:
+            deployment = client.read_deployment_by_name(_VERIFY)
+        except ObjectNotFound as error:
+            raise ConfigurationError(["the server does not know verify-backup: `apply` a site"]) from error
+        run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+        tell(f"verify-backup on {store.site} is on its way: flow run {run.name}")
+        while run.state is None or not run.state.is_final():
+            time.sleep(_ASK_EVERY_S)
+            run = client.read_flow_run(run.id)
+    differences = tuple(
+        f"{stored.name}: {record.database}: {difference}"
+        for stored in store.catalogue().sets
+        for record in stored.records
+        if isinstance(record, Verified) and record.run_id == run.id
+        for difference in record.differences
+    )
+    return Verification(run.state.is_completed(), run.state.message or run.state.name or "", differences)
 
 
 def pin(store: Store, set_id: str, why: str, until: datetime | None, by: str = "") -> str:

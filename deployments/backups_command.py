@@ -17,16 +17,18 @@ took. Backups go by the site's retention policy (prune-backups); one that is pin
 """
 _EXIT_CODES = """\
 exit codes: 0 done; 1 the store or the server can't be reached, or there is no such backup; 2 an
-argument or a site file can't be used; 3 (list, show) something is wrong with a backup or the catalogue
+argument or a site file can't be used; 3 (list, show, verify) something is wrong with a backup or the
+catalogue; 4 (verify) nothing can be said of the backup, since the run did not come to its end
 """
 DAMAGED = 3
+UNKNOWN = 4
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to those of `python -m deployments`."""
     raw = argparse.RawDescriptionHelpFormatter
     about = {"description": _ABOUT, "epilog": _EXIT_CODES, "formatter_class": raw}
-    backups = commands.add_parser("backups", help="list, show and pin a site's backups", **about)  # type: ignore[arg-type]
+    backups = commands.add_parser("backups", help="list, show, verify and pin a site's backups", **about)  # type: ignore[arg-type]
     kinds = backups.add_subparsers(dest="what", required=True)
 
     def add(name: str, says: str, one: bool = True) -> argparse.ArgumentParser:
@@ -41,6 +43,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     showing.add_argument("--sums", action="store_true", help="read all of its files, and compare their checksums")
     for parser in (listing, showing):
         parser.add_argument("--json", action="store_true", help="for programs")
+    verifying = add(
+        "verify", "restore a backup somewhere and compare it: run verify-backup, and wait for it", one=False
+    )
+    verifying.add_argument(
+        "backup", metavar="BACKUP", nargs="?", default="latest", help="as above; or latest (default), latest-unverified"
+    )
     pinning = add("pin", "let a backup stay, whatever the retention policy says")
     pinning.add_argument("--why", default="", help="what for")
     pinning.add_argument(
@@ -76,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     does: dict[str, Callable[[Store, argparse.Namespace], int]] = {
         "list": _list,
         "show": _show,
+        "verify": _verify,
         "pin": _pin,
         "unpin": _unpin,
         "forget": _forget,
@@ -111,6 +120,16 @@ def _show(store: "Store", options: argparse.Namespace) -> int:
     for problem in wrong:
         print(problem, file=sys.stderr)
     return DAMAGED if wrong or stored.problem else 0
+
+
+def _verify(store: "Store", options: argparse.Namespace) -> int:
+    from deployments.backups import verify
+
+    verified = verify(store, options.backup, lambda started: print(started, file=sys.stderr, flush=True))
+    for difference in verified.differences:
+        print(difference)
+    print(verified.said)
+    return DAMAGED if verified.differences else 0 if verified.completed else UNKNOWN
 
 
 def _pin(store: "Store", options: argparse.Namespace) -> int:

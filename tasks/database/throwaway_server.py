@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from blocks.remote.command import command, question
+from blocks.remote.command import command, question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
@@ -82,12 +82,13 @@ echo "$(awk '/^pos:/ { print $2 }' "/proc/$pid/fdinfo/4") $(stat -Lc %s "/proc/$
 """
 _READ = """
 umask 077
-podman exec -i "$1" mysql --no-defaults "--socket=$2" -uroot --batch --skip-column-names --default-character-set=utf8mb4 \
-  --max-allowed-packet=1G <<<"$3" >"$4"
+exec podman exec -i "$1" mysql --no-defaults "--socket=$2" -uroot --batch --skip-column-names \\
+  --default-character-set=utf8mb4 --max-allowed-packet=1G <"$3.sql" >"$3"
 """
 # Errors that say nothing of the dump: no room (1021, 1026, 1030, 1114), no memory (1037, 1041), a server that goes or has gone
 # (1053, 1927, 2002, 2003, 2006, 2013).
 _NOT_THE_DUMPS = {1021, 1026, 1030, 1114, 1037, 1041, 1053, 1927, 2002, 2003, 2006, 2013}
+_LAST_ERROR = r"""[ ! -e "$1" ] || { grep -F '[ERROR]' "$1" || :; } | tail -n 1"""
 # All tables are hashed, however large and however long it takes.
 _NO_LIMIT = 2**62
 # The files of a large database go slowly where the disk is slow.
@@ -216,15 +217,19 @@ class ThrowawayServer:
                 _ANSWERING,
                 self._answers,
                 within_s,
-                f"see {self._data}/drill.log on the host, and `podman logs {self.container}`",
+                "see whether the host has room and memory for it, and the kernel's log",
             ),
         )
 
     def _answers(self, shell: Shell) -> str:
-        """`answering`, `silent`, or where podman can't enter it (125 and more) `not there`: it goes with its first process."""
+        """`answering`, `silent`, or where podman can't enter it (125 and more) `not there`, with the last error in its log."""
         ping = ("mysqladmin", "--no-defaults", f"--socket={self.server.socket}", "--connect-timeout=5", "ping")
         code = shell.run(question(*podman_exec(self.container, *ping), ok=tuple(range(256)))).exit_code
-        return _ANSWERING if code == 0 else "not there" if code > 124 else "silent"
+        if code < 125:
+            return "silent" if code else _ANSWERING
+        # It has gone with its first process, and the log goes with the cleanup.
+        error = shell.run(script(_LAST_ERROR, f"{self._data}/drill.log", quiet=True, changes=False)).text
+        return f"not there: {error}" if error else "not there"
 
     @property
     def _data(self) -> str:
@@ -255,15 +260,20 @@ class ThrowawayServer:
         text = shell.run(question("cat", self._loaded(file.what))).stdout
         return parse_loaded(shell.name, file, text)
 
-    def read(self, within_s: float) -> LongCommand:
+    def read(self, within_s: float) -> Change:
         """Read what is in the server, every row, into `contents_file`.
 
         Args:
             within_s: Seconds until it is ended.
         """
         sql = contents_sql(_NO_LIMIT, round(within_s), round(within_s))
-        words = ("bash", "-c", _READ, "read", self.container, self.server.socket, sql, self.contents_file)
-        return LongCommand("verify-backup-read", words, within_s, says=f"read what is in {self.container}")
+        words = ("bash", "-c", _READ, "read", self.container, self.server.socket, self.contents_file)
+        return Change(
+            (
+                script('cat >"$1"', f"{self.contents_file}.sql", stdin=sql, stdin_is="SQL: read what is in the server"),
+                LongCommand("verify-backup-read", words, within_s, says=f"read what is in {self.container}"),
+            )
+        )
 
     def contents(self, shell: Shell) -> ServerContents:
         """What `read` has left.

@@ -144,7 +144,11 @@ class DrillSite:
             }
         )
         return Run(
-            "verify-backup", site, {"backup-node": self.shell}, False, journal(runbook="verify-backup", run_id=str(run_id(number)))
+            "verify-backup",
+            site,
+            {"backup-node": self.shell},
+            False,
+            journal(runbook="verify-backup", run_id=str(run_id(number))),
         )
 
     def verify(self, backup: str = "latest", number: int = 99) -> tuple[Run, Verification]:

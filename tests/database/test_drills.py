@@ -95,11 +95,10 @@ def flipped(data: bytes) -> bytes:
 def repacked(data: bytes) -> bytes:
     """Other bytes of which the same text comes: as much as a checksum alone finds."""
     text = subprocess.run(["zstd", "-dqc"], input=data, capture_output=True, check=True).stdout
-    made = subprocess.run(["zstd", "-qc", "-1", "--no-check"], input=text, capture_output=True, check=True).stdout
+    made = subprocess.run(["zstd", "-qc", "-19", "--no-check"], input=text, capture_output=True, check=True).stdout
     frames = b"\x50\x2a\x4d\x18"  # a frame that is skipped fills it up to its old size
     rest = len(data) - len(made) - 8
-    if rest < 0:
-        pytest.skip("it did not become smaller")
+    assert rest >= 0
     return made + frames + rest.to_bytes(4, "little") + bytes(rest)
 
 

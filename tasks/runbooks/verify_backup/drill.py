@@ -13,6 +13,8 @@ from tasks.backup.store import Store
 from tasks.database.throwaway_server import ThrowawayServer
 from tasks.engine.cleanup import Cleanup
 
+# What unpacks a file, from standard input to standard output.
+UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
 _DAY_S = 24 * 3600.0
 
 

@@ -29,7 +29,7 @@ for program in $programs; do
   ! command -v "$program" >/dev/null || echo "program $program"
 done
 for image in "$@"; do
-  ! podman inspect --type=image --format '{{.Id}}' "$image" >/dev/null 2>&1 || echo "image $image"
+  ! podman inspect --type=image "$image" >/dev/null 2>&1 || echo "image $image"
 done
 awk '/^MemAvailable:/ { print "memory", $2 * 1024 }' /proc/meminfo
 [ ! -d "$directory" ] || echo "free $(df -B 1 --output=avail "$directory" | tail -n 1)"

@@ -13,7 +13,7 @@ from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.relay import relay
 from blocks.remote.shell import Shell
 from tasks.backup.backup_set import Received, parse_received
-from tasks.backup.manifest import Compression, Manifest
+from tasks.backup.manifest import Manifest
 from tasks.backup.records import Verified
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
@@ -22,9 +22,8 @@ from tasks.engine.change import Call, Change
 from tasks.engine.journal import now
 from tasks.engine.results import Results
 from tasks.engine.steps import Steps
-from tasks.runbooks.verify_backup.drill import Drill, Outcome, Restore, StoredSql
+from tasks.runbooks.verify_backup.drill import UNPACK, Drill, Outcome, Restore, StoredSql
 
-UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
 _START_S = 300.0
 # More of them say nothing more: a dump that is cut in its middle lacks thousands of things.
 _MOST = 100
@@ -125,7 +124,7 @@ def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> 
     on = [drill.shell]
     steps.step(number(), f"Start a server for {database}", on, server.start(_START_S), always=True)
     if not drill.in_place:
-        fetching = Change(tuple(_fetch(drill, file) for file, _ in restoring.files))
+        fetching = Change(tuple(fetch(drill, file) for file, _ in restoring.files))
         steps.step(number(), f"Fetch the backup of {database}", on, fetching, always=True)
     for _, sql in restoring.files:
         results = Results(f"what loading the {sql.what} came to", Loaded, partial(_read_loaded, server, sql))
@@ -133,7 +132,7 @@ def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> 
         load = Change((server.load(sql, drill.within_s),))
         steps.step(number(), f"Load the {sql.what} of {database}", on, load, always=True, results=results)
     compared = Results("what differs", Compared, partial(_compare, restoring))
-    read = Change((server.read(drill.within_s),))
+    read = server.read(drill.within_s)
     steps.step(number(), f"Compare {database} with the manifest", on, read, always=True, results=compared)
     outcome = restoring.outcome(compared.known(drill.shell.name))
     for finding in _findings(outcome):
@@ -225,8 +224,13 @@ def _findings(outcome: Outcome | None) -> Iterator[str]:
         yield f"{outcome.database} differs from its backup's manifest: {said}"
 
 
-def _fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
-    """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth."""
+def fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
+    """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth. May be done again.
+
+    Args:
+        drill: The drill.
+        file: The file.
+    """
     where, path = f"{drill.store.base}/{drill.name}/{file.name}", drill.source(file)
 
     def do(shell: Shell, watch: Watch) -> Performed:

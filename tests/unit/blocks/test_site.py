@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from blocks.database import GaleraDatabase
 from blocks.remote.shell import Access
-from blocks.site import BACKUP_NODE, UNDERCLOUD, Host, Site, UnknownTarget
+from blocks.site import BACKUP_NODE, DRILL_HOST, UNDERCLOUD, Host, Site, UnknownTarget
 from blocks.ssh import SSHAccess
+from blocks.store import BackupStore
 
 
 @pytest.fixture
@@ -84,9 +85,22 @@ def test_all_targets_that_a_site_lacks_are_told_at_once(site: Site) -> None:
     )
 
 
-def test_there_are_two_named_hosts(site: Site) -> None:
-    with pytest.raises(UnknownTarget, match="'director' is no named host; those are 'undercloud' and 'backup node'"):
+def test_there_are_three_named_hosts(site: Site) -> None:
+    with pytest.raises(
+        UnknownTarget, match="'director' is no named host; those are 'undercloud', 'backup node', 'drill host'"
+    ):
         site.named("director")
+
+
+def test_the_host_of_drills_is_one_of_the_sites(whole: Site) -> None:
+    store = BackupStore(kind="sftp", host="10.0.0.5", path="/backups", drill_host="four")
+    site = Site.model_validate({**dict(whole), "store": store})
+    assert names(site.select([BACKUP_NODE, DRILL_HOST])) == ["store", "four"]
+    assert names(site.control_plane())[-1] == "four", "apply wants its key"
+    with pytest.raises(UnknownTarget, match="give its name as `drill_host`"):
+        whole.named(DRILL_HOST)
+    with pytest.raises(ValidationError, match="drill_host names no host: seven"):
+        Site.model_validate({**dict(whole), "store": store.model_copy(update={"drill_host": "seven"})})
 
 
 def test_the_control_plane_is_what_every_runbook_may_reach(site: Site, whole: Site) -> None:

@@ -70,7 +70,7 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
     assert made.store.age_recipient
     plain = BackupStore(kind="nfs", host="192.168.24.100", path="/ctl_plane_backups")
     assert made.store == plain.model_copy(
-        update={key: getattr(made.store, key) for key in ("bandwidth_bytes_per_s", "age_recipient")}
+        update={key: getattr(made.store, key) for key in ("bandwidth_bytes_per_s", "age_recipient", "drill_host")}
     )
     assert made.cloud is not None
     assert made.database == type(made.database)()
@@ -190,6 +190,11 @@ def test_a_backup_node_that_is_another_host_s_name_is_refused(tmp_path: Path) ->
 
 def test_a_backup_node_on_loopback_is_refused(tmp_path: Path) -> None:
     assert refusal(write_site(tmp_path, more=STORE.format("localhost"))).startswith("[store] host: is the machine that")
+
+
+def test_a_host_of_drills_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = write_site(tmp_path, more=STORE.format("192.168.24.100") + 'drill_host = "seven"\n')
+    assert refusal(file) == "[store] drill_host: no host is called seven"
 
 
 def test_the_undercloud_is_a_host_under_whatever_name(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
 from tasks.database.mariadb import Server, Version
-from tasks.database.throwaway_server import ThrowawayServer, read_image
+from tasks.database.throwaway_server import SqlFile, ThrowawayServer, read_image
 from tasks.engine.cleanup import arm
 from tasks.engine.hooks import Hooks
 from tasks.engine.locks import lock_host
@@ -41,8 +41,11 @@ from tasks.engine.run import Run
 from tasks.node import podman
 from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
+from tasks.runbooks.verify_backup import drill_host
+from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredSql
+from tasks.runbooks.verify_backup.verification import fetch
 from tasks.telemetry import agents
-from tests.unit.fakes import FakeClock, FakeShell, without_engine
+from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
@@ -210,7 +213,16 @@ def _backups(made: Made) -> None:
     start = throwaway.start(60)
     assert start.until is not None
     assert start.until.look(FakeShell(otherwise="")) == "answering"
-    throwaway.load("zstd -dc </backup/dump.sql.zst", "dump", 60)
+    assert start.until.look(FakeShell().on("mysqladmin", say=125).on("drill.log", say="")) == "not there"
+    for unpack in UNPACK.values():
+        file = SqlFile("/backup/dump.sql", unpack, "dump")
+        throwaway.load(file, 60)
+        with suppress(RunbookError):
+            throwaway.read_loaded(shell, file)
+    throwaway.read(60)
+    made.commands[command(*throwaway.remove_words)] = None
+    needs = drill_host.Needs(("0a",), ("podman", "zstd"), 1, 1, "/m", "5")
+    drill_host.look(FakeShell(otherwise=""), needs, "/var/tmp")
     read_image(shell, "galera-bundle-podman-0")
 
 
@@ -241,6 +253,8 @@ def _stores() -> None:
         sets = [make_set(store, number) for number in range(2)]
         store.check_files(sets[0], store.manifest(store.catalogue().sets[0]), sums=True)
         store.record(sets[0], verification())
+        drill = Drill(store, sets[0], run_id(1), store.shell, folder, (), lambda: None, in_place=False)
+        fetch(drill, StoredSql("undercloud.sql.gz")).perform(store.shell, silent)
         read_unlisted(store, sets[0])
         store.free_bytes()
         store.shell.run(put_aside(store, store.catalogue().sets[:1]))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
+import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from blocks.remote.command import Command
+from blocks.remote.errors import HostError
 from blocks.remote.shell import Result
-from tasks.database.throwaway_server import ThrowawayServer, read_image
-from tests.unit.fakes import FakeShell
+from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer, parse_loaded, read_image
+from tests.unit.fakes import FakeShell, LocalShell
 
 
 def throwaway(directory: Path | str = "/var/tmp/drill") -> ThrowawayServer:
@@ -22,7 +27,7 @@ def test_it_has_no_network_and_a_directory_of_its_own() -> None:
     (run,) = [each for each in throwaway().start(60).commands if "run" in each.shown.split()]
     assert isinstance(run, Command)
     assert {"--network=none", "--rm", "--name=openstack-runbooks-drill-9f3c"} <= set(run.words)
-    assert "--volume=/var/tmp/drill:/var/lib/mysql:Z" in run.words
+    assert "--volume=/var/tmp/drill/data:/var/lib/mysql:Z" in run.words
     assert "sha256:0a1b" in run.words
     assert "--skip-networking" in run.line
     assert "--skip-test-db" in run.line, "a schema that was not backed up"
@@ -30,12 +35,12 @@ def test_it_has_no_network_and_a_directory_of_its_own() -> None:
 
 def test_it_is_there_once_it_answers() -> None:
     start = throwaway().start(60)
-    assert start.already is not None
-    assert start.already(FakeShell().on("mysqladmin", say=""))
-    assert not start.already(FakeShell().on("mysqladmin", say=1))
+    assert start.already is None, "what an earlier drill has left holds its data"
     assert start.until is not None
-    looks = FakeShell().on("mysqladmin", say=[Result("", "no such container", 125), 1, ""])
-    assert [start.until.look(looks) for _ in range(3)] == ["not there", "silent", "answering"]
+    looks = FakeShell().on("mysqladmin", say=[Result("", "no such container", 125), 125, 1, ""])
+    looks.on("drill.log", say=["", "2026-11-27 [ERROR] InnoDB: no space\n"])
+    seen = [start.until.look(looks) for _ in range(4)]
+    assert seen == ["not there", "not there: 2026-11-27 [ERROR] InnoDB: no space", "silent", "answering"]
 
 
 def test_it_is_spoken_to_without_a_password() -> None:
@@ -44,22 +49,127 @@ def test_it_is_spoken_to_without_a_password() -> None:
     assert "openstack-runbooks-drill-9f3c" in words
 
 
-def test_what_is_loaded_ends_at_its_first_error() -> None:
-    load = throwaway().load("zstd -dc /backup/dump.sql.zst", "dump", 600)
-    assert load.words[:4] == ("bash", "-o", "pipefail", "-c")
-    assert load.words[4].startswith(
-        "{ zstd -dc /backup/dump.sql.zst; } | podman exec -i openstack-runbooks-drill-9f3c mysql "
+DUMP = b"CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1);\n-- Dump completed on 2026-11-27  1:30:00\n"
+# Takes what it is given, and says what a client says; reads no further after an error, as the client does.
+CLIENT = """#!/bin/bash
+[ -z "$DIES" ] || { head -c 1 >/dev/null; echo "$DIES" >&2; exit "$CODE"; }
+cat >"$TAKEN"
+"""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host whose container takes whatever comes.
+
+    Attributes:
+        folder: For all of it.
+    """
+
+    folder: Path
+
+    def load(self, data: bytes, *unpack: str, what: str = "dump", dies: str = "", code: int = 1) -> Loaded:
+        (self.folder / "podman").write_text(CLIENT)
+        (self.folder / "podman").chmod(0o755)
+        source = self.folder / "source"
+        source.write_bytes(data)
+        file = SqlFile(str(source), unpack or ("cat",), what)
+        server = throwaway(self.folder)
+        path = f"{self.folder}:{os.environ['PATH']}"
+        more = {"PATH": path, "TAKEN": str(self.folder / "taken"), "DIES": dies, "CODE": str(code)}
+        done = subprocess.run(server.load(file, 60).words, env={**os.environ, **more}, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        return server.read_loaded(LocalShell(), file)
+
+    @property
+    def taken(self) -> bytes:
+        """What the client got."""
+        return (self.folder / "taken").read_bytes()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_what_is_loaded_reaches_the_client_unpacked_and_its_checksum_is_of_the_file(host: Host) -> None:
+    packed = gzip.compress(DUMP)
+    loaded = host.load(packed, "gzip", "-dc")
+    assert host.taken == DUMP
+    assert (loaded.sha256, loaded.problems) == (sha256(packed), ())
+    assert 0 < loaded.seconds < 20
+    assert sorted(path.name for path in host.folder.iterdir()) == ["loaded-dump", "podman", "source", "taken"]
+
+
+def test_the_first_error_ends_the_client_and_all_of_the_file_is_read(host: Host) -> None:
+    """The checksum, and whether it can be unpacked to its end, is known all the same."""
+    data = b"x" * 70 + b"\n"
+    whole = data * 100_000 + DUMP
+    packed = gzip.compress(whole)
+    loaded = host.load(packed, "gzip", "-dc", dies="ERROR 1064 (42000) at line 7: near 'IDENTIFIED BY secret'")
+    assert (loaded.sha256, loaded.problems) == (
+        sha256(packed),
+        ("the dump can't be loaded: ERROR 1064 (42000) at line 7",),
     )
-    assert "--force" not in load.words[4]
-    assert load.unit != throwaway().load("zstd -dc /backup/grants.sql.zst", "grants", 600).unit
 
 
-def test_a_load_fails_with_what_it_reads(tmp_path: Path) -> None:
-    (tmp_path / "podman").write_text("#!/bin/bash\ncat >/dev/null\n")
+def test_nothing_of_the_clients_words_is_left_but_the_number(host: Host) -> None:
+    host.load(DUMP, dies="ERROR 1064 (42000) at line 7: near 'IDENTIFIED BY secret'")
+    assert b"secret" not in b"".join(path.read_bytes() for path in host.folder.glob("loaded*"))
+
+
+def test_a_dump_without_its_last_line_and_a_broken_stream_are_told(host: Host) -> None:
+    cut = ("the dump is cut short: its last line is not '-- Dump completed'",)
+    assert host.load(DUMP[:40]).problems == cut
+    assert host.load(b"").problems == cut
+    assert host.load(gzip.compress(DUMP)[:-12], "gzip", "-dc").problems[0] == "the dump can't be unpacked"
+
+
+def test_grants_have_no_last_line(host: Host) -> None:
+    assert host.load(b"GRANT USAGE ON *.* TO a@b;\n", what="grants").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("ERROR 1114 (HY000) at line 3: The table 't' is full", 1),
+        ("ERROR 2013 (HY000) at line 3: Lost connection to MySQL server during query", 1),
+        ("", 137),
+        ("Error: no container with that name", 125),
+        ("nothing that is known", 1),
+    ],
+)
+def test_what_is_not_the_dumps_fault_is_no_finding_but_an_error(host: Host, said: str, code: int) -> None:
+    with pytest.raises(HostError, match="the server to throw away did not take the dump"):
+        host.load(DUMP, dies=said or " ", code=code)
+
+
+def test_a_load_that_has_left_no_word_is_an_error() -> None:
+    with pytest.raises(HostError, match="no word of how it ended"):
+        parse_loaded("here", SqlFile("/d", ("cat",), "dump"), "")
+    with pytest.raises(HostError, match="could not be read to its end"):
+        parse_loaded("here", SqlFile("/d", ("cat",), "dump"), "codes\t1 0 0 0\n")
+
+
+def test_progress_is_how_far_the_file_was_read(tmp_path: Path) -> None:
+    (tmp_path / "podman").write_text("#!/bin/bash\nhead -c 10 >/dev/null\ntouch $WAITS\nsleep 30\n")
     (tmp_path / "podman").chmod(0o755)
-    load = throwaway().load("echo 'SELECT 1;'; exit 3", "dump", 600)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    assert subprocess.run(load.words, env=environment).returncode == 3
+    source, waits = tmp_path / "source", tmp_path / "waits"
+    source.write_bytes(bytes(4_000_000))
+    long = throwaway(tmp_path).load(SqlFile(str(source), ("cat",), "dump"), 60)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "WAITS": str(waits)}
+    with subprocess.Popen(long.words, env=environment, start_new_session=True) as process:
+        try:
+            while not waits.exists():
+                assert process.poll() is None
+            assert long.progress_query is not None
+            done, there = LocalShell().run(long.progress_query).text.split()
+            assert 0 < int(done) < int(there) == 4_000_000
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("there", "removable", "code"), [(True, True, 0), (False, True, 0), (True, False, 1)])

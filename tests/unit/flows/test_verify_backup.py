@@ -1,0 +1,228 @@
+"""verify-backup's plan, what it works on, and how it is killed at any step and started again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import blocks.remote.relay
+import tasks.engine.journals
+import tasks.runbooks.verify_backup.verification
+from blocks.remote.command import Command
+from blocks.remote.connection import LineSink
+from blocks.remote.errors import ConnectionLost, RunbookError
+from blocks.remote.shell import Result
+from blocks.remote.units import LongCommand
+from blocks.site import BACKUP_NODE, DRILL_HOST, UNDERCLOUD
+from blocks.store import BackupStore
+from flows.verify_backup import NAME, hosts, procedure, verify_backup
+from tasks.backup.records import Verified
+from tasks.backup.store import Store
+from tasks.database.throwaway_server import ThrowawayServer
+from tasks.engine.plan import Plan
+from tasks.engine.run import Run, TakeUp
+from tasks.runbooks.verify_backup.preflight import Verification, look
+from tasks.runbooks.verify_backup.verification import verify
+from tests.unit.fakes import FakeShell, LocalShell
+from tests.unit.flows.golden import assert_golden
+from tests.unit.tasks.backup.samples import make_store, run_id
+from tests.unit.tasks.runbooks.verify_backup.samples import CONTENTS, make_set, run_of, with_programs
+from tests.unit.tasks.samples import SITE
+
+pytestmark = pytest.mark.usefixtures("no_engine")
+# The container is there from `run` to `rm`; whatever is loaded into it is taken.
+PODMAN = """
+case $1 in
+  run) : >"{here}/container" ;;
+  rm) rm -f "{here}/container" ;;
+  inspect) [ "$2" = --type=image ] || [ -e "{here}/container" ] ;;
+  exec) [ -e "{here}/container" ] || exit 125; [[ $* = *mysqladmin* ]] || cat >/dev/null ;;
+esac
+"""
+
+
+class Killed(Exception):
+    """The worker was killed."""
+
+
+class MortalShell(LocalShell):
+    """A shell whose worker is killed after so many commands that change something.
+
+    Args:
+        path: Programs that go before all others.
+        left: How many are run before; None for all.
+    """
+
+    def __init__(self, path: Path, left: int | None = None) -> None:
+        super().__init__(path)
+        self.name = "backup-node"
+        self.left = left
+
+    def run(self, command: Command, on_line: LineSink | None = None) -> Result:
+        if command.changes and self.left is not None:
+            if self.left == 0:
+                raise Killed
+            self.left -= 1
+        return super().run(command, on_line)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with one set, on a host that can restore it."""
+    monkeypatch.setattr(tasks.engine.journals, "STATE_DIRECTORY", str(tmp_path / "journals"))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "drills").mkdir()
+    programs = with_programs(
+        tmp_path / "bin", podman=PODMAN.format(here=tmp_path), **{"systemctl": "exit 0", "systemd-run": "exit 0"}
+    )
+    made = make_store(tmp_path / "store")
+    made.settings.drill_directory = str(tmp_path / "drills")
+    store = Store(MortalShell(programs), made.settings, "lab")
+    make_set(store)
+
+    def perform(long: LongCommand, shell: Any, _: Any) -> str:
+        shell.run(Command(long.words))
+        return "done"
+
+    monkeypatch.setattr(LongCommand, "perform", perform)
+    monkeypatch.setattr(LongCommand, "has_unread_result", lambda *_: False)
+    monkeypatch.setattr(LongCommand, "forget", lambda *_: None)
+    monkeypatch.setattr(ThrowawayServer, "contents", lambda *_: CONTENTS)
+    return store
+
+
+def take(store: Store, number: int = 9) -> tuple[Run, Verification]:
+    """Take the runbook's steps."""
+    run = run_of(store)
+    run.journal.run_id = str(run_id(number))
+    job = look(run, "latest")
+    run.begin(TakeUp(run.journal), run.journal.run_id)
+    procedure(run, job)
+    run.finish()
+    return run, job
+
+
+def started(store: Store) -> Run:
+    """A run that keeps its journal."""
+    run = run_of(store)
+    run.begin(TakeUp(run.journal), run.journal.run_id)
+    return run
+
+
+def left(store: Store) -> list[str]:
+    """What a drill has left of itself."""
+    drills = Path(store.settings.drill_directory)
+    container = drills.parent / "container"
+    return [*(path.name for path in drills.iterdir()), *(["container"] if container.exists() else [])]
+
+
+def test_it_works_on_the_stores_host_and_those_that_may_have_the_drill() -> None:
+    assert verify_backup.name == NAME
+    store = BackupStore(kind="sftp", host="192.0.2.9", path="/backups")
+    assert hosts(SITE.model_copy(update={"store": store}), {}) == [BACKUP_NODE, "mysql"]
+    site = SITE.model_copy(update={"store": store, "undercloud": "undercloud"})
+    assert hosts(site, {}) == [BACKUP_NODE, UNDERCLOUD, "mysql"]
+    store = BackupStore(kind="sftp", host="192.0.2.9", path="/backups", drill_host="undercloud")
+    assert hosts(SITE.model_copy(update={"store": store}), {}) == [BACKUP_NODE, DRILL_HOST]
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_the_plan_is_the_golden_one(in_place: bool, store: Store) -> None:
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    settings = BackupStore(kind="sftp", host="192.0.2.9", path="/backups")
+    elsewhere = Store(FakeShell("backup-node"), settings, "lab")
+    drill = replace(
+        job.drill,
+        store=elsewhere,
+        shell=FakeShell("undercloud"),
+        directory="/var/tmp/openstack-runbooks-drill-lab",
+        in_place=in_place,
+    )
+    plan = Plan()
+    procedure(plan, replace(job, drill=drill))
+    assert_golden("verify-backup" if in_place else "verify-backup-fetched", plan)
+
+
+def test_a_plan_can_be_made_of_a_set_that_is_not_written_yet(store: Store) -> None:
+    """As the end of a runbook that takes backups; its own steps have numbers of their own."""
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    plan = Plan()
+    assert verify(plan, replace(job.drill, manifest=lambda: None, prefix="verify ")) == []
+    assert plan.numbers == tuple(f"verify {number}" for number in range(1, 6))
+
+
+def test_nothing_is_done_where_all_are_verified(store: Store) -> None:
+    take(store)
+    run = run_of(store)
+    job = look(run, "latest-unverified")
+    procedure(run, job)
+    assert [(each.number, each.outcome) for each in run.journal.records] == [("1", "left out")]
+    job.conclude()
+
+
+def test_a_drill_is_on_record_once(store: Store) -> None:
+    take(store)
+    (record,) = store.catalogue().sets[0].records
+    assert isinstance(record, Verified)
+    assert (record.run_id, record.differences, record.host) == (run_id(9), (), "backup-node")
+    take(store)
+    assert len(store.catalogue().sets[0].records) == 1, "the same run again"
+    take(store, 10)
+    assert len(store.catalogue().sets[0].records) == 2
+    assert left(store) == []
+
+
+def test_killed_at_any_command_and_started_again_it_reaches_the_same_end(store: Store) -> None:
+    """The worker vanishes: no hook runs, and nothing is cleaned up but by the next run (or by the host's own timer)."""
+    shell = store.shell
+    assert isinstance(shell, MortalShell)
+    for commands in range(100):
+        shell.left = commands
+        try:
+            take(store, 1000 + commands)
+        except Killed:
+            pass
+        else:
+            break
+        shell.left = None
+        _, job = take(store, 2000 + commands)
+        job.conclude()
+        assert left(store) == []
+    assert commands > 10
+    assert store.catalogue().sets[0].verified == store.catalogue().sets[0].kinds
+
+
+def test_a_lost_connection_fetches_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    real = blocks.remote.relay.relay
+    failures = [ConnectionLost("backup-node", "cut")]
+
+    def relay(*words: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(*words)
+
+    monkeypatch.setattr(tasks.runbooks.verify_backup.verification, "relay", relay)
+    with pytest.raises(RunbookError, match="failed on backup-node: backup-node: cut"):
+        verify(started(store), replace(job.drill, in_place=False))
+    assert left(store) == []
+    outcomes = verify(started(store), replace(job.drill, in_place=False))
+    assert [outcome.differences for outcome in outcomes] == [()]
+    assert left(store) == []
+
+
+def test_what_was_written_otherwise_than_it_was_sent_is_not_loaded(store: Store, tmp_path: Path) -> None:
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    with_programs(
+        tmp_path / "bin", tee='[ "$1" = -p ] && exec /usr/bin/tee "$@"; head -c 5 | /usr/bin/tee "$@"; cat >/dev/null'
+    )
+    with pytest.raises(RunbookError, match="was written otherwise than it was sent"):
+        verify(started(store), replace(job.drill, in_place=False))
+    assert left(store) == []
