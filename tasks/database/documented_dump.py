@@ -42,12 +42,13 @@ rm -f {_PID}
 # Whoever restores by hand finds the file whole: this night's, or where nothing came of that, the one before it.
 _INTO_FILE = """
 umask 077
-new="$1.new"
+file=$1 new="$1.new"
+shift
 trap 'rm -f "$new"' EXIT
 {{ {pipeline}; }} >"$new"
 sync "$new"
-mv -T -- "$new" "$1"
-sync "$(dirname "$1")"
+mv -T -- "$new" "$file"
+sync "$(dirname "$file")"
 """
 
 _RECEIVE = """
@@ -84,8 +85,8 @@ def documented_dump(server: Server, dump: Sequence[str], path: str, within_s: fl
         path: The file; readable by root alone.
         within_s: Seconds until it is ended.
     """
-    text = _INTO_FILE.format(pipeline=dump_pipeline(dump, None))
-    words = ("bash", "-o", "errexit", "-o", "pipefail", "-c", text, "dump", path)
+    text = _INTO_FILE.format(pipeline=dump_pipeline(None, None))
+    words = ("bash", "-o", "errexit", "-o", "pipefail", "-c", text, "dump", path, *dump)
     end = podman_exec(server.container, "bash", "-c", _END)
     return LongCommand(f"{server.runbook}-documented", words, within_s, exec_stop_post=end, says=f"write {path}")
 

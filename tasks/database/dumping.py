@@ -165,15 +165,16 @@ _PIPELINE = """{{ {dump} | tee /dev/fd/3 | tail -n 1 | {{ grep -q '^{last}' ||
   {{ echo "the dump is cut short: its last line is not '{last}'" >&2; exit 1; }}; }}; }} 3>&1{compress}"""
 
 
-def dump_pipeline(dump: Sequence[str], compressor: Compressor | None) -> str:
+def dump_pipeline(dump: Sequence[str] | None, compressor: Compressor | None) -> str:
     """The pipeline, for a bash with `-o pipefail`, that writes a compressed dump to standard output.
 
     It fails if any of its parts does, and where the dump's last line is missing. Whoever reads it must drop what came where it
     has failed: by then it was written.
 
     Args:
-        dump: What writes the dump, as `dump_words` gives it.
+        dump: What writes the dump, as `dump_words` gives it; None where these words are the script's own arguments.
         compressor: None for a dump as it is.
     """
     compress = f" | {shlex.join(compressor.words)}" if compressor else " | cat"
-    return _PIPELINE.format(dump=shlex.join(dump), last=LAST_LINE, compress=compress)
+    written = shlex.join(dump) if dump else '"$@"'
+    return _PIPELINE.format(dump=written, last=LAST_LINE, compress=compress)

@@ -76,12 +76,10 @@ def end_copy_words(server: Server) -> tuple[str, ...]:
     return podman_exec(server.container, "bash", "-c", _END)
 
 
-def copy_pipeline(copy: tuple[str, ...], compressor: Compressor, ionice: tuple[str, ...] = ()) -> str:
+def copy_pipeline(compressor: Compressor) -> str:
     """The pipeline, for a bash with `-o pipefail`, that writes a compressed copy to standard output.
 
-    Args:
-        copy: What writes the copy, as `copy_words` gives it.
-        compressor: Compresses it.
-        ionice: What goes before it: unlike a dump it reads the disk itself. A container's processes inherit it.
+    What writes the copy, as `copy_words` gives it, are its arguments. Unlike a dump it reads the disk itself: with `ionice` before it,
+    since a container's processes inherit that.
     """
-    return f"{shlex.join((*ionice, *copy))} | {shlex.join(compressor.words)}"
+    return f'"$@" | {shlex.join(compressor.words)}'

@@ -15,7 +15,7 @@ from tasks.database.mariadb import Server
 from tests.unit.fakes import FakeShell
 
 # Without a service, which mariadb-server would start.
-PACKAGES = ("mariadb-server-core", "mariadb-client", "zstd")
+PACKAGES = ("mariadb-server-core", "mariadb-client", "mariadb-backup", "zstd")
 _WITHIN_S = 60
 # Of `podman exec`, all that is left where the container is this machine: a session of its own.
 _PODMAN = """#!/bin/bash

@@ -48,8 +48,9 @@ def begin(backup: Backup) -> Change:
 def send_dump(backup: Backup) -> Change:
     """Send a dump to the store, and read what is in it."""
     server, bounds = backup.source.server, backup.request.bounds
-    pipeline = dump_pipeline(dump_words(server, bounds.hash_bytes, bounds.hash_s), backup.compressor)
-    write = script(pipeline, timeout_s=bounds.transfer_s, quiet=True, says="dump the database")
+    words = dump_words(server, bounds.hash_bytes, bounds.hash_s)
+    pipeline = dump_pipeline(None, backup.compressor)
+    write = script(pipeline, *words, timeout_s=bounds.transfer_s, quiet=True, says="dump the database")
 
     def read(shell: Shell, _: Watch) -> Performed:
         backup.taken.contents = read_contents_file(shell, contents_file(server))
@@ -88,8 +89,9 @@ def send_copy(backup: Backup) -> Change:
     """Send a physical copy to the store."""
     server = backup.source.server
     words = copy_words(server, backup.copy_program, backup.source.galera)
-    pipeline = copy_pipeline(words, backup.compressor, writing.IONICE[backup.store.settings.ionice])
-    write = script(pipeline, timeout_s=backup.request.bounds.transfer_s, quiet=True, says="copy the database")
+    ionice = writing.IONICE[backup.store.settings.ionice]
+    pipeline, timeout_s = copy_pipeline(backup.compressor), backup.request.bounds.transfer_s
+    write = script(pipeline, *ionice, *words, timeout_s=timeout_s, quiet=True, says="copy the database")
     return Change(
         (
             _quietly(end_copy_words(server), "end a copy of before"),

@@ -36,6 +36,8 @@ IMAGE = "sha256:0a1b"
 GALERA = "5f0c5f0c-0000-4000-8000-000000000001"
 HASH = "*" + "A1" * 20
 DUMP = "CREATE DATABASE `nova`;\nINSERT INTO `t` VALUES (1);\n-- Dump completed on 2026-11-27  2:00:00\n"
+# What systemd says of a unit that has ended well, and waits to be read.
+UNIT = "LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\nExecMainStatus=0\n"
 BOUNDS = Bounds(transfer_s=60, hash_s=600, hash_bytes=1024**3, drain_s=60)
 _VERSIONS = (
     "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"

@@ -17,7 +17,7 @@ from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.runbooks.backup_control_plane.preflight import look
 from tests.unit.fakes import LocalChannel
-from tests.unit.flows.backups import DUMP, GALERA, GRANTS, HASH, IMAGE, DatabaseHost, Killed, World, make_world
+from tests.unit.flows.backups import DUMP, GALERA, GRANTS, HASH, IMAGE, UNIT, DatabaseHost, Killed, World, make_world
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.backup.samples import RECIPIENT
 from tests.unit.tasks.control_plane import PASSWORD
@@ -108,7 +108,7 @@ def test_a_physical_copy_is_made_where_the_image_has_the_program(world: World) -
     assert {str(kind) for kind in found.kinds} == {f"overcloud {each} by {NAME}" for each in ("logical", "physical")}
     assert "the physical copy is not verified: only dumps are, so far" in run.journal.findings
     copy = next(one for one in node(world).ran if "--stream=mbstream" in " ".join(one.words))
-    assert "ionice -c 2 -n 7 podman exec" in copy.shown
+    assert "bash ionice -c 2 -n 7 podman exec" in copy.shown
     assert "--galera-info" in copy.shown
 
 
@@ -126,8 +126,8 @@ def test_a_physical_copy_that_fails_fails_the_backup(world: World) -> None:
 
 
 def test_the_documented_files_are_written_on_the_node(world: World) -> None:
-    host = node(world).on("systemctl show", say=_UNIT).on("tail -c", say="").on("openstack-backup-mysql", say="")
-    host.on("systemctl show", "LogSize", say=_UNIT).on("systemctl stop openstack-runbooks", say="")
+    host = node(world).on("systemctl show", say=UNIT).on("tail -c", say="").on("openstack-backup-mysql", say="")
+    host.on("systemctl show", "LogSize", say=UNIT).on("systemctl stop openstack-runbooks", say="")
     run, _ = world.back_up(documented_file=True)
     assert ("3e", "attached") in steps(run)
     plan = Plan()
@@ -138,9 +138,6 @@ def test_the_documented_files_are_written_on_the_node(world: World) -> None:
     assert lines[1].endswith("to /root/openstack-backup-mysql-grants.sql")
     grants = next(one for one in host.ran if "openstack-backup-mysql-grants.sql" in " ".join(one.words))
     assert grants.stdin == GRANTS
-
-
-_UNIT = "LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\nExecMainStatus=0\n"
 
 
 def test_what_is_encrypted_is_not_verified_and_that_is_said(world: World) -> None:
@@ -167,9 +164,9 @@ def test_no_secret_is_in_any_word_plan_journal_or_manifest(world: World) -> None
 def test_the_plan_is_the_golden_one(world: World) -> None:
     node(world).on("mariabackup", say="/usr/bin/mariadb-backup\n")
     backup = look(world.open(), world.request(documented_file=True))
-    world.store.base = "/backups/lab"
+    backup.store.base = "/backups/lab"
     plan = Plan()
-    procedure(plan, replace(backup, run_id=backup.run_id))
+    procedure(plan, backup)
     assert_golden(NAME, plan)
 
 

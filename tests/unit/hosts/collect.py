@@ -23,7 +23,7 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, read_log
 from blocks.site import Site
 from deployments.project import PROJECT
-from flows import set_telemetry_interval
+from flows import backup_control_plane, backup_undercloud, set_telemetry_interval
 from flows.restore_galera import procedure
 from tasks.backup.removal import delete, put_aside, record_removal
 from tasks.backup.writing import read_unlisted, receive
@@ -39,6 +39,8 @@ from tasks.engine.locks import lock_host
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import podman
+from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
+from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
 from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
@@ -48,6 +50,7 @@ from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
+from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
@@ -123,6 +126,7 @@ def made_commands() -> Made:
             _hooks(patch)
             _single()
             _stores()
+            _nightly(patch)
             _backups(made)
     _constants(made)
     return made
@@ -224,6 +228,19 @@ def _backups(made: Made) -> None:
     needs = drill_host.Needs(("0a",), ("podman", "zstd"), 1, 1, "/m", "5")
     drill_host.look(FakeShell(otherwise=""), needs, "/var/tmp")
     read_image(shell, "galera-bundle-podman-0")
+
+
+def _nightly(patch: pytest.MonkeyPatch) -> None:
+    """The backups of both databases, with all that can be asked for."""
+    runbooks = ((backup_control_plane, look_at_control_plane), (backup_undercloud, look_at_undercloud))
+    for flow, look_at in runbooks:
+        with TemporaryDirectory() as folder:
+            world = make_world(Path(folder), patch, flow.NAME, look_at, flow.procedure)
+            for host in world.hosts:
+                host.on("mariabackup", say="/usr/bin/mariadb-backup\n").on("openstack-backup-mysql", say="")
+                host.on("systemctl show", say=UNIT).on("tail -c", say="").on("systemctl stop", "|| :", say="")
+                host.on("systemd-run", "on-active", say="")
+            world.back_up(documented_file=True)
 
 
 def _single() -> None:

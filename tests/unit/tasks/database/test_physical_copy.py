@@ -44,8 +44,8 @@ def copy(folder: Path, program: str) -> subprocess.CompletedProcess[bytes]:
     (folder / "program").chmod(0o755)
     words = copy_words(SERVER, str(folder / "program"), galera=True)[3:]
     words = tuple(in_folder(word, folder) for word in words)
-    pipeline = copy_pipeline(words, COMPRESSORS[-1])
-    return subprocess.run(["bash", "-o", "pipefail", "-c", pipeline], capture_output=True, timeout=30)
+    pipeline = copy_pipeline(COMPRESSORS[-1])
+    return subprocess.run(["bash", "-o", "pipefail", "-c", pipeline, "copy", *words], capture_output=True, timeout=30)
 
 
 def test_what_the_program_writes_is_sent_and_its_folder_goes(tmp_path: Path) -> None:
