@@ -79,7 +79,7 @@ def end_copy_words(server: Server) -> tuple[str, ...]:
 def copy_pipeline(compressor: Compressor) -> str:
     """The pipeline, for a bash with `-o pipefail`, that writes a compressed copy to standard output.
 
-    What writes the copy, as `copy_words` gives it, are its arguments. Unlike a dump it reads the disk itself: with `ionice` before it,
-    since a container's processes inherit that.
+    What writes the copy, as `copy_words` gives it, are its arguments. Unlike a dump it reads the disk itself: let `ionice` go
+    before it, which a container's processes inherit.
     """
     return f'"$@" | {shlex.join(compressor.words)}'

@@ -28,11 +28,14 @@ from tasks.engine.run import Run
 from tasks.node import hiera
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.proof import find_drill
-from tasks.runbooks.database_backup.request import METHODS, HieraPassword, Request, Source
+from tasks.runbooks.database_backup.request import BY_DEFAULT, METHODS, HieraPassword, Request, Source
 
 _STORE, _ROOM, _CATALOGUE = "store", "room on the store", "catalogue of the backups"
 _PASSWORD, _DATABASE, _DATA = "password of root", "database", "size of the data"
-_NOT_VERIFIED = "the physical copy is not verified: only dumps are, so far"
+_NOT_VERIFIED = (
+    "the physical copy is not verified: only dumps are, so far; until it is, prune-backups keeps all sets that have one"
+)
+_NOT_ASKED_FOR = "it can't be verified so far, and is made where `methods` asks for it"
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ def look(run: Run, request: Request, source: Source | None, findings: Collection
         run.refuse_if_any()
         raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
     left_out = [_NOT_VERIFIED] if "physical" in methods else []
-    if request.methods is None and on_host.why_no_copy:
-        left_out = [f"the physical copy is left out: {on_host.why_no_copy}"]
+    if request.methods is None:
+        left_out = [f"the physical copy is left out: {on_host.why_no_copy or _NOT_ASKED_FOR}"]
     backup = Backup(
         request=request,
         source=source,
@@ -202,7 +205,7 @@ def _check_documented(shell: Shell, free_bytes: int, data_bytes: int) -> Check:
 
 def _methods(run: Run, request: Request, source: Source | None, seen: _OnHost) -> tuple[Method, ...]:
     """How it is backed up; what was asked for and can't be is a check."""
-    wanted = request.methods or METHODS
+    wanted = request.methods or BY_DEFAULT
     if "logical" not in wanted:
         reason = "without a dump nobody can say whether the backup is whole: only dumps are verified so far"
         run.checks.append(Check("methods", "", "", reason, "add `logical` to `methods`"))

@@ -11,6 +11,9 @@ from tasks.database.mariadb import Server
 from tasks.node import hiera
 
 METHODS: tuple[Method, ...] = ("logical", "physical")
+# Where nobody says how. A physical copy is not verified so far, and while a backup of a kind is not verified, none of that kind is
+# ever pruned: the store would fill up.
+BY_DEFAULT: tuple[Method, ...] = ("logical",)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Request:
 
     Attributes:
         runbook: The runbook's name.
-        methods: How the database is backed up; None for every way in which it can be.
+        methods: How the database is backed up; None for what is done where nobody says how.
         documented_file: Whether the files that the document's commands write are written on the host as well.
         bounds: How long and how large things may be.
     """

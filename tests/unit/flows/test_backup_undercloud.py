@@ -37,7 +37,7 @@ def test_a_set_is_made_and_verified_under_the_documents_numbers(world: World) ->
 
 def test_the_plan_is_the_golden_one(world: World) -> None:
     world.hosts[0].on("mariabackup", say="/usr/bin/mariadb-backup\n")
-    backup = look(world.open(), world.request(documented_file=True))
+    backup = look(world.open(), world.request(documented_file=True, methods=("logical", "physical")))
     backup.store.base = "/backups/lab"
     plan = Plan()
     procedure(plan, backup)

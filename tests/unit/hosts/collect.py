@@ -240,7 +240,7 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
                 host.on("mariabackup", say="/usr/bin/mariadb-backup\n").on("openstack-backup-mysql", say="")
                 host.on("systemctl show", say=UNIT).on("tail -c", say="").on("systemctl stop", "|| :", say="")
                 host.on("systemd-run", "on-active", say="")
-            world.back_up(documented_file=True)
+            world.back_up(documented_file=True, methods=("logical", "physical"))
 
 
 def _single() -> None:
