@@ -13,6 +13,8 @@ import pytest
 from prefect import Flow
 
 from deployments.project import PROJECT
+from flows.backup_control_plane import backup_control_plane
+from flows.backup_undercloud import backup_undercloud
 from flows.check_autoscaling import check_autoscaling
 from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
@@ -33,6 +35,8 @@ FLOWS: list[Flow[..., Any]] = [
     check_web_autoscaling,
     prune_backups,
     verify_backup,
+    backup_control_plane,
+    backup_undercloud,
 ]
 
 
@@ -87,6 +91,13 @@ def test_every_parameter_is_told_with_its_default() -> None:
     for name, parameter in PARAMETERS.items():
         default = parameter.default
         assert told[name] == (words[default] if default in words else str(default)), name
+
+
+def test_every_parameter_of_a_backup_is_told() -> None:
+    rows = table(DOCS / "backups.md", "Parameter")
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert told | {"site"} == set(inspect.signature(backup_control_plane.fn).parameters)
+    assert set(inspect.signature(backup_undercloud.fn).parameters) == told - {"drain_timeout_s"} | {"site"}
 
 
 def _said() -> str:

@@ -57,3 +57,22 @@ def test_a_documented_step_departs_where_the_departures_say_so() -> None:
     departing = {row[0] for row in ROWS if row[6] == "yes"}
     assert departing & DOCUMENTED == named & DOCUMENTED
     assert named <= {row[0] for row in ROWS if row[6] in {"yes", "added"}}
+
+
+BACKUP_ROWS = table(DOCS / "backups.md", "Backup step")
+
+
+@pytest.mark.parametrize("row", BACKUP_ROWS, ids=lambda row: f"{row[0]} {row[1]}")
+def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
+    module, *names = row[4].strip("`").rsplit(".", 1)
+    assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
+    file, _, name = row[5].strip("`").partition("::")
+    text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
+    assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("plan", "letter"), [("backup-control-plane", "C"), ("backup-undercloud", "U")])
+def test_every_step_of_a_backup_is_told_in_its_order(plan: str, letter: str) -> None:
+    text = (PROJECT / "tests" / "plans" / f"{plan}.txt").read_text(encoding="utf-8")
+    taken = re.findall(r"^(\w+)\. ", text, re.MULTILINE)
+    assert [row[0] for row in BACKUP_ROWS if letter in row[1].split(", ")] == taken
