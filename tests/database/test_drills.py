@@ -79,6 +79,17 @@ def test_damage_is_a_finding_on_record_and_the_runs_end(kind: str, site: DrillSi
     assert site.left == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"uuid-150", b"uuid-\x0050"), (b"INSERT INTO `notes`", b"\\X\nINSERT INTO `notes`")]
+)
+def test_what_the_client_itself_refuses_is_a_finding(
+    before: bytes, after: bytes, site: DrillSite, backup: Backup
+) -> None:
+    site.keep(backup.with_sql(backup.sql.replace(before, after, 1)))
+    site.verify()
+    assert latest_record(site.store).differences[0].startswith("the dump can't be loaded: ERROR")
+
+
 def on_disk(change: Callable[[bytes], bytes], file: str = "overcloud.sql.zst") -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         path = folder / file

@@ -7,33 +7,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from blocks.remote.command import command, script
-from blocks.remote.connection import Performed, Watch
-from blocks.remote.errors import HostError, RunbookError
-from blocks.remote.relay import relay
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
-from tasks.backup.backup_set import Received, parse_received
-from tasks.backup.manifest import Manifest
-from tasks.backup.records import Verified
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
-from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer
-from tasks.engine.change import Call, Change
-from tasks.engine.journal import now
+from tasks.database.sql_loading import Loaded, SqlFile
+from tasks.database.throwaway_server import ThrowawayServer
+from tasks.engine.change import Change
 from tasks.engine.results import Results
 from tasks.engine.steps import Steps
-from tasks.runbooks.verify_backup.drill import UNPACK, Drill, Outcome, Restore, StoredSql
+from tasks.runbooks.verify_backup.changes import fetch, record
+from tasks.runbooks.verify_backup.drill import UNPACK, Drill, Outcome, Restore, StoredSql, contents_of
 
 _START_S = 300.0
 # More of them say nothing more: a dump that is cut in its middle lacks thousands of things.
 _MOST = 100
-
-# What is written is what is summed, and is on the disk of the drill's host alone: no need to wait for the disk.
-_RECEIVE = """
-umask 077
-sum=$(tee -- "$1" | sha256sum)
-printf '%s\\t%s\\n' "$(stat -c %s -- "$1")" "${sum%% *}"
-"""
 
 
 @dataclass(frozen=True)
@@ -184,24 +172,6 @@ def _expected(restoring: _Restoring) -> ServerContents:
     return contents_of(manifest, restoring.restore.database)
 
 
-def contents_of(manifest: Manifest, database: str) -> ServerContents:
-    """What a manifest says is in a database.
-
-    Raises:
-        RunbookError: It does not, or another version of this project has written it.
-    """
-    contents = next((each.contents for each in manifest.databases if each.name == database), None)
-    if not contents:
-        raise RunbookError(f"the manifest does not say what is in {database}, so that nothing can be compared with it")
-    try:
-        return ServerContents.model_validate(contents)
-    except ValueError as error:
-        raise RunbookError(
-            f"what the manifest says of {database} can't be read as an inventory",
-            "another version of this project has written it; verify it with that",
-        ) from error
-
-
 def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
     """Whether a file is not the one that was sealed."""
     sealed = drill.file(file.name)
@@ -222,64 +192,3 @@ def _findings(outcome: Outcome | None) -> Iterator[str]:
         yield f"{outcome.database}: {said}"
     for said in outcome.differences:
         yield f"{outcome.database} differs from its backup's manifest: {said}"
-
-
-def fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
-    """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth. May be done again.
-
-    Args:
-        drill: The drill.
-        file: The file.
-    """
-    where, path = f"{drill.store.base}/{drill.name}/{file.name}", drill.source(file)
-
-    def do(shell: Shell, watch: Watch) -> Performed:
-        sealed = drill.file(file.name)
-        size = sealed.size_bytes if sealed else 0
-
-        def progress(passed: int) -> None:
-            watch.progress(100 * passed / max(1, size))
-
-        write = command("cat", where, timeout_s=drill.within_s, quiet=True, changes=False)
-        receive = script(_RECEIVE, path, timeout_s=drill.within_s, quiet=True, says=f"receive {file.name}")
-        bandwidth = drill.store.settings.bandwidth_bytes_per_s
-        sent = relay(drill.store.shell, write, shell, receive, bandwidth, progress)
-        if parse_received(sent.answer) != Received(sent.size_bytes, sent.sha256):
-            raise HostError(shell.name, f"{path} was written otherwise than it was sent", "see its disk and memory")
-        return "done"
-
-    return Call(f"fetch {where} of {drill.store.shell.name} to {path}", do)
-
-
-def record(drill: Drill, host: str, outcome: Outcome) -> Change:
-    """Put on record beside the set what a restore came to. May be done again.
-
-    Args:
-        drill: The drill.
-        host: Where it was restored.
-        outcome: What it came to.
-    """
-    database = outcome.database
-
-    def is_there(_: Shell) -> bool:
-        return any(
-            isinstance(each, Verified) and (each.run_id, each.database) == (drill.run_id, database)
-            for each in drill.store.catalogue().find(str(drill.name)).records
-        )
-
-    def do(_: Shell, __: Watch) -> Performed:
-        drill.store.record(
-            drill.name,
-            Verified(
-                at=now(),
-                run_id=drill.run_id,
-                database=database,
-                method="logical",
-                host=host,
-                restore_seconds=outcome.restore_seconds,
-                differences=outcome.differences,
-            ),
-        )
-        return "done"
-
-    return Change((Call(f"put on record of {drill.name} what restoring {database} came to", do),), already=is_there)

@@ -10,7 +10,7 @@ import pytest
 
 import blocks.remote.relay
 import tasks.engine.journals
-import tasks.runbooks.verify_backup.verification
+import tasks.runbooks.verify_backup.changes
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.errors import ConnectionLost, RunbookError
@@ -208,7 +208,7 @@ def test_a_lost_connection_fetches_again(store: Store, monkeypatch: pytest.Monke
             raise failures.pop()
         return real(*words)
 
-    monkeypatch.setattr(tasks.runbooks.verify_backup.verification, "relay", relay)
+    monkeypatch.setattr(tasks.runbooks.verify_backup.changes, "relay", relay)
     with pytest.raises(RunbookError, match="failed on backup-node: backup-node: cut"):
         verify(started(store), replace(job.drill, in_place=False))
     assert left(store) == []

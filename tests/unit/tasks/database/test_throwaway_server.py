@@ -15,7 +15,8 @@ import pytest
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Result
-from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer, parse_loaded, read_image
+from tasks.database.sql_loading import Loaded, SqlFile, parse_loaded
+from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tests.unit.fakes import FakeShell, LocalShell
 
 
@@ -116,6 +117,17 @@ def test_the_first_error_ends_the_client_and_all_of_the_file_is_read(host: Host)
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ERROR: ASCII '\\0' appeared in the statement, but this is not allowed", "ERROR"),
+        ("ERROR at line 3: Unknown command '\\X'.", "ERROR at line 3"),
+    ],
+)
+def test_what_the_client_itself_refuses_is_the_files_fault(host: Host, said: str, told: str) -> None:
+    assert host.load(DUMP, dies=said).problems == (f"the dump can't be loaded: {told}",)
+
+
 def test_nothing_of_the_clients_words_is_left_but_the_number(host: Host) -> None:
     host.load(DUMP, dies="ERROR 1064 (42000) at line 7: near 'IDENTIFIED BY secret'")
     assert b"secret" not in b"".join(path.read_bytes() for path in host.folder.glob("loaded*"))
@@ -125,6 +137,7 @@ def test_a_dump_without_its_last_line_and_a_broken_stream_are_told(host: Host) -
     cut = ("the dump is cut short: its last line is not '-- Dump completed'",)
     assert host.load(DUMP[:40]).problems == cut
     assert host.load(b"").problems == cut
+    assert host.load(DUMP + b"x" * 1_000_000).problems == cut
     assert host.load(gzip.compress(DUMP)[:-12], "gzip", "-dc").problems[0] == "the dump can't be unpacked"
 
 
