@@ -46,9 +46,10 @@ rm -rf -- "$3"
 
 _READ = """
 umask 077
-exec podman exec -i "$1" mysql --no-defaults "--socket=$2" -uroot --batch --skip-column-names \\
+exec podman exec -i "$1" mysql --no-defaults "--socket=$2" -uroot --batch --skip-column-names --unbuffered \\
   --default-character-set=utf8mb4 --max-allowed-packet=1G <"$3.sql" >"$3"
 """
+_TABLES_READ = """echo "$(grep -c '^rows' "$1") $2" """
 _LAST_ERROR = r"""[ ! -e "$1" ] || { grep -F '[ERROR]' "$1" || :; } | tail -n 1"""
 # All tables are hashed, however large and however long it takes.
 _NO_LIMIT = 2**62
@@ -151,18 +152,25 @@ class ThrowawayServer:
         text = shell.run(question("cat", self._loaded(file.what))).stdout
         return parse_loaded(shell.name, file, text)
 
-    def read(self, within_s: float) -> Change:
+    def read(self, within_s: float, tables: int = 0) -> Change:
         """Read what is in the server, every row, into `contents_file`.
 
         Args:
             within_s: Seconds until it is ended.
+            tables: About how many there are, to say how far it is; 0 where that is not known.
         """
         sql = contents_sql(_NO_LIMIT, round(within_s), round(within_s))
         words = ("bash", "-c", _READ, "read", self.container, self.server.socket, self.contents_file)
         return Change(
             (
                 script('cat >"$1"', f"{self.contents_file}.sql", stdin=sql, stdin_is="SQL: read what is in the server"),
-                LongCommand("verify-backup-read", words, within_s, says=f"read what is in {self.container}"),
+                LongCommand(
+                    "verify-backup-read",
+                    words,
+                    within_s,
+                    says=f"read what is in {self.container}",
+                    progress_query=question("bash", "-c", _TABLES_READ, "how-far", self.contents_file, str(tables)),
+                ),
             )
         )
 

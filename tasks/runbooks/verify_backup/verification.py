@@ -29,11 +29,13 @@ class Compared:
     """What a comparison came to, in sentences.
 
     Attributes:
-        differences: What is not as the manifest says.
+        differences: What is not as the manifest says; the first of it.
+        count: How many differences there are.
         not_compared: What nothing can be said of.
     """
 
     differences: tuple[str, ...]
+    count: int
     not_compared: tuple[str, ...]
 
 
@@ -63,6 +65,13 @@ class _Restoring:
             if file is not None:
                 yield file, SqlFile(self.drill.source(file), UNPACK[file.compression], what)
 
+    @property
+    def tables(self) -> int:
+        """How many tables there should be; 0 in a plan of a set that is not written yet."""
+        manifest = self.drill.manifest()
+        schemas = contents_of(manifest, self.restore.database).schemas.values() if manifest else ()
+        return sum(len(schema.tables) for schema in schemas)
+
     def outcome(self, compared: Compared | None) -> Outcome | None:
         """What it came to; None in a plan."""
         host = self.drill.shell.name
@@ -80,8 +89,8 @@ class _Restoring:
         return Outcome(
             self.restore.database,
             round(seconds, 3),
-            _at_most([*differences, *compared.differences]),
-            _at_most(compared.not_compared),
+            _at_most([*differences, *compared.differences], len(differences) + compared.count),
+            compared.not_compared,
         )
 
 
@@ -120,7 +129,7 @@ def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> 
         load = Change((server.load(sql, drill.within_s),))
         steps.step(number(), f"Load the {sql.what} of {database}", on, load, always=True, results=results)
     compared = Results("what differs", Compared, partial(_compare, restoring))
-    read = server.read(drill.within_s)
+    read = server.read(drill.within_s, restoring.tables)
     steps.step(number(), f"Compare {database} with the manifest", on, read, always=True, results=compared)
     outcome = restoring.outcome(compared.known(drill.shell.name))
     for finding in _findings(outcome):
@@ -162,7 +171,8 @@ def _read_loaded(server: ThrowawayServer, sql: SqlFile, shell: Shell) -> Loaded:
 
 def _compare(restoring: _Restoring, shell: Shell) -> Compared:
     found = compare(_expected(restoring), restoring.server.contents(shell))
-    return Compared(_at_most([*map(str, found.differences)]), _at_most([*map(str, found.not_compared)]))
+    differences, not_compared = ([*map(str, each)] for each in (found.differences, found.not_compared))
+    return Compared(tuple(differences[:_MOST]), len(differences), _at_most(not_compared, len(not_compared)))
 
 
 def _expected(restoring: _Restoring) -> ServerContents:
@@ -180,8 +190,8 @@ def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
     return [f"{file.name} was changed: its checksum is another"] if sealed.sha256 != seen.sha256 else []
 
 
-def _at_most(sentences: Sequence[str]) -> tuple[str, ...]:
-    more = len(sentences) - _MOST
+def _at_most(sentences: Sequence[str], there_are: int) -> tuple[str, ...]:
+    more = there_are - _MOST
     return (*sentences[:_MOST], f"and {more} more") if more > 0 else tuple(sentences)
 
 

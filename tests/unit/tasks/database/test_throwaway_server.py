@@ -15,6 +15,7 @@ import pytest
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Result
+from blocks.remote.units import LongCommand
 from tasks.database.sql_loading import Loaded, SqlFile, parse_loaded
 from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tests.unit.fakes import FakeShell, LocalShell
@@ -183,6 +184,14 @@ def test_progress_is_how_far_the_file_was_read(tmp_path: Path) -> None:
             assert 0 < int(done) < int(there) == 4_000_000
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_progress_of_the_comparison_is_how_many_tables_were_read(tmp_path: Path) -> None:
+    (_, long) = throwaway(tmp_path).read(60, tables=3).commands
+    assert isinstance(long, LongCommand)
+    assert long.progress_query is not None
+    (tmp_path / "contents").write_text("version\t10.3\nrows\tnova\ta\t1\t7\nrows\tnova\tb\t1\t7\n")
+    assert LocalShell().run(long.progress_query).text == "2 3"
 
 
 @pytest.mark.parametrize(("there", "removable", "code"), [(True, True, 0), (False, True, 0), (True, False, 1)])
