@@ -15,7 +15,7 @@ from blocks.remote.units import LongCommand
 from tasks.backup.records import Verified
 from tasks.backup.store import Store
 from tests.database.backups import Backup
-from tests.database.drills import DrillSite, run_at_once
+from tests.database.drills import OWN_SERVER, DrillSite, run_at_once
 from tests.database.local_server import LocalServer
 from tests.database.test_damage import DAMAGES
 from tests.unit.fakes import without_engine
@@ -64,6 +64,24 @@ def test_what_is_unusual_and_healthy_is_verified(site: DrillSite, healthy: Backu
     assert latest_record(site.store).differences == ()
 
 
+def test_the_server_is_started_anew_whatever_was_left_and_is_gone_afterwards(
+    site: DrillSite, backup: Backup, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With what the container would run: its options, its system tables and its wait are MariaDB's own."""
+    made = DrillSite(tmp_path_factory.mktemp("d"), site.target)  # a socket's path must be short
+    made.prepare(OWN_SERVER)
+    made.keep(backup)
+    left = made.folder / "drills/openstack-runbooks-drill-lab/data"
+    left.mkdir(parents=True)
+    (left / "ibdata1").write_text("of a run that was killed")
+    _, job = made.verify()
+    job.conclude()
+    assert latest_record(made.store).differences == ()
+    assert made.left == []
+    (run,) = [line for line in (made.folder / "podman.log").read_text().splitlines() if line.startswith("run ")]
+    assert "--network=none" in run
+
+
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damage_is_a_finding_on_record_and_the_runs_end(kind: str, site: DrillSite, backup: Backup) -> None:
     damage, said = DAMAGES[kind]
@@ -77,6 +95,17 @@ def test_damage_is_a_finding_on_record_and_the_runs_end(kind: str, site: DrillSi
     (stored,) = site.store.catalogue().sets
     assert stored.verified == frozenset()
     assert site.left == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"uuid-150", b"uuid-\x0050"), (b"INSERT INTO `notes`", b"\\X\nINSERT INTO `notes`")]
+)
+def test_what_the_client_itself_refuses_is_a_finding(
+    before: bytes, after: bytes, site: DrillSite, backup: Backup
+) -> None:
+    site.keep(backup.with_sql(backup.sql.replace(before, after, 1)))
+    site.verify()
+    assert latest_record(site.store).differences[0].startswith("the dump can't be loaded: ERROR")
 
 
 def on_disk(change: Callable[[bytes], bytes], file: str = "overcloud.sql.zst") -> Callable[[Path], None]:

@@ -67,10 +67,10 @@ class Cloud:
         )
         ended = Ended(done.returncode, done.stdout + done.stderr, time.monotonic() - started)
         if ended.killed:
-            self._mark_crashed()
+            self.mark_crashed()
         return ended
 
-    def _mark_crashed(self) -> None:
+    def mark_crashed(self) -> None:
         """Say of runs whose process is gone that they crashed, as Prefect's runner does."""
         running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
         for run in self.api("flow_runs/filter", running):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from tasks.backup.backup_set import SetName
 from tasks.backup.manifest import BackupFile, Compression, Manifest
 from tasks.backup.store import Store
+from tasks.database.contents import ServerContents
 from tasks.database.throwaway_server import ThrowawayServer
 from tasks.engine.cleanup import Cleanup
 
@@ -115,3 +117,21 @@ class Outcome:
     restore_seconds: float
     differences: tuple[str, ...]
     not_compared: tuple[str, ...]
+
+
+def contents_of(manifest: Manifest, database: str) -> ServerContents:
+    """What a manifest says is in a database.
+
+    Raises:
+        RunbookError: It does not, or another version of this project has written it.
+    """
+    contents = next((each.contents for each in manifest.databases if each.name == database), None)
+    if not contents:
+        raise RunbookError(f"the manifest does not say what is in {database}, so that nothing can be compared with it")
+    try:
+        return ServerContents.model_validate(contents)
+    except ValueError as error:
+        raise RunbookError(
+            f"what the manifest says of {database} can't be read as an inventory",
+            "another version of this project has written it; verify it with that",
+        ) from error

@@ -16,10 +16,9 @@ from tasks.backup.manifest import MANIFEST, BackupFile, Manifest
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
-from tasks.runbooks.verify_backup.drill import Drill, Outcome, Restore, StoredSql
+from tasks.runbooks.verify_backup.drill import Drill, Outcome, Restore, StoredSql, contents_of
 from tasks.runbooks.verify_backup.drill_host import Needs, Seen, lacks, needs_of, serves_clients
 from tasks.runbooks.verify_backup.drill_host import look as look_at_host
-from tasks.runbooks.verify_backup.verification import contents_of
 
 LATEST, LATEST_UNVERIFIED = "latest", "latest-unverified"
 _BACKUP, _HOST = "backup", "host of the drill"

@@ -7,33 +7,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from blocks.remote.command import command, script
-from blocks.remote.connection import Performed, Watch
-from blocks.remote.errors import HostError, RunbookError
-from blocks.remote.relay import relay
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
-from tasks.backup.backup_set import Received, parse_received
-from tasks.backup.manifest import Manifest
-from tasks.backup.records import Verified
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
-from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer
-from tasks.engine.change import Call, Change
-from tasks.engine.journal import now
+from tasks.database.sql_loading import Loaded, SqlFile
+from tasks.database.throwaway_server import ThrowawayServer
+from tasks.engine.change import Change
 from tasks.engine.results import Results
 from tasks.engine.steps import Steps
-from tasks.runbooks.verify_backup.drill import UNPACK, Drill, Outcome, Restore, StoredSql
+from tasks.runbooks.verify_backup.changes import fetch, record
+from tasks.runbooks.verify_backup.drill import UNPACK, Drill, Outcome, Restore, StoredSql, contents_of
 
 _START_S = 300.0
 # More of them say nothing more: a dump that is cut in its middle lacks thousands of things.
 _MOST = 100
-
-# What is written is what is summed, and is on the disk of the drill's host alone: no need to wait for the disk.
-_RECEIVE = """
-umask 077
-sum=$(tee -- "$1" | sha256sum)
-printf '%s\\t%s\\n' "$(stat -c %s -- "$1")" "${sum%% *}"
-"""
 
 
 @dataclass(frozen=True)
@@ -41,11 +29,13 @@ class Compared:
     """What a comparison came to, in sentences.
 
     Attributes:
-        differences: What is not as the manifest says.
+        differences: What is not as the manifest says; the first of it.
+        count: How many differences there are.
         not_compared: What nothing can be said of.
     """
 
     differences: tuple[str, ...]
+    count: int
     not_compared: tuple[str, ...]
 
 
@@ -75,6 +65,13 @@ class _Restoring:
             if file is not None:
                 yield file, SqlFile(self.drill.source(file), UNPACK[file.compression], what)
 
+    @property
+    def tables(self) -> int:
+        """How many tables there should be; 0 in a plan of a set that is not written yet."""
+        manifest = self.drill.manifest()
+        schemas = contents_of(manifest, self.restore.database).schemas.values() if manifest else ()
+        return sum(len(schema.tables) for schema in schemas)
+
     def outcome(self, compared: Compared | None) -> Outcome | None:
         """What it came to; None in a plan."""
         host = self.drill.shell.name
@@ -92,8 +89,8 @@ class _Restoring:
         return Outcome(
             self.restore.database,
             round(seconds, 3),
-            _at_most([*differences, *compared.differences]),
-            _at_most(compared.not_compared),
+            _at_most([*differences, *compared.differences], len(differences) + compared.count),
+            compared.not_compared,
         )
 
 
@@ -132,7 +129,7 @@ def _restore(steps: Steps, number: Callable[[], str], restoring: _Restoring) -> 
         load = Change((server.load(sql, drill.within_s),))
         steps.step(number(), f"Load the {sql.what} of {database}", on, load, always=True, results=results)
     compared = Results("what differs", Compared, partial(_compare, restoring))
-    read = server.read(drill.within_s)
+    read = server.read(drill.within_s, restoring.tables)
     steps.step(number(), f"Compare {database} with the manifest", on, read, always=True, results=compared)
     outcome = restoring.outcome(compared.known(drill.shell.name))
     for finding in _findings(outcome):
@@ -174,7 +171,8 @@ def _read_loaded(server: ThrowawayServer, sql: SqlFile, shell: Shell) -> Loaded:
 
 def _compare(restoring: _Restoring, shell: Shell) -> Compared:
     found = compare(_expected(restoring), restoring.server.contents(shell))
-    return Compared(_at_most([*map(str, found.differences)]), _at_most([*map(str, found.not_compared)]))
+    differences, not_compared = ([*map(str, each)] for each in (found.differences, found.not_compared))
+    return Compared(tuple(differences[:_MOST]), len(differences), _at_most(not_compared, len(not_compared)))
 
 
 def _expected(restoring: _Restoring) -> ServerContents:
@@ -182,24 +180,6 @@ def _expected(restoring: _Restoring) -> ServerContents:
     if manifest is None:
         raise RunbookError(f"{restoring.drill.name} has no manifest")
     return contents_of(manifest, restoring.restore.database)
-
-
-def contents_of(manifest: Manifest, database: str) -> ServerContents:
-    """What a manifest says is in a database.
-
-    Raises:
-        RunbookError: It does not, or another version of this project has written it.
-    """
-    contents = next((each.contents for each in manifest.databases if each.name == database), None)
-    if not contents:
-        raise RunbookError(f"the manifest does not say what is in {database}, so that nothing can be compared with it")
-    try:
-        return ServerContents.model_validate(contents)
-    except ValueError as error:
-        raise RunbookError(
-            f"what the manifest says of {database} can't be read as an inventory",
-            "another version of this project has written it; verify it with that",
-        ) from error
 
 
 def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
@@ -210,8 +190,8 @@ def _changed(drill: Drill, file: StoredSql, seen: Loaded) -> list[str]:
     return [f"{file.name} was changed: its checksum is another"] if sealed.sha256 != seen.sha256 else []
 
 
-def _at_most(sentences: Sequence[str]) -> tuple[str, ...]:
-    more = len(sentences) - _MOST
+def _at_most(sentences: Sequence[str], there_are: int) -> tuple[str, ...]:
+    more = there_are - _MOST
     return (*sentences[:_MOST], f"and {more} more") if more > 0 else tuple(sentences)
 
 
@@ -222,64 +202,3 @@ def _findings(outcome: Outcome | None) -> Iterator[str]:
         yield f"{outcome.database}: {said}"
     for said in outcome.differences:
         yield f"{outcome.database} differs from its backup's manifest: {said}"
-
-
-def fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
-    """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth. May be done again.
-
-    Args:
-        drill: The drill.
-        file: The file.
-    """
-    where, path = f"{drill.store.base}/{drill.name}/{file.name}", drill.source(file)
-
-    def do(shell: Shell, watch: Watch) -> Performed:
-        sealed = drill.file(file.name)
-        size = sealed.size_bytes if sealed else 0
-
-        def progress(passed: int) -> None:
-            watch.progress(100 * passed / max(1, size))
-
-        write = command("cat", where, timeout_s=drill.within_s, quiet=True, changes=False)
-        receive = script(_RECEIVE, path, timeout_s=drill.within_s, quiet=True, says=f"receive {file.name}")
-        bandwidth = drill.store.settings.bandwidth_bytes_per_s
-        sent = relay(drill.store.shell, write, shell, receive, bandwidth, progress)
-        if parse_received(sent.answer) != Received(sent.size_bytes, sent.sha256):
-            raise HostError(shell.name, f"{path} was written otherwise than it was sent", "see its disk and memory")
-        return "done"
-
-    return Call(f"fetch {where} of {drill.store.shell.name} to {path}", do)
-
-
-def record(drill: Drill, host: str, outcome: Outcome) -> Change:
-    """Put on record beside the set what a restore came to. May be done again.
-
-    Args:
-        drill: The drill.
-        host: Where it was restored.
-        outcome: What it came to.
-    """
-    database = outcome.database
-
-    def is_there(_: Shell) -> bool:
-        return any(
-            isinstance(each, Verified) and (each.run_id, each.database) == (drill.run_id, database)
-            for each in drill.store.catalogue().find(str(drill.name)).records
-        )
-
-    def do(_: Shell, __: Watch) -> Performed:
-        drill.store.record(
-            drill.name,
-            Verified(
-                at=now(),
-                run_id=drill.run_id,
-                database=database,
-                method="logical",
-                host=host,
-                restore_seconds=outcome.restore_seconds,
-                differences=outcome.differences,
-            ),
-        )
-        return "done"
-
-    return Change((Call(f"put on record of {drill.name} what restoring {database} came to", do),), already=is_there)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
+from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Completed, Failed, Pending
 
 import deployments.backups
 from blocks.site import Host, Site
@@ -20,7 +25,7 @@ from tasks.backup.backup_set import SetName
 from tasks.backup.records import Pinned, pin_of
 from tasks.backup.store import Store
 from tests.site_files import write_site
-from tests.unit.tasks.backup.samples import START, make_set, make_store, verification
+from tests.unit.tasks.backup.samples import START, make_set, make_store, run_id, verification
 from tests.unit.tasks.samples import SITE
 
 STORE = '\n[store]\nkind = "sftp"\nhost = "192.168.24.100"\npath = "/backups"\n'
@@ -252,3 +257,66 @@ def test_sizes_and_tables_read_well() -> None:
         "3.0 TiB",
     ]
     assert table(["A", "B"], [["xyz", ""]]) == ["A    B", "xyz"]
+
+
+class FakeClient:
+    """A Prefect server with the deployment, whose run takes two looks and then ends so."""
+
+    def __init__(self, ends: State[None], run_id: UUID, known: bool = True) -> None:
+        self._ends, self._id, self._known = ends, run_id, known
+        self.parameters: dict[str, object] = {}
+
+    def read_deployment_by_name(self, name: str) -> SimpleNamespace:
+        assert name == "verify-backup/verify-backup"
+        if not self._known:
+            raise ObjectNotFound(http_exc=Exception())
+        return SimpleNamespace(id="d")
+
+    def create_flow_run_from_deployment(self, deployment: str, parameters: dict[str, object]) -> SimpleNamespace:
+        self.parameters = parameters
+        return SimpleNamespace(id=self._id, name="eager-otter", state=Pending())
+
+    def read_flow_run(self, run_id: UUID) -> SimpleNamespace:
+        return SimpleNamespace(id=run_id, name="eager-otter", state=self._ends)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeClient]:
+    """Lets a run of verify-backup end as it is said."""
+    monkeypatch.setattr(deployments.backups, "_ASK_EVERY_S", 0.0)
+
+    def served(ends: State[None], number: int = 9, known: bool = True) -> FakeClient:
+        client = FakeClient(ends, run_id(number), known)
+        monkeypatch.setattr(deployments.backups, "server_client", lambda: nullcontext(client))
+        return client
+
+    return served
+
+
+def test_verifies_by_a_run_and_ends_as_that_does(
+    store: Store, names: list[SetName], say: Say, served: Callable[..., FakeClient]
+) -> None:
+    client = served(Completed(message="All states completed."))
+    assert say("verify") == (0, "All states completed.\n", "verify-backup on lab is on its way: flow run eager-otter\n")
+    assert client.parameters == {"site": "lab", "backup": "latest"}
+    served(Failed(message="backup-node can't be reached"))
+    assert say("verify", "latest-unverified")[:2] == (4, "backup-node can't be reached\n")
+
+
+def test_verify_says_what_differs(
+    store: Store, names: list[SetName], say: Say, served: Callable[..., FakeClient]
+) -> None:
+    store.record(names[1], verification(9, differences=("table a: is missing",)))
+    served(Failed(message="it is not what its manifest says"))
+    code, said, _ = say("verify", "2026-11-28")
+    assert (code, said) == (
+        3,
+        f"{names[1]}: undercloud: table a: is missing\nit is not what its manifest says\n",
+    )
+
+
+def test_verify_without_the_deployment_says_what_to_do(
+    store: Store, say: Say, served: Callable[..., FakeClient]
+) -> None:
+    served(Completed(), known=False)
+    assert say("verify")[::2] == (2, "the server does not know verify-backup: `apply` a site\n")

@@ -10,7 +10,7 @@ import pytest
 
 import blocks.remote.relay
 import tasks.engine.journals
-import tasks.runbooks.verify_backup.verification
+import tasks.runbooks.verify_backup.changes
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.errors import ConnectionLost, RunbookError
@@ -21,6 +21,7 @@ from blocks.store import BackupStore
 from flows.verify_backup import NAME, hosts, procedure, verify_backup
 from tasks.backup.records import Verified
 from tasks.backup.store import Store
+from tasks.database.contents import SchemaContents, TableContents
 from tasks.database.throwaway_server import ThrowawayServer
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
@@ -177,6 +178,36 @@ def test_a_drill_is_on_record_once(store: Store) -> None:
     assert left(store) == []
 
 
+def test_databases_of_one_set_are_restored_one_after_the_other(store: Store) -> None:
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    (restore,) = job.drill.restores
+    manifest = job.drill.manifest()
+    assert manifest is not None
+    (database,) = manifest.databases
+    both = manifest.model_copy(update={"databases": (database, database.model_copy(update={"name": "overcloud"}))})
+    restores = (restore, replace(restore, database="overcloud", grants=None))
+    run = started(store)
+    outcomes = verify(run, replace(job.drill, restores=restores, manifest=lambda: both))
+    assert [(outcome.database, outcome.differences) for outcome in outcomes] == [("undercloud", ()), ("overcloud", ())]
+    assert [record.number for record in run.journal.records] == [str(number) for number in range(1, 10)]
+    records = store.catalogue().sets[0].records
+    assert [each.database for each in records if isinstance(each, Verified)] == ["undercloud", "overcloud"]
+    assert left(store) == []
+
+
+def test_of_many_differences_the_first_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = {f"t{number:03}": TableContents(engine="InnoDB") for number in range(150)}
+    more = SchemaContents(charset="utf8", collation="utf8_general_ci", tables=tables)
+    found = CONTENTS.model_copy(update={"schemas": {"ironic": more}})
+    monkeypatch.setattr(ThrowawayServer, "contents", lambda *_: found)
+    run, job = take(store)
+    (outcome,) = job.outcomes
+    assert outcome.differences[0] == "table ironic.nodes: is missing"
+    assert (len(outcome.differences), outcome.differences[-1]) == (101, "and 51 more")
+    assert "undercloud differs from its backup's manifest: and 51 more" in run.journal.findings
+
+
 def test_killed_at_any_command_and_started_again_it_reaches_the_same_end(store: Store) -> None:
     """The worker vanishes: no hook runs, and nothing is cleaned up but by the next run (or by the host's own timer)."""
     shell = store.shell
@@ -208,7 +239,7 @@ def test_a_lost_connection_fetches_again(store: Store, monkeypatch: pytest.Monke
             raise failures.pop()
         return real(*words)
 
-    monkeypatch.setattr(tasks.runbooks.verify_backup.verification, "relay", relay)
+    monkeypatch.setattr(tasks.runbooks.verify_backup.changes, "relay", relay)
     with pytest.raises(RunbookError, match="failed on backup-node: backup-node: cut"):
         verify(started(store), replace(job.drill, in_place=False))
     assert left(store) == []

@@ -32,7 +32,8 @@ from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
 from tasks.database.mariadb import Server, Version
-from tasks.database.throwaway_server import SqlFile, ThrowawayServer, read_image
+from tasks.database.sql_loading import SqlFile
+from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tasks.engine.cleanup import arm
 from tasks.engine.hooks import Hooks
 from tasks.engine.locks import lock_host
@@ -44,8 +45,8 @@ from tasks.runbooks.backup_undercloud.preflight import look as look_at_underclou
 from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
+from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredSql
-from tasks.runbooks.verify_backup.verification import fetch
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs

@@ -15,7 +15,9 @@ import pytest
 from blocks.remote.command import Command
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Result
-from tasks.database.throwaway_server import Loaded, SqlFile, ThrowawayServer, parse_loaded, read_image
+from blocks.remote.units import LongCommand
+from tasks.database.sql_loading import Loaded, SqlFile, parse_loaded
+from tasks.database.throwaway_server import ThrowawayServer, read_image
 from tests.unit.fakes import FakeShell, LocalShell
 
 
@@ -116,6 +118,17 @@ def test_the_first_error_ends_the_client_and_all_of_the_file_is_read(host: Host)
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ERROR: ASCII '\\0' appeared in the statement, but this is not allowed", "ERROR"),
+        ("ERROR at line 3: Unknown command '\\X'.", "ERROR at line 3"),
+    ],
+)
+def test_what_the_client_itself_refuses_is_the_files_fault(host: Host, said: str, told: str) -> None:
+    assert host.load(DUMP, dies=said).problems == (f"the dump can't be loaded: {told}",)
+
+
 def test_nothing_of_the_clients_words_is_left_but_the_number(host: Host) -> None:
     host.load(DUMP, dies="ERROR 1064 (42000) at line 7: near 'IDENTIFIED BY secret'")
     assert b"secret" not in b"".join(path.read_bytes() for path in host.folder.glob("loaded*"))
@@ -125,6 +138,7 @@ def test_a_dump_without_its_last_line_and_a_broken_stream_are_told(host: Host) -
     cut = ("the dump is cut short: its last line is not '-- Dump completed'",)
     assert host.load(DUMP[:40]).problems == cut
     assert host.load(b"").problems == cut
+    assert host.load(DUMP + b"x" * 1_000_000).problems == cut
     assert host.load(gzip.compress(DUMP)[:-12], "gzip", "-dc").problems[0] == "the dump can't be unpacked"
 
 
@@ -170,6 +184,14 @@ def test_progress_is_how_far_the_file_was_read(tmp_path: Path) -> None:
             assert 0 < int(done) < int(there) == 4_000_000
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_progress_of_the_comparison_is_how_many_tables_were_read(tmp_path: Path) -> None:
+    (_, long) = throwaway(tmp_path).read(60, tables=3).commands
+    assert isinstance(long, LongCommand)
+    assert long.progress_query is not None
+    (tmp_path / "contents").write_text("version\t10.3\nrows\tnova\ta\t1\t7\nrows\tnova\tb\t1\t7\n")
+    assert LocalShell().run(long.progress_query).text == "2 3"
 
 
 @pytest.mark.parametrize(("there", "removable", "code"), [(True, True, 0), (False, True, 0), (True, False, 1)])

@@ -1,0 +1,38 @@
+"""Run verify-backup in this process against the server of PREFECT_API_URL; kill the process on its way, if asked.
+
+python -m tests.backups.run '{"site": "lab"}' [--kill-after STEP]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any, cast
+
+from prefect.client.schemas.objects import State
+
+from flows.verify_backup import verify_backup
+from tests.restore_galera.run import kill_after, kill_during
+
+
+def main() -> int:
+    """Run it; 0 where it completed, 1 where it failed or refused."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parameters", type=json.loads)
+    parser.add_argument("--kill-after")
+    parser.add_argument("--kill-during")
+    arguments = parser.parse_args()
+    if arguments.kill_after:
+        kill_after(arguments.kill_after)
+    if arguments.kill_during:
+        kill_during(arguments.kill_during)
+    state = cast("State[Any]", verify_backup(**arguments.parameters, return_state=True))
+    if not state.is_completed():
+        print(state.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
