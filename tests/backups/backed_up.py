@@ -60,13 +60,15 @@ class BackedUp:
         """The site."""
         return read_site(self.site_file)
 
-    def apply(self, **settings: str) -> None:
+    def apply(self, cleanup_after_s: int = 600, **settings: str) -> None:
         """Make the server know the site with these settings of the store besides."""
         lines = [
             f'{key} = "{value}"'
             for key, value in {"kind": "sftp", "host": "192.168.24.20", "path": PATH, **settings}.items()
         ]
-        self.site_file.write_text("\n".join([self.lab.site.read_text(), "[store]", *lines, ""]))
+        self.site_file.write_text(
+            "\n".join([f"cleanup_after_s = {cleanup_after_s}", self.lab.site.read_text(), "[store]", *lines, ""])
+        )
         applied = self.server.run("-m", "deployments", "apply", "--site", str(self.site_file))
         assert applied.returncode == 0, applied.stdout + applied.stderr
 
@@ -140,18 +142,36 @@ class BackedUp:
             kill: `--kill-after STEP` or `--kill-during STEP`.
             backup: The runbook's parameter.
         """
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.backups.run", json.dumps({"site": "lab", "backup": backup}), *kill],
+        return self.run("verify-backup", *kill, backup=backup)
+
+    def start(self, runbook: str, *kill: str, **parameters: object) -> subprocess.Popen[str]:
+        """Start a runbook in a process of its own.
+
+        Args:
+            runbook: Its name.
+            kill: `--kill-after STEP` or `--kill-during STEP`.
+            parameters: The runbook's, but the site.
+        """
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.backups.run", runbook, json.dumps({"site": "lab"} | parameters), *kill],
             cwd=PROJECT,
             env=self.server.env(),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
         )
-        ended = Ended(done.returncode, done.stdout + done.stderr, 0)
+
+    def end(self, process: subprocess.Popen[str]) -> Ended:
+        """Wait for the end of what `start` has started."""
+        output, _ = process.communicate(timeout=900)
+        ended = Ended(process.returncode, output, 0)
         if ended.killed:
             Cloud(self.lab, self.server).mark_crashed()
         return ended
+
+    def run(self, runbook: str, *kill: str, **parameters: object) -> Ended:
+        """Run a runbook in a process of its own; see `start`."""
+        return self.end(self.start(runbook, *kill, **parameters))
 
     def left(self, host: str) -> str:
         """What a drill has left on a host."""

@@ -1,6 +1,6 @@
-"""Run verify-backup in this process against the server of PREFECT_API_URL; kill the process on its way, if asked.
+"""Run a runbook in this process against the server of PREFECT_API_URL; kill the process on its way, if asked.
 
-python -m tests.backups.run '{"site": "lab"}' [--kill-after STEP]
+python -m tests.backups.run verify-backup '{"site": "lab"}' [--kill-after STEP]
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ from typing import Any, cast
 
 from prefect.client.schemas.objects import State
 
+from flows.backup_control_plane import backup_control_plane
+from flows.backup_undercloud import backup_undercloud
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
+
+FLOWS = {flow.name: flow for flow in (backup_control_plane, backup_undercloud, verify_backup)}
 
 
 def main() -> int:
     """Run it; 0 where it completed, 1 where it failed or refused."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runbook", choices=FLOWS)
     parser.add_argument("parameters", type=json.loads)
     parser.add_argument("--kill-after")
     parser.add_argument("--kill-during")
@@ -27,7 +32,7 @@ def main() -> int:
         kill_after(arguments.kill_after)
     if arguments.kill_during:
         kill_during(arguments.kill_during)
-    state = cast("State[Any]", verify_backup(**arguments.parameters, return_state=True))
+    state = cast("State[Any]", FLOWS[arguments.runbook](**arguments.parameters, return_state=True))
     if not state.is_completed():
         print(state.message, file=sys.stderr)
         return 1

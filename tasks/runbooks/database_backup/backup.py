@@ -82,6 +82,10 @@ class Backup:
         """How the dump and the copy are compressed."""
         return _COMPRESSIONS[self.compressor.suffix]
 
+    def read_manifest(self) -> Manifest | None:
+        """The manifest, once it was made."""
+        return self.taken.manifest
+
     @property
     def sql_files(self) -> tuple[StoredSql, StoredSql]:
         """Dump and grants, as they lie in the set."""

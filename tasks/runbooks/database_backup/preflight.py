@@ -105,13 +105,21 @@ def look(run: Run, request: Request, source: Source | None, findings: Collection
         findings=(*findings, *_told(on_store.catalogue), *left_out),
     )
     if store.settings.age_recipient is None:
-        taken = backup.taken
-        drill = find_drill(
-            run, store, backup.name, source, on_host.data_bytes, backup.sql_files, lambda: taken.manifest
-        )
-        backup = replace(backup, drill=drill)
+        backup = _with_drill(run, backup, on_host.data_bytes)
     run.refuse_if_any()
     return backup
+
+
+def _with_drill(run: Run, backup: Backup, data_bytes: int) -> Backup:
+    """Find the host of the drill. Where none can unpack what the source's host compresses best, gzip is taken, which all have."""
+    before = list(run.checks)
+    drill = find_drill(
+        run, backup.store, backup.name, backup.source, data_bytes, backup.sql_files, backup.read_manifest
+    )
+    if drill is None and backup.compressor != COMPRESSORS[-1]:
+        run.checks[:] = before
+        return _with_drill(run, replace(backup, compressor=COMPRESSORS[-1]), data_bytes)
+    return replace(backup, drill=drill)
 
 
 def check_room(store: Store, free_bytes: int, needed_bytes: int) -> Check:

@@ -127,7 +127,7 @@ def _candidates(run: Run, store: Store, source: Source) -> Sequence[Shell]:
     if named is not None:
         return [run.shells[named]]
     others = [shell for shell in run.hosts if shell.name not in (store.shell.name, source.host.name)]
-    of_the_cluster = {each.name for each in run.hosts_with(run.site.database.role)}
+    of_the_cluster = run.site.roles.get(run.site.database.role, [])
     others.sort(key=lambda shell: shell.name in of_the_cluster)
     return [store.shell, *others, *([] if source.galera else [source.host])]
 
@@ -135,7 +135,7 @@ def _candidates(run: Run, store: Store, source: Source) -> Sequence[Shell]:
 def _in_the_way(run: Run, shell: Shell) -> list[str]:
     """Why a host of the cluster is none for a drill, where the site has not named it."""
     store = run.site.store
-    of_the_cluster = {each.name for each in run.hosts_with(run.site.database.role)}
+    of_the_cluster = run.site.roles.get(run.site.database.role, [])
     if shell.name not in of_the_cluster or (store is not None and store.drill_host is not None):
         return []
     why = serves_clients(shell, run.site)

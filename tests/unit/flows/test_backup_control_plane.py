@@ -441,6 +441,13 @@ def test_a_host_for_the_drill_is_wanted_beforehand(world: World) -> None:
     assert "controller-1: has no podman" not in said, "where it was made it proves little"
 
 
+def test_where_no_drill_could_unpack_zstd_gzip_is_taken(world: World) -> None:
+    node(world).on("command -v", "zstd", say="/usr/bin/zstd\n/usr/bin/gzip\n")
+    _, backup = world.back_up()
+    assert backup.dump_file == "overcloud.sql.gz", "the backup node has no zstd"
+    assert len(world.sets()) == 1
+
+
 def test_a_damaged_catalogue_is_told_and_ends_no_backup(world: World, old: list[str]) -> None:
     (Path(world.store.base) / "catalogue/00000001.json").write_text("{}\n")
     run, _ = world.back_up()
