@@ -6,7 +6,7 @@ from uuid import UUID
 
 from blocks.remote.command import Command, command, script
 from blocks.remote.connection import Performed, Watch
-from blocks.remote.errors import RunbookError
+from blocks.remote.errors import CommandTimedOut, HostError, RunbookError
 from blocks.remote.shell import Shell
 from tasks.backup import writing
 from tasks.backup.backup_set import Received, parse_received
@@ -163,7 +163,15 @@ def _send(backup: Backup, file: str, role: Role, write: Command) -> Call[Shell]:
     """Let the store have what a command on the source's host writes, compressed there."""
 
     def do(shell: Shell, _: Watch) -> Performed:
-        received = writing.fetch(backup.store, backup.name, file, shell, write)
+        try:
+            received = writing.fetch(backup.store, backup.name, file, shell, write)
+        except (
+            CommandTimedOut
+        ) as error:  # as an error that no step tries again by itself: it would take as long once more
+            said = f"{file} had not reached the store within {write.timeout_s:g} s"
+            raise HostError(
+                shell.name, said, "raise transfer_timeout_s, or bandwidth_bytes_per_s of [store]"
+            ) from error
         _keep(backup, file, received, role, backup.compression)
         return "done"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from blocks.remote.errors import Refused, RunbookError
+from blocks.remote.errors import CommandTimedOut, Refused, RunbookError
 from flows.backup_control_plane import NAME, backup_control_plane, procedure
 from tasks.backup.manifest import Manifest
 from tasks.engine.plan import Plan
@@ -318,6 +318,18 @@ def test_a_dump_that_is_none(dump: str, code: str, said: str, world: World, old:
     (folder / "code").write_text("0")
     assert_as_before(world, old)
     assert_next_works(world, old)
+
+
+def test_a_dump_that_takes_too_long_is_not_tried_again_by_itself(world: World, old: list[str]) -> None:
+    def slow(channel: LocalChannel) -> LocalChannel:
+        raise CommandTimedOut("controller-1", "it did not end within 60 s and was ended")
+
+    node(world).breaks = slow
+    with pytest.raises(RunbookError, match="had not reached the store within 60 s") as failed:
+        world.back_up()
+    assert not isinstance(failed.value.__cause__, node(world).retryable)
+    node(world).breaks = lambda channel: channel
+    assert_as_before(world, old)
 
 
 def test_contents_that_were_not_read_to_their_end(world: World, old: list[str]) -> None:
