@@ -18,6 +18,7 @@ from prefect.futures import PrefectConcurrentFuture
 from prefect.tasks import Task
 
 import blocks.remote.waiting
+import tasks.engine.runbook
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink, Watch
 from blocks.remote.errors import CommandFailed
@@ -280,3 +281,4 @@ def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect.tasks, "_generate_task_key", lambda _: "task", raising=False)
     monkeypatch.setattr(Task, "__call__", call)
     monkeypatch.setattr(Task, "submit", submit)
+    monkeypatch.setattr(tasks.engine.runbook, "later_run", lambda *_: "")

@@ -322,6 +322,7 @@ def test_a_dump_that_is_none(dump: str, code: str, said: str, world: World, old:
 
 def test_a_dump_that_takes_too_long_is_not_tried_again_by_itself(world: World, old: list[str]) -> None:
     def slow(channel: LocalChannel) -> LocalChannel:
+        channel.close()
         raise CommandTimedOut("controller-1", "it did not end within 60 s and was ended")
 
     node(world).breaks = slow

@@ -97,7 +97,7 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Enter:
         by_name, world = {shell.name: shell for shell in shells}, World()
 
         @contextmanager
-        def locked(_site: str, _run: UUID, _holder: str, on: Sequence[Shell]) -> Iterator[None]:
+        def locked(_site: str, _run: UUID, _holder: str, on: Sequence[Shell], _wait_s: float) -> Iterator[None]:
             world.locked = [shell.name for shell in on]
             yield None
 

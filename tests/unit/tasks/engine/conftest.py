@@ -41,7 +41,6 @@ def published(monkeypatch: pytest.MonkeyPatch, shells: list[FakeShell]) -> list[
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
     monkeypatch.setattr(tasks.engine.runbook, "publish", publish)
     monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
-    monkeypatch.setattr(tasks.engine.runbook, "later_run", lambda *_: "")
     monkeypatch.setattr(tasks.engine.runbook, "load_site", lambda _: SITE)
     monkeypatch.setattr(Site, "shell", lambda _, host: by_name[host.name])
     return reports
