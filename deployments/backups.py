@@ -104,7 +104,6 @@ def verify(store: Store, backup: str, tell: Callable[[str], object]) -> Verifica
     Raises:
         ConfigurationError: The server has no such deployment.
         ServerError: The server does not answer.
-        RunbookError: The store can't be read.
     """
     parameters = {"site": store.site, "backup": backup}
     with server_client() as client:
@@ -117,14 +116,21 @@ def verify(store: Store, backup: str, tell: Callable[[str], object]) -> Verifica
         while run.state is None or not run.state.is_final():
             time.sleep(_ASK_EVERY_S)
             run = client.read_flow_run(run.id)
+    said = run.state.message or run.state.name or ""
+    if run.state.is_completed():
+        return Verification(True, said, ())
+    try:
+        sets = store.catalogue().sets
+    except RunbookError as error:  # then the run could not read it either, and has said why
+        return Verification(False, f"{said}\n{error}", ())
     differences = tuple(
         f"{stored.name}: {record.database}: {difference}"
-        for stored in store.catalogue().sets
+        for stored in sets
         for record in stored.records
         if isinstance(record, Verified) and record.run_id == run.id
         for difference in record.differences
     )
-    return Verification(run.state.is_completed(), run.state.message or run.state.name or "", differences)
+    return Verification(False, said, differences)
 
 
 def pin(store: Store, set_id: str, why: str, until: datetime | None, by: str = "") -> str:

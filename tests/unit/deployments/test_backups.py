@@ -315,6 +315,17 @@ def test_verify_says_what_differs(
     )
 
 
+def test_verify_says_why_also_where_the_store_is_gone(
+    store: Store, say: Say, served: Callable[..., FakeClient]
+) -> None:
+    Path(store.settings.path).rmdir()
+    served(Failed(message="backup-node: refused"))
+    code, said, _ = say("verify")
+    assert code == 4
+    assert said.startswith("backup-node: refused\n")
+    assert "is the store mounted?" in said
+
+
 def test_verify_without_the_deployment_says_what_to_do(
     store: Store, say: Say, served: Callable[..., FakeClient]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+import blocks.remote.relay
 from blocks.remote.command import Command, script
 from blocks.remote.errors import CommandFailed, ConnectionLost
 from blocks.remote.relay import relay
@@ -26,6 +27,16 @@ def test_what_is_written_here_is_read_there(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == bytes(3_000_000)
     assert (got.size_bytes, got.answer) == (3_000_000, "3000000\n")
     assert got.sha256 == hashlib.sha256(bytes(3_000_000)).hexdigest()
+
+
+def test_how_far_it_is_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    relay(LocalShell(), MEGABYTES, LocalShell(), counted(tmp_path / "a"), on_progress=told.append)
+    assert told == [], "it was soon over"
+    monkeypatch.setattr(blocks.remote.relay, "_PROGRESS_EVERY_S", 0.0)
+    relay(LocalShell(), MEGABYTES, LocalShell(), counted(tmp_path / "a"), on_progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 3_000_000
 
 
 def test_a_writer_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
