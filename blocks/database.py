@@ -1,4 +1,4 @@
-"""The Galera database of a site, as TripleO sets it up."""
+"""The databases of a site, as TripleO sets them up: the overcloud's Galera cluster, and the undercloud's."""
 
 from typing import ClassVar
 
@@ -61,4 +61,46 @@ class GaleraDatabase(Block):
     )
     galera_options: RemotePath = Field(
         default="/etc/my.cnf.d/galera.cnf", description="Option file of the server, inside the container."
+    )
+
+
+class UndercloudDatabase(Block):
+    """Where the undercloud's database lives: its container, files and hiera keys.
+
+    The defaults are those of Red Hat OpenStack Platform 16. The root password is not here: a runbook reads it from
+    hiera on the undercloud.
+
+    Example:
+        Load the undercloud's database of a site:
+        ```python
+        from blocks.database import UndercloudDatabase
+
+        database = UndercloudDatabase.load("BLOCK_NAME")
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "Undercloud Database"
+    _block_type_slug: ClassVar[str | None] = "undercloud-database"
+    _logo_url: ClassVar[HttpUrl | None] = GaleraDatabase._logo_url
+    _documentation_url: ClassVar[HttpUrl | None] = GaleraDatabase._documentation_url
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    container: ResourceName = Field(
+        default="mysql", description="Name of the database's container; its unit is `tripleo_<name>.service`."
+    )
+    data_directory: DataDirectory = Field(
+        default="/var/lib/mysql", description="Data directory on the undercloud; a restore moves it aside."
+    )
+    owner: int = Field(
+        default=42434, ge=1, le=2**31 - 1, description="Numeric user and group that own the data directory."
+    )
+    hiera_config: RemotePath = Field(
+        default="/etc/puppet/hiera.yaml", description="Configuration file of hiera on the undercloud."
+    )
+    password_key: HieraKey = Field(
+        default="mysql::server::root_password", description="Hiera key of the database's root password."
+    )
+    client_options: RemotePath = Field(
+        default="/root/.my.cnf", description="Option file of the root client, inside the container."
     )

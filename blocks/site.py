@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
 from blocks.cloud import CloudAccess
 from blocks.constraints import Address, CleanupAfter, HostName, RoleName, SiteName
-from blocks.database import GaleraDatabase
+from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.host import Host
 from blocks.remote.shell import Shell
 from blocks.ssh import SSHAccess
@@ -63,6 +63,9 @@ class Site(Block):
     backup_node: HostName | None = Field(default=None, description="Which of the hosts keeps the backups.")
     ssh: SSHAccess = Field(description="How the hosts are reached.")
     database: GaleraDatabase = Field(description="The Galera database.")
+    undercloud_database: UndercloudDatabase = Field(
+        default_factory=UndercloudDatabase, description="The undercloud's database."
+    )
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(

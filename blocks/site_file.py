@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from blocks.cloud import CloudAccess
 from blocks.constraints import Address, CleanupAfter, SiteName
-from blocks.database import GaleraDatabase
+from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
 from blocks.keys import KeyFileError, UnpinnedHost, check_private_key, hosts_without_key, keyscan_commands
 from blocks.site import Site
@@ -55,6 +55,9 @@ class SiteFile(BaseModel):
     )
     ssh: SSHAccess = Field(description="How the hosts are reached.")
     database: GaleraDatabase = Field(default_factory=GaleraDatabase, description="The Galera database.")
+    undercloud_database: UndercloudDatabase = Field(
+        default_factory=UndercloudDatabase, description="The undercloud's database."
+    )
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(
@@ -226,6 +229,7 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
             backup_node=backup_node,
             ssh=content.ssh,
             database=content.database,
+            undercloud_database=content.undercloud_database,
             store=content.store,
             cloud=content.cloud,
             cleanup_after_s=content.cleanup_after_s,

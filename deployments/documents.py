@@ -8,15 +8,22 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from blocks.cloud import CloudAccess
-from blocks.database import GaleraDatabase
+from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.site import Site
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
 from deployments.changes import Change, changed_or_not
 
 # The parts of a site first: its own type refers to theirs.
-BLOCK_TYPES: tuple[type[Block], ...] = (SSHAccess, GaleraDatabase, BackupStore, CloudAccess, Site)
-_PARTS = ("ssh", "database", "store", "cloud")
+BLOCK_TYPES: tuple[type[Block], ...] = (
+    SSHAccess,
+    GaleraDatabase,
+    UndercloudDatabase,
+    BackupStore,
+    CloudAccess,
+    Site,
+)
+_PARTS = ("ssh", "database", "undercloud_database", "store", "cloud")
 _SHOWN = ("logo_url", "documentation_url", "description", "code_example")
 
 
@@ -51,7 +58,7 @@ def ensure_site(client: SyncPrefectClient, site: Site, dry_run: bool) -> Iterato
     for part in _PARTS:
         block = getattr(site, part)
         if block is not None:
-            yield _ensure_document(client, block, f"{site.site}-{part}", dry_run)
+            yield _ensure_document(client, block, f"{site.site}-{part.replace('_', '-')}", dry_run)
     yield _ensure_document(client, site, site.site, dry_run)
 
 

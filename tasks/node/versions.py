@@ -35,13 +35,15 @@ class Range:
 _PODMAN = Range("podman", (1, 6, 4), (5,), ("podman", "--version"))
 _SYSTEMD = Range("systemd", (239,), (257,), ("systemctl", "--version"))
 # RHEL 8.2, on which Red Hat OpenStack Platform 16.1 runs; the newest are Debian 13's.
+_MARIADB = Range("MariaDB", (10, 3), (11, 8), missing=True)
 CONTROLLER = (
     _PODMAN,
     _SYSTEMD,
     Range("Pacemaker", (2, 0, 3), (3, 0), ("crm_mon", "--version")),
     Range("pcs", (0, 10, 4), (0, 12), ("pcs", "--version")),
-    Range("MariaDB", (10, 3), (11, 8), missing=True),
+    _MARIADB,
 )
+UNDERCLOUD = (_PODMAN, _SYSTEMD, _MARIADB)
 # Platform 8 runs on RHEL 7, without podman; what is asked of its systemd, that has.
 TELEMETRY = (
     Range("podman", _PODMAN.oldest, _PODMAN.newest, _PODMAN.ask, missing=True),

@@ -8,12 +8,12 @@ from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 from pydantic import SecretStr, ValidationError
 
 from blocks.cloud import CloudAccess
-from blocks.database import GaleraDatabase
+from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.site import Site
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
 
-BLOCKS: list[type[Block]] = [Site, SSHAccess, GaleraDatabase, BackupStore, CloudAccess]
+BLOCKS: list[type[Block]] = [Site, SSHAccess, GaleraDatabase, UndercloudDatabase, BackupStore, CloudAccess]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.__name__)

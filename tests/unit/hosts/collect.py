@@ -25,6 +25,7 @@ from deployments.project import PROJECT
 from flows import set_telemetry_interval
 from flows.restore_galera import procedure
 from tasks.database import dumps, importing
+from tasks.database.dump_look import knows_sandbox
 from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
 from tasks.database.mariadb import Server, Version
@@ -34,7 +35,6 @@ from tasks.engine.locks import lock_host
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import podman
-from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, without_engine

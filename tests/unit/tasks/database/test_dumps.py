@@ -97,12 +97,12 @@ def test_a_file_is_found_through_a_mount_of_a_folder_of_the_data_directory(here:
 
 def test_the_copies_are_readable_by_root_alone_and_removed_by_their_names() -> None:
     assert copy_in("/var/lib/mysql", "/home/heat-admin/d.sql", "/home/heat-admin/g.sql").shown == [
-        "sudo install -m 600 /home/heat-admin/d.sql /var/lib/mysql/restore-galera-dump.sql",
-        "sudo install -m 600 /home/heat-admin/g.sql /var/lib/mysql/restore-galera-grants.sql",
+        "sudo install -m 600 /home/heat-admin/d.sql /var/lib/mysql/openstack-runbooks-dump.sql",
+        "sudo install -m 600 /home/heat-admin/g.sql /var/lib/mysql/openstack-runbooks-grants.sql",
     ]
     assert remove_words("/var/lib/mysql") == (
         *("rm", "-f", "--"),
-        *("/var/lib/mysql/restore-galera-dump.sql", "/var/lib/mysql/restore-galera-grants.sql"),
+        *("/var/lib/mysql/openstack-runbooks-dump.sql", "/var/lib/mysql/openstack-runbooks-grants.sql"),
     )
 
 
