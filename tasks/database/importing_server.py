@@ -59,7 +59,7 @@ class ImportingServer:
         """The words that run bash in a container of the image; its script follows."""
         return (
             *("podman", "run", "--rm", f"--name={name}", "--network=none", "--user=root", *options),
-            *(f"--volume={self.directory}:{self.directory}", "--entrypoint=bash", self.image),
+            *(f"--volume={self.directory}:{self.directory}", "--entrypoint=/usr/bin/env", self.image, "bash"),
         )
 
     def discard(self) -> Change:
@@ -131,7 +131,7 @@ class ImportingServer:
 # podman's stop returns 0 also where it had to kill. The log says whether the server has come to its end.
 _STOP = """
 ! podman inspect --type=container "$1" >/dev/null 2>&1 || podman container stop --time "$3" "$1"
-tail -n 3 "$2" | grep -q 'Shutdown complete' || { echo "MariaDB was ended before it had shut down: see $2"; exit 1; }
+tail -c 400 "$2" | grep -q 'Shutdown complete' || { echo "MariaDB was ended before it had shut down: see $2"; exit 1; }
 """
 
 

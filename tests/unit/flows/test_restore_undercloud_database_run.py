@@ -18,8 +18,9 @@ from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
 from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request
 from tasks.runbooks.restore_undercloud_database.preflight import look
+from tests.unit.flows.cluster import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.undercloud import DUMP, DUMP_TEXT, STRAY, TIMER, UNITS, Killed, Undercloud
+from tests.unit.flows.undercloud import DUMP, DUMP_TEXT, STRAY, TIMER, UNITS, Undercloud
 from tests.unit.tasks.control_plane import PASSWORD, directory, give_file
 from tests.unit.tasks.samples import KEPT, SITE, journal
 

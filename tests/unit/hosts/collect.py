@@ -39,9 +39,11 @@ from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
+from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
@@ -111,6 +113,7 @@ def made_commands() -> Made:
         with _recording(patch) as made:
             _restores()
             _telemetry()
+            _undercloud()
             _hooks(patch)
             _single()
     _constants(made)
@@ -139,6 +142,15 @@ def _restores() -> None:
     asleep.by_itself = False
     asleep.looks = True
     galera_runs.restore(asleep)
+
+
+def _undercloud() -> None:
+    """restore-undercloud-database whole, and with a mount point as its data directory."""
+    for mount_point in (False, True):
+        undercloud = Undercloud()
+        undercloud.mount_point = mount_point
+        undercloud_runs.restore(undercloud)
+        undercloud_runs.prepare(undercloud)
 
 
 def _telemetry() -> None:

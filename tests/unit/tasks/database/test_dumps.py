@@ -131,3 +131,9 @@ def test_doubled_backslashes_and_a_line_for_newer_clients_are_undone_in_the_copy
     assert copy.read_text() == "\nGRANT SELECT ON `nova\\_cell0`.* TO `a`@`10\\%`;\n" + kept
     assert copy.stat().st_mode & 0o777 == 0o600
     assert given.read_text() == text
+
+
+def test_the_dump_alone_is_copied_where_there_are_no_grants() -> None:
+    assert copy_in("/var/lib/mysql", "/root/all.sql").shown == [
+        "sudo install -m 600 /root/all.sql /var/lib/mysql/openstack-runbooks-dump.sql"
+    ]
