@@ -142,8 +142,7 @@ def read_image(shell: Shell, container: str) -> str:
         HostError: It is gone, though the container is there.
     """
     image = shell.run(question("podman", "inspect", "--type=container", "--format", "{{.Image}}", container)).text
-    found = question("podman", "inspect", "--type=image", "--format", "{{.Id}}", image, ok=(0, 1, 125))
-    if shell.run(found).exit_code != 0:
+    if shell.run(question("podman", "image", "exists", image, ok=(0, 1))).exit_code != 0:
         raise HostError(
             shell.name,
             f"the image of container {container} ({image[:12]}) is not there any more",

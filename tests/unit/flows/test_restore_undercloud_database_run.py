@@ -197,7 +197,7 @@ def test_without_the_services_container_or_its_image_nothing_is_stopped() -> Non
     del undercloud.containers["mysql"]
     assert "there is no container mysql" in refusal(undercloud)
     undercloud = Undercloud()
-    undercloud.on("--type=image", say=125)
+    undercloud.on("image exists", say=1)
     assert "the image of container mysql (sha256:01234) is not there any more" in refusal(undercloud)
 
 

@@ -83,7 +83,7 @@ class Undercloud(FakeShell):
         self.on("mountpoint -q", say=lambda _: self._directory())
         self.on("container ls", say=lambda _: "\n".join(self.containers))
         self.on("podman ps", say=lambda _: "\n".join(name for name, runs in self.containers.items() if runs))
-        self.on("--type=container", "{{.Image}}", say=f"{IMAGE}\n").on("--type=image", say=f"{IMAGE}\n")
+        self.on("--type=container", "{{.Image}}", say=f"{IMAGE}\n").on("image exists", say="")
         self.on(
             "--type=container", "State.Status", say=lambda _: "running\n" if self.containers["mysql"] else "exited\n"
         )

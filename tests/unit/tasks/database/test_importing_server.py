@@ -67,7 +67,7 @@ def test_a_server_that_was_killed_is_no_end_in_peace(tmp_path: Path, last: str, 
 
 
 def test_an_image_that_is_gone_is_told_and_one_that_is_there_is_taken_by_its_id() -> None:
-    shell = FakeShell().on("--type=container", say="sha256:0123456789abcdef\n").on("--type=image", say="x\n")
+    shell = FakeShell().on("--type=container", say="sha256:0123456789abcdef\n").on("image exists", say="")
     assert read_image(shell, "mysql") == "sha256:0123456789abcdef"
     with pytest.raises(HostError, match="is not there any more"):
-        read_image(shell.on("--type=image", say=125), "mysql")
+        read_image(shell.on("image exists", say=1), "mysql")
