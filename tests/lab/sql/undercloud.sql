@@ -1,6 +1,8 @@
 -- Databases shaped like an undercloud's, in little, with one of each kind of object that a dump can lose. Run once, as root.
 
 CREATE DATABASE keystone CHARACTER SET utf8;
+-- The sequences are looked up in the current schema.
+USE keystone;
 CREATE TABLE keystone.project (
   id VARCHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, extra TEXT, enabled TINYINT(1)) ENGINE=InnoDB;
 CREATE TABLE keystone.revocation_event (
