@@ -41,6 +41,11 @@ class Services(BaseModel):
     def __str__(self) -> str:
         return ", ".join((*self.units, *(f"container {name}" for name in self.containers))) or "nothing"
 
+    @property
+    def counted(self) -> str:
+        """How much it is: a host has some fifty."""
+        return f"{len(self.units)} units and {len(self.containers)} containers without one"
+
     def and_also(self, others: Services) -> Services:
         """All that runs here or there."""
         units = tuple(sorted({*self.units, *others.units}))

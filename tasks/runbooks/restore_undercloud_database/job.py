@@ -110,7 +110,8 @@ class Job:
         """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         what = (
             f"the database of {self.host.name} is replaced with {self.request.dump}, and the undercloud's services are stopped "
-            f"meanwhile; the old data is kept as {self.old_data}; afterwards these run again: {self.services}"
+            f"meanwhile; the old data is kept as {self.old_data}; afterwards the same {self.services.counted} "
+            "run again"
         )
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost

@@ -18,7 +18,7 @@ from tasks.database.dump_contents import Contents
 from tasks.database.dump_look import Loader, look_at_dump
 from tasks.database.dumps import File
 from tasks.database.importing_server import ImportingServer, read_image
-from tasks.database.losses import Loss, find_losses
+from tasks.database.losses import find_losses
 from tasks.database.mariadb import Version
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
@@ -67,26 +67,14 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     host, database = run.first, run.site.undercloud_database
     order = Order(order_of(unknown_job(host, database, request)))
     asked = _ask(run, database, request)
+    resume = _ask_resume(run, order, asked)
+    aside = resume is not None and asked.directory is not None and resume.kept in asked.directory.saves
+    contents = _look_at_dump(run, database, asked, aside)
     run.refuse_if_any()
-    container, password, directory, services, dump = (
-        asked.container, asked.password, asked.directory, asked.services, asked.dump,
-    )  # fmt: skip
-    if not (container and password and directory and services and dump):
+    container, password, directory, dump = asked.container, asked.password, asked.directory, asked.dump
+    if not (container and password and directory and dump and resume and contents):
         raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
-    known = versions.check_versions(
-        host.name, versions.read_versions(host, versions.UNDERCLOUD, database.container), versions.UNDERCLOUD
-    )
-    run.checks += known
-    run.facts += versions.untried(known)
-    resume = _resume(run, order, container, services, dump)
-    again = resume.kept in directory.saves
-    room = check_room(host.name, database.data_directory, directory, dump, again)
-    run.checks += room
-    loader = Loader(database.container, container.version, database.data_directory, directory.saves)
-    readable = all(check.ok for check in room)
-    checks, contents = look_at_dump(host, dump, loader, readable, has_grants=False)
-    run.checks += checks
-    run.refuse_if_any()
+    there = [(host, service_server(database))] if container.runs else []
     facts = Facts(
         password=password,
         version=container.version,
@@ -94,7 +82,8 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         labelled=directory.labelled,
         mount_point=directory.mount_point,
         dump_key=dump.key,
-        losses=tuple(_losses(host, database, container, contents, untouched=not again)),
+        # A database is asked only while it still has the data that is replaced.
+        losses=tuple(find_losses(there, contents, untouched=not aside)),
     )
     return Job(host, database, request, facts, resume)
 
@@ -110,11 +99,16 @@ def _ask(run: Run, database: UndercloudDatabase, request: Request) -> _HostFacts
         )
         services = questions.ask("services", partial(read_services, host))
         dump = questions.ask("dump", partial(dumps.read_file, host, request.dump))
-    if container.known:
-        run.checks.append(Check("container", host.name, f"{database.container}, of image {container.known.image[:12]}"))
+    known = container.known
+    if known:
+        run.checks.append(Check("container", host.name, f"{database.container}, of image {known.image[:12]}"))
     if services.known:
         run.checks.append(Check("services", host.name, str(services.known)))
-    return _HostFacts(container.known, password.known, directory.known, services.known, dump.known)
+    said = versions.read_versions(host, versions.UNDERCLOUD, database.container if known else "")
+    judged = versions.check_versions(host.name, said, versions.UNDERCLOUD)
+    run.checks += judged
+    run.facts += [fact for fact in versions.untried(judged) if fact not in run.facts]
+    return _HostFacts(known, password.known, directory.known, services.known, dump.known)
 
 
 def _password(host: Shell, database: UndercloudDatabase) -> str:
@@ -134,6 +128,15 @@ def _container(host: Shell, database: UndercloudDatabase) -> _Container:
         )
     image, version = read_image(host, name), mariadb.read_version(host, name)
     return _Container(image, version, podman.status(host, name) == "running")
+
+
+def _ask_resume(run: Run, order: Order, asked: _HostFacts) -> Resume | None:
+    """Decide where the work is taken up; None where that can't be said, which is a check of its own."""
+    if not (asked.container and asked.services and asked.dump):
+        return None
+    with Questions(run.checks) as questions:
+        answer = questions.ask("journal", partial(_resume, run, order, asked.container, asked.services, asked.dump))
+    return answer.known
 
 
 def _resume(run: Run, order: Order, container: _Container, services: Services, dump: File) -> Resume:
@@ -161,11 +164,22 @@ def _import_found(host: Shell, server: ImportingServer, dump: File) -> bool:
     return any(unit_state(host, command).loaded for command in commands if isinstance(command, LongCommand))
 
 
-def _losses(
-    host: Shell, database: UndercloudDatabase, container: _Container, contents: Contents | None, untouched: bool
-) -> list[Loss]:
-    """What will be missing; the database is asked only while it still has the data that is replaced."""
-    if contents is None:
-        return []
-    there = [(host, service_server(database))] if container.runs else []
-    return find_losses(there, contents, untouched)
+def _look_at_dump(run: Run, database: UndercloudDatabase, asked: _HostFacts, aside: bool) -> Contents | None:
+    """Look whether there is room for the dump, and at the dump itself; None where it was not read."""
+    if asked.directory is None or asked.dump is None:
+        return None
+    host, directory, container = run.first, asked.directory, asked.container
+    room = check_room(host.name, database.data_directory, directory, asked.dump, aside)
+    loader = Loader(
+        database.container if container else "",
+        container.version if container else None,
+        database.data_directory,
+        directory.saves,
+    )
+    readable = all(check.ok for check in room)
+    look_at = partial(look_at_dump, host, asked.dump, loader, readable, has_grants=False)
+    with Questions(run.checks) as questions:
+        looked = questions.ask("dump", look_at)
+    checks, contents = looked.known or ([], None)
+    run.checks += [*room, *checks]
+    return contents
