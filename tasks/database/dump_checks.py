@@ -37,7 +37,7 @@ def check_dump_ends(host: str, dump: File, server: Version | None) -> list[Check
 
 def _problems_of_ends(dump: File, server: Version | None) -> list[_Problem]:
     if dump.size < 0:
-        return [(f"dump {dump.path} does not exist on the first controller", "")]
+        return [(f"dump {dump.path} does not exist", "")]
     if dump.size == 0:
         return [(f"dump {dump.path} is empty", "")]
     if encoding := undecodable(dump):
@@ -79,7 +79,12 @@ def _problems_of_version(dump: File, server: Version | None) -> Iterator[_Proble
 
 
 def check_dump_contents(
-    host: str, dump: File, contents: Contents, server: Version | None, knows_sandbox: bool = True
+    host: str,
+    dump: File,
+    contents: Contents,
+    server: Version | None,
+    knows_sandbox: bool = True,
+    has_grants: bool = True,
 ) -> list[Check]:
     """Look whether all that is in a dump can be loaded.
 
@@ -89,13 +94,17 @@ def check_dump_contents(
         contents: What is in it.
         server: The version that would load it.
         knows_sandbox: Whether the client that would load it knows the sandbox mode.
+        has_grants: Whether the accounts come from a file of their own; else the dump must have them.
     """
     problems = [
-        *_problems_of_pieces(dump.path, contents, server),
+        *_problems_of_pieces(dump.path, contents, server, has_grants),
         *_problems_of_lines(dump.path, contents, knows_sandbox),
     ]
     if not contents.tables and not problems:
         problems = [(f"dump {dump.path} holds no table", "take another dump")]
+    elif not has_grants and not contents.fills("user", "global_priv"):
+        reason = f"dump {dump.path} holds no accounts (schema mysql), without which no service could log in"
+        problems.append((reason, "take it with --all-databases"))
     seen = f"{len(contents.schemas):,} schemas, {contents.tables:,} tables, {_size(dump.size)}{_versions(contents)}"
     return _checks("contents of the dump", host, problems, seen)
 
@@ -115,7 +124,7 @@ def _problems_of_lines(path: str, contents: Contents, knows_sandbox: bool) -> It
         )
 
 
-def _problems_of_pieces(path: str, contents: Contents, server: Version | None) -> Iterator[_Problem]:
+def _problems_of_pieces(path: str, contents: Contents, server: Version | None, has_grants: bool) -> Iterator[_Problem]:
     count = len(contents.pieces)
     file = f"dump {path}" if count == 1 else f"dump {path}, which is {count} dumps in one file:"
     for number, piece in enumerate(contents.pieces, 1):
@@ -127,7 +136,9 @@ def _problems_of_pieces(path: str, contents: Contents, server: Version | None) -
                 f"dump {path} holds the server's own tables (schema mysql) of MariaDB {piece.version}, which this server's "
                 f"{server} can't take over",
                 "take the dump with --databases and the services' schemas, or remove the part that "
-                "`-- Current Database: `mysql`` begins from a copy of it: accounts come from the grants",
+                "`-- Current Database: `mysql`` begins from a copy of it: accounts come from the grants"
+                if has_grants
+                else "restore it into the version that it was taken from, and update that",
             )
             return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass
 
 from blocks.remote.command import command, script
@@ -43,6 +44,11 @@ class File:
     def fingerprint(self) -> str:
         """What tells this file from another one under the same name, without reading it all."""
         return f"{self.path} {self.size} bytes of {self.modified}"
+
+    @property
+    def key(self) -> str:
+        """The same in a word, for names."""
+        return hashlib.sha256(self.fingerprint.encode()).hexdigest()[:12]
 
 
 _READ = r"""
@@ -92,27 +98,26 @@ def undecodable(file: File) -> tuple[str, str] | None:
 
 def dump_copy(directory: str) -> str:
     """Where the copy of the dump lies that the container sees; another name than the grants', however both are called."""
-    return f"{directory}/restore-galera-dump.sql"
+    return f"{directory}/openstack-runbooks-dump.sql"
 
 
 def grants_copy(directory: str) -> str:
     """Where the copy of the grants lies that the container sees."""
-    return f"{directory}/restore-galera-grants.sql"
+    return f"{directory}/openstack-runbooks-grants.sql"
 
 
-def copy_in(directory: str, dump: str, grants: str, edit: str = "") -> Change:
+def copy_in(directory: str, dump: str, grants: str = "", edit: str = "") -> Change:
     """Copy the files to where the container sees them, readable by root alone.
 
     Args:
         directory: The data directory.
         dump: The dump's path.
-        grants: The grants' path.
+        grants: The grants' path; empty where the dump holds the accounts itself.
         edit: What sed changes in the copy of the grants.
     """
-    copies = [
-        command("install", "-m", "600", dump, dump_copy(directory), timeout_s=3600),
-        command("install", "-m", "600", grants, grants_copy(directory), timeout_s=3600),
-    ]
+    copies = [command("install", "-m", "600", dump, dump_copy(directory), timeout_s=3600)]
+    if grants:
+        copies.append(command("install", "-m", "600", grants, grants_copy(directory), timeout_s=3600))
     if edit:
         copies.append(command("sed", "-i", edit, grants_copy(directory)))
     return Change(tuple(copies))

@@ -146,6 +146,11 @@ def start(container: str) -> Change:
     )
 
 
+def remove(container: str) -> Command:
+    """The command that removes a container, running or not; where there is none, nothing is to do."""
+    return script('podman rm --force "$1" >/dev/null 2>&1 || :', container, quiet=True, says=f"remove {container}")
+
+
 def restart(container: str) -> Change:
     """Restart a container at once; its process would ignore SIGTERM."""
     return Change(

@@ -11,8 +11,11 @@ from tests.lab.shell import SCRIPTS, run
 
 _HERE = Path(__file__).resolve().parent
 _SOURCES = (
-    *(SCRIPTS / name for name in ("controller.sh", "bundles.sh")),
-    *(_HERE / name for name in ("forming.py", "databases.py", "sql/schemas.sql")),
+    *(SCRIPTS / name for name in ("controller.sh", "bundles.sh", "undercloud.sh")),
+    *(
+        _HERE / name
+        for name in ("forming.py", "databases.py", "undercloud.py", "sql/schemas.sql", "sql/undercloud.sql")
+    ),
 )
 
 

@@ -1,5 +1,8 @@
 """Making the cluster over the controllers. A change here makes the cached disks void."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.lab import undercloud
 from tests.lab.machines import Machines, on_all
 from tests.lab.releases import Release
 from tests.lab.settings import (
@@ -17,7 +20,15 @@ from tests.lab.shell import Progress, wait_until
 
 
 def form(machines: Machines, release: Release, progress: Progress) -> None:
-    """Makes the cluster on controllers that have just been installed."""
+    """Makes the cluster on controllers that have just been installed, and the undercloud's services beside it."""
+    with ThreadPoolExecutor(1) as beside:
+        installing = beside.submit(undercloud.install, machines)
+        _form_cluster(machines, release, progress)
+        installing.result()
+    progress("the undercloud's database and services")
+
+
+def _form_cluster(machines: Machines, release: Release, progress: Progress) -> None:
     on_all(CONTROLLERS, lambda name: _start_pcsd(machines, name, release.pcsd_units))
     progress("pcsd on the controllers")
     members = " ".join(f"{name} addr={HOSTS[name].address}" for name in CONTROLLERS)
@@ -45,8 +56,9 @@ def form(machines: Machines, release: Release, progress: Progress) -> None:
 
 
 def stop(machines: Machines) -> None:
-    """Stops the cluster cleanly, so that each node knows the last transaction that it has seen."""
+    """Stops the databases cleanly, so that each node knows the last transaction that it has seen."""
     machines.exec(CONTROLLERS[0], "pcs cluster stop --all", timeout=300)
+    undercloud.stop(machines)
 
 
 def _start_pcsd(machines: Machines, name: str, units: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tests.lab import cache, cluster, databases, files, floors, forming, network, processes
+from tests.lab import cache, cluster, databases, files, floors, forming, network, processes, undercloud
 from tests.lab.base import Base, build, discard, install_packages
 from tests.lab.cgroups import of_machine
 from tests.lab.kinds import Kind, Wanted
@@ -126,6 +126,7 @@ class Lab:
         self.machines.boot(HOSTS, base)
         self.progress("five hosts up")
         cluster.wait_healthy(self.machines, _HEALTHY_SECONDS)
+        undercloud.wait_running(self.machines)
         files.write_site(self.paths)
         self._write_state(base, kind)
         self.progress(f"the lab is up and healthy ({kind})")

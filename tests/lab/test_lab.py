@@ -5,10 +5,10 @@ import tomllib
 import pytest
 import yaml
 
-from tests.lab import Lab, LabError, dumps
+from tests.lab import Lab, LabError, dumps, undercloud
 from tests.lab.databases import ROLE, SCHEMAS
 from tests.lab.paths import LOCK
-from tests.lab.settings import HOSTS, SERVICES
+from tests.lab.settings import HOSTS, SERVICES, UNDERCLOUD
 from tests.lab.shell import exclusive
 
 pytestmark = pytest.mark.releases
@@ -139,3 +139,13 @@ def test_a_controller_comes_back_after_a_power_cut(lab: Lab) -> None:
     assert "controller-1" in lab.missing()
     lab.start("controller-1")
     lab.wait_healthy(180)
+
+
+def test_the_undercloud_has_a_database_and_services_that_come_back_after_a_power_cut(lab: Lab) -> None:
+    assert undercloud.missing(lab.machines) == ""
+    lab.kill(UNDERCLOUD)
+    lab.start(UNDERCLOUD)
+    undercloud.wait_running(lab.machines)
+    assert set(undercloud.sql(lab.machines, _SCHEMA_NAMES).split()) == {"keystone", "ironic", "heat"}
+    asked = lab.exec(UNDERCLOUD, "hiera -c /etc/puppet/hiera.yaml mysql::server::root_password").stdout
+    assert asked.strip() == undercloud.ROOT_PASSWORD

@@ -23,7 +23,7 @@ from tests.lab.releases import RELEASES
 from tests.lab.shell import interrupt_on_sigterm
 from tests.releases.versions import PROGRAMS, versions
 
-FOLDERS = ("tests/lab", "tests/restore_galera")
+FOLDERS = ("tests/lab", "tests/restore_galera", "tests/restore_undercloud_database")
 _BUILD = PROJECT / "build"
 _RESTORE = "tests.restore_galera.test_restore"
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from flows.restore_galera import restore_galera
@@ -55,8 +56,8 @@ def kill_during(step: str) -> None:
     Run._begin_step = _begin_step  # type: ignore[assignment,method-assign]
 
 
-def main() -> int:
-    """Run it; 0 where it completed, 1 where it failed or refused."""
+def main(flow: Flow[..., Any]) -> int:
+    """Run a flow; 0 where it completed, 1 where it failed or refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parameters", type=json.loads)
     parser.add_argument("--kill-after")
@@ -66,7 +67,7 @@ def main() -> int:
         kill_after(arguments.kill_after)
     if arguments.kill_during:
         kill_during(arguments.kill_during)
-    state = cast("State[Any]", restore_galera(**arguments.parameters, return_state=True))
+    state = cast("State[Any]", flow(**arguments.parameters, return_state=True))
     if not state.is_completed():
         print(state.message, file=sys.stderr)
         return 1
@@ -74,4 +75,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(restore_galera))

@@ -11,10 +11,10 @@ from blocks.database import GaleraDatabase
 from blocks.remote.shell import Shell
 from tasks.database.dump_parts import Parts
 from tasks.database.grants import Grants
+from tasks.database.losses import Loss
 from tasks.database.mariadb import Server, Version
 from tasks.engine.steps import Fence
 from tasks.node import firewall
-from tasks.runbooks.restore_galera.losses import Loss
 from tasks.runbooks.restore_galera.resume import Resume, nothing_known
 
 NAME = "restore-galera"

@@ -15,24 +15,26 @@ from blocks.remote.units import LongCommand, unit_state
 from tasks.database import data_directory, dumps, importing, mariadb
 from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
+from tasks.database.directory_checks import check_mount, check_space
+from tasks.database.dump_look import Loader
 from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
 from tasks.database.grants import Grants
+from tasks.database.losses import Loss, find_losses
 from tasks.database.mariadb import Server, Version
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
+from tasks.engine.order import Order
 from tasks.engine.questions import Answer, Questions
 from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.bundle import read_galera_pid
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
-from tasks.runbooks.restore_galera.directories import check_mount, check_space
-from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
+from tasks.runbooks.restore_galera.files import Files, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
-from tasks.runbooks.restore_galera.losses import Loss
 from tasks.runbooks.restore_galera.membership import KnownAs, read_names
-from tasks.runbooks.restore_galera.resume import Observed, Order, Resume, Situation, how_to_go_on, unknown_saves
+from tasks.runbooks.restore_galera.resume import Observed, Resume, Situation, how_to_go_on, unknown_saves
 from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
 T = TypeVar("T")
@@ -246,7 +248,9 @@ def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, found: Files
         for name, host in by_host.items()
         if host.server_process and not aside
     ]
-    return find_losses(asked, found, not aside)
+    if found.contents is None or found.grants is None:
+        return []
+    return find_losses(asked, found.contents, not aside, found.grants)
 
 
 def _resume(

@@ -235,3 +235,13 @@ def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
 
 def test_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert refusal(tmp_path / "gone.toml") == "can't be read: No such file or directory"
+
+
+def test_the_underclouds_database_has_settings_of_its_own(tmp_path: Path) -> None:
+    site = write_site(tmp_path, more='[undercloud_database]\ncontainer = "mariadb"\n')
+    made = read_site(site)
+    assert (made.undercloud_database.container, made.undercloud_database.data_directory) == (
+        "mariadb",
+        "/var/lib/mysql",
+    )
+    assert made.database.container_pattern == "galera-bundle"

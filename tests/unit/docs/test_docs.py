@@ -20,15 +20,16 @@ from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
 from flows.prune_backups import prune_backups
 from flows.restore_galera import restore_galera
+from flows.restore_undercloud_database import restore_undercloud_database
 from flows.set_telemetry_interval import set_telemetry_interval
 from flows.verify_backup import verify_backup
 from tests.unit.docs.markdown import DOCS, OPERATING, README, anchors, code, every_file, links, table
 
 EVERY_FILE = pytest.mark.parametrize("file", every_file(), ids=lambda file: str(file.relative_to(PROJECT)))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
-PARAMETERS = inspect.signature(restore_galera.fn).parameters
 FLOWS: list[Flow[..., Any]] = [
     restore_galera,
+    restore_undercloud_database,
     deploy_stack,
     set_telemetry_interval,
     check_autoscaling,
@@ -84,11 +85,16 @@ def test_parameters_of_runs_are_the_flows(file: Path) -> None:
         assert set(re.findall(r"-p (\w+)=", line)) <= set(inspect.signature(flow.fn).parameters), line
 
 
-def test_every_parameter_is_told_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in table(OPERATING, "Parameter")}
-    assert list(told) == list(PARAMETERS)
+@pytest.mark.parametrize(
+    ("flow", "heading"),
+    [(restore_galera, "Parameter"), (restore_undercloud_database, "Parameter of restore-undercloud-database")],
+)
+def test_every_parameter_is_told_with_its_default(flow: Flow[..., Any], heading: str) -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in table(OPERATING, heading)}
+    parameters = inspect.signature(flow.fn).parameters
+    assert list(told) == list(parameters)
     words = {None: "–", inspect.Parameter.empty: "the only one", False: "false"}
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in parameters.items():
         default = parameter.default
         assert told[name] == (words[default] if default in words else str(default)), name
 

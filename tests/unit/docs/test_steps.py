@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from blocks.database import UndercloudDatabase
 from deployments.project import PROJECT
+from flows.restore_undercloud_database import procedure
 from tasks.engine.departures import departures_of
+from tasks.engine.plan import plan_of
+from tasks.runbooks.restore_undercloud_database.job import Request, unknown_job
 from tests.unit.docs.markdown import DOCS, STEPS, table
+from tests.unit.fakes import FakeShell
 from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
+UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
 
 
@@ -42,6 +48,20 @@ def test_the_test_of_a_step_is_there(row: list[str]) -> None:
     file, _, name = row[5].strip("`").partition("::")
     text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", UNDERCLOUD_ROWS, ids=lambda row: row[0])
+def test_function_and_test_of_a_step_of_the_undercloud_are_there(row: list[str]) -> None:
+    test_the_function_of_a_step_is_there([*row[:3], "", *row[3:]])
+    test_the_test_of_a_step_is_there([*row[:3], "", *row[3:]])
+
+
+def test_the_steps_of_the_undercloud_are_those_that_are_taken_and_depart_where_the_departures_say_so() -> None:
+    job = unknown_job(FakeShell("undercloud"), UndercloudDatabase(), Request("/d.sql", 1, 1, 1, 1))
+    assert [row[0] for row in UNDERCLOUD_ROWS] == list(plan_of(procedure, job).numbers)
+    departures = departures_of("restore-undercloud-database").departures
+    named = {step.strip() for departure in departures for step in departure.step.split(",")}
+    assert named == {row[0] for row in UNDERCLOUD_ROWS if row[5] in {"yes", "added"}}
 
 
 @pytest.mark.parametrize("row", table(DOCS / "autoscaling.md", "Document"), ids=lambda row: row[1])

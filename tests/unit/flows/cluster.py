@@ -255,7 +255,7 @@ class Controller(FakeShell):
         self.order("systemd-run --quiet", "restore-galera-load", do=self._load)
         self.order("systemd-run --quiet", "restore-galera-grant", do=self._grant)
         self.order("systemctl stop", do=self._forget)
-        self.order("rm -rf", do=self._discard)
+        self.order("-mindepth 1 -delete", do=self._discard)
         self.order("cat >", "ln -f current.json", do=self._write_journal)
         self.order("cat >", "rm -f current.json", do=self._close_journal)
 

@@ -28,6 +28,7 @@ from flows.restore_galera import procedure
 from tasks.backup.removal import delete, put_aside, record_removal
 from tasks.backup.writing import read_unlisted, receive
 from tasks.database import contents_reading, desync, dumping, dumps, importing
+from tasks.database.dump_look import knows_sandbox
 from tasks.database.dump_parts import Part, Parts
 from tasks.database.grants import parse_grants
 from tasks.database.grants_dumping import read_grants_text
@@ -42,7 +43,6 @@ from tasks.engine.run import Run
 from tasks.node import podman
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
-from tasks.runbooks.restore_galera.files import knows_sandbox
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
 from tasks.runbooks.verify_backup.changes import fetch
@@ -50,11 +50,13 @@ from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredSql
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
+from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
@@ -124,6 +126,7 @@ def made_commands() -> Made:
         with _recording(patch) as made:
             _restores()
             _telemetry()
+            _undercloud()
             _hooks(patch)
             _single()
             _stores()
@@ -155,6 +158,15 @@ def _restores() -> None:
     asleep.by_itself = False
     asleep.looks = True
     galera_runs.restore(asleep)
+
+
+def _undercloud() -> None:
+    """restore-undercloud-database whole, and with a mount point as its data directory."""
+    for mount_point in (False, True):
+        undercloud = Undercloud()
+        undercloud.mount_point = mount_point
+        undercloud_runs.restore(undercloud)
+        undercloud_runs.prepare(undercloud)
 
 
 def _telemetry() -> None:

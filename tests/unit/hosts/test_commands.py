@@ -78,7 +78,7 @@ REFUSED: dict[str, Command] = {
     "podman image mount": script('exec podman "$@"', "image", "mount", "i"),
     "podman inspect --format .Health": command("podman", "inspect", "--format", "{{.Health}}", "c"),
     "dd iflag fullblock": command("podman", "exec", "c", "bash", "-c", "dd if=a skip=5B iflag=fullblock"),
-    "the program sort": command("podman", "exec", "c", "bash", "-c", "each='sort -u'; xargs -P 2 bash -c \"$each\""),
+    "the program shuf": command("podman", "exec", "c", "bash", "-c", "each='shuf -e'; xargs -P 2 bash -c \"$each\""),
     "systemctl stop --user": script('for f in a; do trap "systemctl --user stop x" EXIT; done'),
     "mysql --ssl-verify-server-cert": script('options="--ssl-verify-server-cert"; mysql $options'),
     "mysql --dump-history": script('client=(mysql --dump-history "$1"); "${client[@]}" --batch', "x"),

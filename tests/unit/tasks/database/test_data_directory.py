@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from blocks.remote.command import Command
+from blocks.remote.command import Command, command
 from blocks.remote.errors import CommandFailed
+from blocks.remote.units import LongCommand
 from tasks.database.data_directory import (
+    copy_aside,
     create_new_directory,
     move_aside,
     old_data_path,
@@ -149,7 +151,7 @@ def discard(change: Change) -> Change:
     """The part of a change that discards, alone: the others need root."""
     first = change.commands[0]
     assert isinstance(first, Command)
-    assert re.search(r"\brm -rf\b", " ".join(first.words))
+    assert re.search(r"-delete", " ".join(first.words))
     return Change((first,))
 
 
@@ -170,7 +172,7 @@ def test_a_half_built_database_is_discarded_while_the_old_data_is_kept(systemd: 
         discard(create_new_directory(str(data), str(kept), 42434, labelled=False, rebuild=True, runbook="x")),
         silent,
     )
-    assert not data.exists()
+    assert list(data.iterdir()) == []
     assert (kept / "ibdata1").read_text() == "the original"
     assert "stop openstack-runbooks-x-*.service" in (data.parent / "asked").read_text()
 
@@ -191,6 +193,27 @@ def test_nothing_is_discarded_where_nothing_is_kept(systemd: LocalShell, data: P
 
 def test_nothing_is_discarded_unless_it_is_asked_for() -> None:
     assert not any(
-        "rm" in line.split()
+        "-delete" in line.split()
         for line in lines(create_new_directory(DIRECTORY, KEPT, 42434, labelled=True, rebuild=False, runbook="x"))
     )
+
+
+def test_a_copy_is_whole_before_it_has_its_name(systemd: LocalShell, data: Path) -> None:
+    kept = f"{data}-save-1"
+    (long,) = copy_aside(str(data), kept, "x", 60).commands
+    assert isinstance(long, LongCommand)
+    systemd.run(command(*long.words))
+    assert {file.name: file.read_text() for file in Path(kept).iterdir()} == {"ibdata1": "the old data"}
+    assert list(data.iterdir()), "a copy leaves what it was made of"
+    with pytest.raises(CommandFailed):
+        systemd.run(command(*long.words))
+
+
+def test_a_copy_that_differs_gets_no_name(tmp_path: Path, systemd: LocalShell, data: Path) -> None:
+    (tmp_path / "cp").write_text('#!/bin/bash\n/bin/cp "$@"\necho other > "${@: -1}/ibdata1"\n')
+    (tmp_path / "cp").chmod(0o755)
+    (long,) = copy_aside(str(data), f"{data}-save-1", "x", 60).commands
+    assert isinstance(long, LongCommand)
+    with pytest.raises(CommandFailed, match="is not as"):
+        systemd.run(command(*long.words))
+    assert not Path(f"{data}-save-1").exists()

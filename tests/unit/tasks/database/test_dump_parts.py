@@ -70,7 +70,7 @@ class Container:
     """A folder that stands for the container: clients and processors on the PATH, a dump."""
 
     def __init__(self, folder: Path, dump: str, then: str = "", processors: int = 2) -> None:
-        self.folder, self.pid, self.dump = folder, folder / "load.pid", folder / "restore-galera-dump.sql"
+        self.folder, self.pid, self.dump = folder, folder / "load.pid", folder / "openstack-runbooks-dump.sql"
         self.dump.write_text(dump)
         for name, text in {
             "mysql": _CLIENT.format(folder=folder, then=then),

@@ -97,12 +97,12 @@ def test_a_file_is_found_through_a_mount_of_a_folder_of_the_data_directory(here:
 
 def test_the_copies_are_readable_by_root_alone_and_removed_by_their_names() -> None:
     assert copy_in("/var/lib/mysql", "/home/heat-admin/d.sql", "/home/heat-admin/g.sql").shown == [
-        "sudo install -m 600 /home/heat-admin/d.sql /var/lib/mysql/restore-galera-dump.sql",
-        "sudo install -m 600 /home/heat-admin/g.sql /var/lib/mysql/restore-galera-grants.sql",
+        "sudo install -m 600 /home/heat-admin/d.sql /var/lib/mysql/openstack-runbooks-dump.sql",
+        "sudo install -m 600 /home/heat-admin/g.sql /var/lib/mysql/openstack-runbooks-grants.sql",
     ]
     assert remove_words("/var/lib/mysql") == (
         *("rm", "-f", "--"),
-        *("/var/lib/mysql/restore-galera-dump.sql", "/var/lib/mysql/restore-galera-grants.sql"),
+        *("/var/lib/mysql/openstack-runbooks-dump.sql", "/var/lib/mysql/openstack-runbooks-grants.sql"),
     )
 
 
@@ -131,3 +131,9 @@ def test_doubled_backslashes_and_a_line_for_newer_clients_are_undone_in_the_copy
     assert copy.read_text() == "\nGRANT SELECT ON `nova\\_cell0`.* TO `a`@`10\\%`;\n" + kept
     assert copy.stat().st_mode & 0o777 == 0o600
     assert given.read_text() == text
+
+
+def test_the_dump_alone_is_copied_where_there_are_no_grants() -> None:
+    assert copy_in("/var/lib/mysql", "/root/all.sql").shown == [
+        "sudo install -m 600 /root/all.sql /var/lib/mysql/openstack-runbooks-dump.sql"
+    ]

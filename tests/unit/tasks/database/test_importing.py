@@ -13,7 +13,7 @@ from tasks.engine.change import Change
 from tests.unit.fakes import FakeShell, LocalShell
 
 SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
-DUMP, GRANTS = "restore-galera-dump.sql", "restore-galera-grants.sql"
+DUMP, GRANTS = "openstack-runbooks-dump.sql", "openstack-runbooks-grants.sql"
 PUT_BACK = "REPLACE INTO mysql.global_priv SELECT * FROM mysql.kept_root; FLUSH PRIVILEGES;"
 HASH = "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
 # A client that keeps what it gets, and fails as it is told, once it has read a certain text.

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tasks.database.dump_look import Loader
 from tasks.database.dumps import read_file
-from tasks.database.mariadb import Server, Version
-from tasks.runbooks.restore_galera.files import Files, Loader, find_losses, look_at_files
-from tests.unit.fakes import FakeShell, LocalShell
-from tests.unit.tasks.control_plane import DUMP_TEXT, GRANTS_TEXT, INVENTORY
+from tasks.database.mariadb import Version
+from tasks.runbooks.restore_galera.files import Files, look_at_files
+from tests.unit.fakes import LocalShell
+from tests.unit.tasks.control_plane import DUMP_TEXT, GRANTS_TEXT
 
 LOADER = Loader("", Version(10, 3), "/nonexistent/mysql")
 SANDBOX = "/*M!999999\\- enable the sandbox mode */ \n"
-SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
 
 
 def look(folder: Path, dump: str = DUMP_TEXT, grants: str = GRANTS_TEXT, loader: Loader = LOADER) -> Files:
@@ -62,21 +62,3 @@ def test_a_line_for_newer_clients_is_taken_where_the_containers_client_knows_it(
         (tmp_path / name).chmod(0o755)
     files = look(tmp_path, SANDBOX + DUMP_TEXT, loader=Loader("galera", Version(10, 3), "/nonexistent"))
     assert bool(reasons(files)) is refused
-
-
-def test_the_first_database_that_answers_says_what_will_be_missing(tmp_path: Path) -> None:
-    files = look(tmp_path)
-    silent = FakeShell("controller-0").on("mysql", say=1)
-    there = FakeShell("controller-1").on("mysql", say=f"schema\tkeystone\t\t0\n{INVENTORY}")
-    (loss,) = find_losses([(silent, SERVER), (there, SERVER)], files, untouched=True)
-    assert loss.full == "the dump lacks 1 schema of what controller-1's database has: keystone (empty)"
-
-
-def test_where_no_database_answers_that_is_told(tmp_path: Path) -> None:
-    files = look(tmp_path)
-    (loss,) = find_losses([(FakeShell().on("mysql", say=1), SERVER)], files, untouched=True)
-    assert "no database answers" in loss.full
-
-
-def test_a_half_built_database_is_not_asked(tmp_path: Path) -> None:
-    assert find_losses([], look(tmp_path), untouched=False) == []

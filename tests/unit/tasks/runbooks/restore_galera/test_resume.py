@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from blocks.remote.errors import RunbookError
+from tasks.engine.order import Order
 from tasks.runbooks.restore_galera.resume import (
     Observed,
-    Order,
     Resume,
     Situation,
     contents_of,

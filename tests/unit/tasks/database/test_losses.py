@@ -10,7 +10,10 @@ from tasks.database.access import Account
 from tasks.database.dump_contents import Contents, Schema
 from tasks.database.grants import parse_grants
 from tasks.database.inventory import Inventory, Named
-from tasks.runbooks.restore_galera.losses import Loss, losses_against_inventory, losses_within_files
+from tasks.database.losses import Loss, find_losses, losses_against_inventory, losses_within_files
+from tasks.database.mariadb import Server
+from tests.unit.fakes import FakeShell
+from tests.unit.tasks.control_plane import INVENTORY
 
 GRANTS = "GRANT ALL ON nova.* TO nova@'%'; GRANT ALL ON `keystone`.* TO keystone@'%';"
 
@@ -137,3 +140,23 @@ def test_many_names_are_cut_where_it_is_approved_and_not_in_the_report() -> None
     loss = Loss("the dump lacks 30 tables", tuple(f"t{number}" for number in range(30)))
     assert loss.shown(2) == "the dump lacks 30 tables: t0, t1 and 28 more"
     assert loss.full.count("t") == 30 + 2
+
+
+SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
+
+
+def test_the_first_database_that_answers_says_what_will_be_missing() -> None:
+    silent = FakeShell("controller-0").on("mysql", say=1)
+    there = FakeShell("controller-1").on("mysql", say=f"schema\tkeystone\t\t0\n{INVENTORY}")
+    held, grants = dump(nova=Schema(True, {"user": 1})), parse_grants("GRANT USAGE ON *.* TO nova@'%';")
+    (loss,) = find_losses([(silent, SERVER), (there, SERVER)], held, True, grants)
+    assert loss.full == "the dump lacks 1 schema of what controller-1's database has: keystone (empty)"
+
+
+def test_where_no_database_answers_that_is_told() -> None:
+    (loss,) = find_losses([(FakeShell().on("mysql", say=1), SERVER)], dump(nova=NOVA), untouched=True)
+    assert "no database answers" in loss.full
+
+
+def test_a_half_built_database_is_not_asked() -> None:
+    assert find_losses([], dump(nova=NOVA), untouched=False) == []

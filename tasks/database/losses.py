@@ -1,17 +1,21 @@
-"""What will be missing after a restore: what the dump and the grants lack of what is there, and of what they name themselves."""
+"""What will be missing after a restore: what dump and grants lack of what is there, and of what they name themselves."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from blocks.remote.shell import Shell
 from tasks.database.dump_contents import Contents, Schema
 from tasks.database.grants import Grants
-from tasks.database.inventory import Inventory, Named
+from tasks.database.inventory import Inventory, Named, read_inventory
+from tasks.database.mariadb import Server
 
 # So many names of a kind are shown where the operator approves; the report has all of them.
 _SHOWN = 8
+# Of a dump of the whole server, which has the accounts itself.
+NO_GRANTS = Grants((), (), ())
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,29 @@ def _about(rows: int) -> str:
     thousands, digits = divmod(len(str(rows)) - 1, 3)
     few = ("", "tens of ", "hundreds of ")[digits]
     return f"{few}{names[thousands]} of rows" if thousands else f"{few}rows"
+
+
+def find_losses(
+    there: Iterable[tuple[Shell, Server]], contents: Contents, untouched: bool, grants: Grants = NO_GRANTS
+) -> list[Loss]:
+    """What will be missing after the restore, as far as anybody can say.
+
+    Args:
+        there: The databases that may answer, with the data that is replaced.
+        contents: What is in the dump.
+        untouched: Whether that data is still in its place.
+        grants: What the grants hold.
+    """
+    found = list(losses_within_files(contents, grants))
+    if not untouched:
+        return found
+    read = (read_inventory(shell, server) for shell, server in there)
+    inventory = next((inventory for inventory in read if inventory is not None), None)
+    if inventory is None:
+        return [*found, Loss("no database answers, so that nobody can say what the dump lacks of it")]
+    whose = f"of what {inventory.host}'s database has"
+    against = losses_against_inventory(inventory, contents, grants)
+    return [*found, *(Loss(f"{loss.what} {whose}", loss.names) for loss in against)]
 
 
 def losses_within_files(contents: Contents, grants: Grants) -> Iterator[Loss]:

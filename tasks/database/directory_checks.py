@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tasks.database.data_directory import DataDirectory
 from tasks.database.dumps import File
@@ -45,6 +46,28 @@ def check_space(directories: Mapping[str, DataDirectory], dump: File, again: boo
         reason = "" if fits else f"{seen} for a second one (the old data is kept)"
         checks.append(Check("space", host, seen, reason, "" if fits else "make room first"))
     return checks
+
+
+def check_room(host: str, path: str, directory: DataDirectory, dump: File, again: bool) -> list[Check]:
+    """The old data can be kept, and the new data be made, on one host; a mount point keeps its old data as a copy.
+
+    Args:
+        host: Whose it is.
+        path: Where the data directory is.
+        directory: What the host says of it.
+        dump: What is to be loaded.
+        again: Whether what is there now makes room, since the old data is kept already.
+    """
+    if not directory.mount_point:
+        return check_space({host: directory}, dump, again)
+    within = replace(directory, free_bytes=directory.free_within_bytes)
+    checks = check_space({host: within}, dump, again=True)
+    if again:
+        return checks
+    seen = f"{_mib(directory.free_bytes)} free beside {path}, {_mib(directory.used_bytes)} needed for the copy of the old data"
+    fits = directory.free_bytes >= directory.used_bytes + _FLOOR_BYTES
+    reason = "" if fits else f"{seen} ({path} is a mount point, which can't be moved)"
+    return [*checks, Check("space", host, seen, reason, "" if fits else "make room first")]
 
 
 def _mib(size: int) -> str:

@@ -1,0 +1,132 @@
+"""restore-undercloud-database: "Restoring the undercloud node database manually", step by step.
+
+Source: Red Hat OpenStack Platform 16.1, "Backing up and restoring the undercloud and control plane nodes", section 4.5.
+Where a step departs from it, `restore_undercloud_database.departures.toml` says so and why.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from blocks.remote.command import question
+from blocks.site import UNDERCLOUD
+from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.engine.cleanup import Cleanup
+from tasks.engine.plan import plan_of
+from tasks.engine.runbook import Work, runbook
+from tasks.engine.steps import Steps
+from tasks.node import tripleo_services
+from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request
+from tasks.runbooks.restore_undercloud_database.preflight import look
+from tasks.runbooks.restore_undercloud_database.serving import start_database
+
+
+@runbook(NAME, hosts=lambda _, __: [UNDERCLOUD], timeout_s=12 * 3600)
+def restore_undercloud_database(
+    site: Annotated[str, Field(min_length=1)],
+    dump: Annotated[str, Field(pattern="^/")] = "/root/undercloud-all-databases.sql",
+    dry_run: bool = False,
+    approved_by: str | None = None,
+    services_timeout_s: Annotated[int, Field(ge=60, le=7200)] = 900,
+    start_timeout_s: Annotated[int, Field(ge=10, le=3600)] = 300,
+    copy_timeout_s: Annotated[int, Field(ge=60, le=43200)] = 14400,
+    load_timeout_s: Annotated[int, Field(ge=60, le=43200)] = 14400,
+) -> Work[Job]:
+    """Restore the undercloud's database from a dump of the whole server; the old data is kept.
+
+    Args:
+        site: Name of the site, as applied with `python -m deployments apply`.
+        dump: Path of the SQL dump on the undercloud, as section 1.5 makes it (`mysqldump --all-databases`).
+        dry_run: Check everything and show the plan; change nothing.
+        approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
+        services_timeout_s: Seconds for the undercloud's services to stop, and for them to start again.
+        start_timeout_s: Seconds for a database to start or to shut down.
+        copy_timeout_s: Seconds to copy the old data, where its directory is a mount point and can't be moved.
+        load_timeout_s: Seconds for the import.
+    """
+    request = Request(dump, services_timeout_s, start_timeout_s, copy_timeout_s, load_timeout_s)
+    return Work(
+        look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
+        procedure=procedure,
+        summary=lambda job: job.summary,
+        destroys=lambda job: job.summary,
+        take_up=lambda job: job.resume.take_up,
+    )
+
+
+def procedure(steps: Steps, job: Job) -> None:
+    """All steps, in the order in which they are taken.
+
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        job: What is restored.
+    """
+    for loss in job.facts.losses:
+        steps.report_finding(f"not restored: {loss.full}")
+    _stop_services(steps, job)
+    _put_aside(steps, job)
+    _import(steps, job)
+    _start_services(steps, job)
+
+
+def _stop_services(steps: Steps, job: Job) -> None:
+    """Steps 1 to 3: nothing runs on the undercloud that uses the database."""
+    host, stop_s = job.host, job.request.stop_s
+    steps.record_answer("1", "Log in to the undercloud as root", host, question("id", "-un"), "root")
+    # Looked at again until the services are started on purpose: an undercloud that was restarted starts them by itself.
+    stop_units = tripleo_services.stop_units(stop_s)
+    steps.step("2", "Stop all tripleo services", [host], stop_units, always=not job.resume.serving, raises=job.stopped)
+    stop_rest = tripleo_services.stop_containers(stop_s)
+    steps.step("3", "Stop the containers that still run", [host], stop_rest, always=not job.resume.serving)
+
+
+def _put_aside(steps: Steps, job: Job) -> None:
+    """Steps 4 and 5: the old data aside, an empty directory in its place."""
+    host, directory, old_data, facts = job.host, job.database.data_directory, job.old_data, job.facts
+    keep = data_directory.move_aside(directory, old_data)
+    if facts.mount_point:
+        keep = data_directory.copy_aside(directory, old_data, NAME, job.request.copy_s)
+    steps.step("4", f"Keep the current {directory}", [host], keep)
+    # Also where an earlier attempt has built a part of the database: what is discarded holds nothing but the dump.
+    steps.step("4a", "Remove what an earlier attempt has left running", [host], job.importing.discard())
+    create = data_directory.create_new_directory(
+        directory, old_data, job.database.owner, facts.labelled, rebuild=True, runbook=NAME
+    )
+    steps.step("5", "Recreate the database directory and set its SELinux attributes", [host], create)
+
+
+def _import(steps: Steps, job: Job) -> None:
+    """Steps 6 to 10: the dump in a database of the service's own image, without a network."""
+    host, database, facts, request = job.host, job.database, job.facts, job.request
+    directory, importing_server = database.data_directory, job.importing
+    inspect = question("podman", "inspect", "--type=container", "--format", "{{.Image}}", database.container)
+    steps.record_answer("6", "Find the image of the database", host, inspect, facts.image)
+    steps.step("7", f"Initialize {directory} with the container", [host], importing_server.create())
+    remove = Cleanup(
+        key="dump copies",
+        sentence="Remove the copy of the dump from the data directory",
+        words={host.name: dumps.remove_words(directory)},
+    )
+    with steps.cleanup(remove):
+        copy = dumps.copy_in(directory, request.dump)
+        steps.step("8", f"Copy the dump to {directory}", [host], copy, always=not job.loaded)
+        steps.step("9", "Start the database to import the data", [host], importing_server.start(request.start_s))
+        load = importing.import_dump(importing_server.server, None, request.load_s, facts.dump_key)
+        steps.step("10.1", "Import the data", [host], load)
+    steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
+    sql = mariadb.root_password_sql(facts.version, facts.password)
+    steps.step("10.2a", "Set root's password to the site's", [host], importing_server.set_root_password(sql))
+    steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())
+
+
+def _start_services(steps: Steps, job: Job) -> None:
+    """Step 11: the database first, then all that ran before."""
+    host, services, within_s = job.host, job.services, job.request.stop_s
+    steps.step(
+        "10a", "Start the database, and log in as root", [host], start_database(job.database, job.request.start_s)
+    )
+    steps.step("11", "Restart all tripleo services", [host], tripleo_services.start(services, within_s))
+    check = tripleo_services.check_running(services, within_s)
+    steps.step("11a", "Check that all runs again that ran before", [host], check, always=True, lifts=job.stopped)

@@ -1,0 +1,1 @@
+"""restore-undercloud-database: what it looks at, what it records, how it goes on."""

@@ -1,0 +1,1 @@
+"""restore-undercloud-database on the lab's undercloud."""
