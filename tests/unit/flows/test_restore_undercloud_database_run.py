@@ -145,14 +145,14 @@ def test_another_dump_after_the_services_were_started_is_a_job_of_its_own() -> N
 
 def test_a_unit_that_does_not_come_back_is_told_by_its_name_and_the_next_run_only_starts_it() -> None:
     undercloud = Undercloud()
-    undercloud.broken.add("tripleo_keystone.service")
+    undercloud.broken_units.add("tripleo_keystone.service")
     run, job = prepare(undercloud)
     run.begin(job.resume.take_up, "22222222")
     with pytest.raises(StepFailed, match=r"tripleo_keystone\.service is failed") as failed:
         procedure(run, job)
     assert "systemctl status" in failed.value.hint
     assert "services" in run.journal.in_force
-    undercloud.broken.clear()
+    undercloud.broken_units.clear()
     again = restore(undercloud)
     is_restored(undercloud)
     assert {record.outcome for record in again.journal.records if record.number in {"2", "5", "10.1"}} == {"earlier"}

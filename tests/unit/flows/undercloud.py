@@ -38,7 +38,7 @@ class Undercloud(FakeShell):
         kept: What lies in directories beside it.
         units: Unit of TripleO's → its state.
         containers: Container → whether it runs.
-        broken: Units that do not start any more.
+        broken_units: Units that do not start any more.
         mount_point: Whether the data directory is one.
         runs: Transient units: `ended`, `failed`.
         files: Copies of the dump in the data directory.
@@ -53,7 +53,7 @@ class Undercloud(FakeShell):
         self.kept: dict[str, str | None] = {}
         self.units = {**dict.fromkeys(UNITS, "active"), "tripleo_keystone_healthcheck.service": "inactive"}
         self.containers = {"mysql": True, "keystone": True, STRAY: True, "old": False}
-        self.broken: set[str] = set()
+        self.broken_units: set[str] = set()
         self.mount_point = False
         self.runs: dict[str, str] = {}
         self.files: set[str] = set()
@@ -173,7 +173,7 @@ class Undercloud(FakeShell):
 
     def _start(self, *units: str) -> None:
         for unit in UNITS if units == ("multi-user.target",) else units:
-            works = unit not in self.broken and (unit != "tripleo_mysql.service" or bool(self.data))
+            works = unit not in self.broken_units and (unit != "tripleo_mysql.service" or bool(self.data))
             self.units[unit] = "active" if works else "failed"
             self._set_container(unit, works)
             if works and unit == "tripleo_mysql.service":

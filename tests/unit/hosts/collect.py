@@ -55,8 +55,8 @@ from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
-from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.flows.undercloud import Undercloud
+from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
