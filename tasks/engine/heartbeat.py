@@ -91,6 +91,7 @@ class Heartbeat:
 
     def __init__(self, kept: Sequence[Kept]) -> None:
         self._kept: list[Kept] = []
+        self._beating: dict[int, threading.Lock] = {}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         for each in kept:
@@ -99,6 +100,7 @@ class Heartbeat:
     def keep(self, kept: Kept) -> None:
         """Keep something more alive, and check it too."""
         self._kept.append(kept)
+        self._beating[id(kept)] = threading.Lock()
         # In the run's context, so that what is said reaches the run's log.
         context = contextvars.copy_context()
         thread = threading.Thread(
@@ -109,7 +111,10 @@ class Heartbeat:
 
     @contextmanager
     def keeping(self, kept: Sequence[Kept]) -> Iterator[None]:
-        """Keep something more alive while the block lasts, each by itself."""
+        """Keep something more alive while the block lasts, each by itself.
+
+        A beat that is under way at the end is waited for, unless it hangs: it would renew what is about to be ended.
+        """
         for each in kept:
             self.keep(each)
         try:
@@ -117,6 +122,9 @@ class Heartbeat:
         finally:
             for each in kept:
                 self._kept.remove(each)
+            for each in kept:
+                if self._beating[id(each)].acquire(timeout=_JOIN_S):
+                    self._beating[id(each)].release()
 
     def check(self) -> None:
         """Make sure that everything is proven to be alive; to be called before anything is changed, from any thread.
@@ -135,12 +143,20 @@ class Heartbeat:
 
     def _run(self, kept: Kept) -> None:
         wait_s = 0.0
-        while not self._stop.wait(wait_s) and kept in self._kept:
-            try:
-                wait_s = kept.beat()
-            except Exception as error:  # noqa: BLE001 - a heartbeat that dies of what nobody foresaw would be a lost lock
-                wait_s = 3.0
-                warn(f"{kept.name}: {type(error).__name__}: {error}")
+        while not self._stop.wait(wait_s):
+            with self._beating[id(kept)]:
+                if kept not in self._kept:
+                    return
+                wait_s = _beat(kept)
+
+
+def _beat(kept: Kept) -> float:
+    """Keep it alive once; returns the seconds until the next time."""
+    try:
+        return kept.beat()
+    except Exception as error:  # noqa: BLE001 - a heartbeat that dies of what nobody foresaw would be a lost lock
+        warn(f"{kept.name}: {type(error).__name__}: {error}")
+        return 3.0
 
 
 def warn(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -92,6 +93,22 @@ def test_what_is_kept_for_a_while_is_checked_and_renewed_for_that_while_alone() 
     heartbeat.check()
     heartbeat.stop()
     assert not any(thread.is_alive() for thread in heartbeat._threads)
+
+
+def test_a_renewal_under_way_is_over_before_what_follows_the_block() -> None:
+    """A cleanup's timer that is armed again after the cleanup would clean up once more, ten minutes later."""
+    begun, done = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        begun.set()
+        time.sleep(0.2)
+        done.set()
+
+    heartbeat = Heartbeat([])
+    with heartbeat.keeping([Renewal("the timer", renew)]):
+        assert begun.wait(5)
+    assert done.is_set()
+    heartbeat.stop()
 
 
 def test_what_could_not_be_renewed_in_time_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
