@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from blocks.remote.shell import Shell
+from tasks.backup.choice import PATTERN as BACKUP
 from tasks.database import accounts, data_directory, dumps, galera, importing, mariadb
 from tasks.database.cluster_address import BOOTSTRAP_ADDRESS
 from tasks.database.node_status import cluster_uuids
@@ -22,7 +23,8 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
 from tasks.runbooks.restore_galera.hand_over import hand_over, settle
-from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request
+from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request, hosts_of_restore
+from tasks.runbooks.restore_galera.new_data import make_new_data, skip_import
 from tasks.runbooks.restore_galera.preflight import look
 
 # A database that does not shut down within this is ended with its container: it is broken, and its data is kept aside.
@@ -30,11 +32,13 @@ _TERMINATE_S = 60
 
 
 # Clients are blocked where the virtual IP may be: those hosts are locked, and known to the hooks, as the database's are.
-@runbook(NAME, hosts=lambda site, _: site.database_roles(), timeout_s=12 * 3600)
+@runbook(NAME, hosts=hosts_of_restore, timeout_s=12 * 3600)
 def restore_galera(
     site: Annotated[str, Field(min_length=1)],
-    dump: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/openstack_database.sql",
-    grants: Annotated[str, Field(pattern="^/")] = "/home/heat-admin/grants.sql",
+    backup: Annotated[str, Field(pattern=BACKUP)] | None = None,
+    unverified: bool = False,
+    dump: Annotated[str, Field(pattern="^/")] | None = None,
+    grants: Annotated[str, Field(pattern="^/")] | None = None,
     dry_run: bool = False,
     approved_by: str | None = None,
     ending: Ending = "adopt",
@@ -44,23 +48,27 @@ def restore_galera(
     adopt_timeout_s: Annotated[int, Field(ge=10, le=600)] = 60,
     promote_timeout_s: Annotated[int, Field(ge=30, le=3600)] = 600,
 ) -> Work[Job]:
-    """Restore a site's Galera cluster from a dump and its grants; the old data is kept.
+    """Restore a site's Galera cluster from a backup, or from a dump and its grants; the old data is kept.
+
+    From a backup the new data is made beside the old, so that clients miss the switch alone.
 
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
-        dump: Path of the SQL dump on the first controller.
-        grants: Path of the grants file on the first controller.
+        backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no files: the latest verified of the site's store.
+        unverified: Take a backup that nobody has verified, where it is called by its id.
+        dump: Path of the SQL dump on the first controller. Empty, without a store: /home/heat-admin/openstack_database.sql.
+        grants: Path of the grants file on the first controller. Empty, without a store: /home/heat-admin/grants.sql.
         dry_run: Check everything and show the plan; change nothing.
         approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
         ending: `adopt`: Pacemaker takes over the running cluster. `restart`: it is stopped and started again, as documented.
         start_timeout_s: Seconds for a database to start or to shut down.
-        load_timeout_s: Seconds for the import.
+        load_timeout_s: Seconds for the import; of a backup, for fetching, for loading and for copying it.
         join_timeout_s: Seconds for a controller to join the cluster.
         adopt_timeout_s: Seconds for Pacemaker to adopt the cluster, before `restart` is taken instead.
         promote_timeout_s: Seconds for Pacemaker to promote all controllers after a restart.
     """
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
-    request = Request(dump, grants, ending, bounds)
+    request = Request(dump or "", grants or "", ending, bounds, backup or "", unverified)
     return Work(
         look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
@@ -80,30 +88,26 @@ def procedure(steps: Steps, job: Job) -> None:
     formed = cluster_uuids(job.facts.servers)
     for loss in job.facts.losses:
         steps.report_finding(f"not restored: {loss.full}")
+    making = job.making
+    if making:
+        make_new_data(steps, making)  # N1 to N9
+    _fence_off(steps, job)
     _put_aside(steps, job)
-    _create_databases(steps, job)
-    _import(steps, job)
+    if making:
+        skip_import(steps)
+    else:
+        _create_databases(steps, job)
+        _import(steps, job)
     _form_cluster(steps, job, formed)
     hand_over(steps, job)  # steps 21 and 23 to 25
     _let_clients_in(steps, job, formed)
 
 
-def _put_aside(steps: Steps, job: Job) -> None:
-    """Steps 1 to 8: clients out, Pacemaker off, the old data aside, the containers on an empty directory."""
-    facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
-    directory, old_data = database.data_directory, job.old_data
+def _fence_off(steps: Steps, job: Job) -> None:
+    """Steps 1 to 4a: clients out, Pacemaker off."""
+    facts, database, first = job.facts, job.database, job.first
     vip = hiera.ask(database.hiera_config, database.vip_key)
     password = hiera.ask(database.hiera_config, database.password_key)
-
-    def stop(host: Shell) -> Change:
-        server = job.server(host)
-        return podman.stop(server.container, before=(server.terminate(_TERMINATE_S),))
-
-    def create(host: Shell) -> Change:
-        labelled = host.name in facts.labelled
-        return data_directory.create_new_directory(
-            directory, old_data, database.owner, labelled, job.resume.rebuild, NAME
-        )
 
     steps.record_answer("1", "Retrieve the Galera cluster virtual IP", first[0], vip, facts.vip)
     for finding in job.firewall_findings:
@@ -129,11 +133,32 @@ def _put_aside(steps: Steps, job: Job) -> None:
         raises=job.unmanaged,
     )
     settle(steps, job, "4a", always=job.fenced)
+
+
+def _put_aside(steps: Steps, job: Job) -> None:
+    """Steps 5 to 8: the old data aside, the containers on an empty directory, or on the new data."""
+    facts, database, first, controllers = job.facts, job.database, job.first, job.hosts
+    directory, old_data = database.data_directory, job.old_data
+
+    def stop(host: Shell) -> Change:
+        server = job.server(host)
+        return podman.stop(server.container, before=(server.terminate(_TERMINATE_S),))
+
+    def create(host: Shell) -> Change:
+        labelled = host.name in facts.labelled
+        return data_directory.create_new_directory(
+            directory, old_data, database.owner, labelled, job.resume.rebuild, NAME
+        )
+
     # The first controller last, so that the data that is kept says which node is safe to bootstrap; and quicker than all at
     # once, where each waits five seconds for the others to be declared dead.
     steps.step("5", "Stop the MySQL containers", [*job.rest, *first], stop, one_at_a_time=True)
     steps.step("6", "Move the current directory", controllers, data_directory.move_aside(directory, old_data))
-    steps.step("7", f"Create the new directory {directory}", controllers, create)
+    if facts.new_data:
+        put = facts.new_data.directory.put_in_place(old_data, NAME)
+        steps.step("7", f"Let the new data become {directory}", controllers, put)
+    else:
+        steps.step("7", f"Create the new directory {directory}", controllers, create)
     steps.step(
         "8",
         "Start the MySQL containers",

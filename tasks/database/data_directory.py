@@ -10,7 +10,7 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.engine.change import Change
 
-_LABEL = "system_u:object_r:container_file_t:s0"
+LABEL = "system_u:object_r:container_file_t:s0"
 
 
 def old_data_path(directory: str, stamp: str) -> str:
@@ -118,7 +118,7 @@ def copy_aside(directory: str, old_data: str, runbook: str, within_s: float) -> 
 
 # With the half-built database go the units that built it: their results are about what is no more. The directory itself stays: it
 # may be a mount point.
-_DISCARD = """
+DISCARD = """
 [ -d "$2" ] || { echo "the old data is not in $2: nothing is discarded"; exit 17; }
 systemctl stop "openstack-runbooks-$3-*.service"
 systemctl reset-failed "openstack-runbooks-$3-*.service" 2>/dev/null || :
@@ -139,7 +139,7 @@ def create_new_directory(
         rebuild: Discard what an earlier attempt of this runbook has built.
         runbook: Its name: the units that built it bear it.
     """
-    discard = script(_DISCARD, directory, old_data, runbook, timeout_s=600)
+    discard = script(DISCARD, directory, old_data, runbook, timeout_s=600)
     commands = [
         Command(("mkdir", "-p", directory)),
         Command(("chown", f"{owner}:{owner}", directory)),
@@ -147,7 +147,7 @@ def create_new_directory(
     ]
     if labelled:
         # chcon -t alone refuses a directory that has no label yet: give it the whole context at once.
-        commands.append(Command(("chcon", _LABEL, directory)))
+        commands.append(Command(("chcon", LABEL, directory)))
     return Change(
         tuple([discard, *commands] if rebuild else commands),
         already=None if rebuild else lambda shell: _is_made(shell, directory, owner, labelled),
@@ -156,5 +156,5 @@ def create_new_directory(
 
 def _is_made(shell: Shell, directory: str, owner: int, labelled: bool) -> bool:
     seen = shell.run(question("stat", "-c", "%u:%g %a %C", directory, ok=(0, 1))).text
-    wanted = rf"{owner}:{owner} 755 " + (re.escape(_LABEL) if labelled else r".*")
+    wanted = rf"{owner}:{owner} 755 " + (re.escape(LABEL) if labelled else r".*")
     return re.fullmatch(wanted, seen) is not None

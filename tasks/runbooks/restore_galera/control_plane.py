@@ -21,7 +21,7 @@ from tasks.node import firewall
 from tasks.node.bundle import MANAGED, parse_managed_state, parse_target_role, read_configuration
 from tasks.node.firewall import Barriers
 from tasks.node.pacemaker_cluster import Cluster, read_cluster, read_placement
-from tasks.runbooks.restore_galera.entrance import check_barriers, find_entrance
+from tasks.runbooks.restore_galera.entrance import check_barriers, client_hosts, find_entrance
 from tasks.runbooks.restore_galera.membership import KnownAs, Membership, parse_names, resolve
 
 # A controller that has lost power was seen to be back in Pacemaker half a minute after SSH.
@@ -182,7 +182,7 @@ def look_at_control_plane(
     """
     database, first = run.site.database, run.first
     databases = run.hosts_with(database.role)
-    called = {host.name: known.get(host.name) or parse_names(host, "") for host in run.hosts}
+    called = {host.name: known.get(host.name) or parse_names(host, "") for host in client_hosts(run)}
     members = Membership(
         hosts=tuple(called.pop(host.name) for host in databases),
         galera=resolve(first, cluster_nodes(address)) if address else {},

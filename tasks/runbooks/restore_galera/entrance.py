@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.checks import Check
+from tasks.engine.run import Run
 from tasks.node import firewall
 from tasks.node.firewall import Barriers
 from tasks.runbooks.restore_galera.membership import Membership
@@ -23,6 +25,12 @@ class Entrance:
 
     further: tuple[str, ...]
     check: Check
+
+
+def client_hosts(run: Run) -> list[Shell]:
+    """The run's hosts where clients may come in, those of the database's role first; not the store's."""
+    hosts = run.site.select(run.site.database_roles())
+    return [run.shells[host.name] for host in hosts if host.name in run.shells]
 
 
 def find_entrance(site: Site, vip: str, members: Membership) -> Entrance:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blocks.remote.shell import Shell
+from tasks.database.data_directory import DataDirectory
+from tasks.database.directory_checks import check_space
 from tasks.database.dump_contents import Contents
 from tasks.database.dump_look import Loader, check_place, look_at_dump
 from tasks.database.dump_parts import Parts, parse_parts
@@ -12,6 +15,8 @@ from tasks.database.dumps import File
 from tasks.database.grants import Grants, check_grants_file, read_grants
 from tasks.database.statement_reader import CutShort, NotUnderstood
 from tasks.engine.checks import Check
+from tasks.runbooks.restore_galera.source import Source
+from tasks.runbooks.restore_galera.state import Contents as Fingerprints
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,22 @@ class Files:
     contents: Contents | None = None
     parts: Parts | None = None
     grants: Grants | None = None
+
+
+def as_source(dump: File | None, grants: File | None, read: Files) -> Source:
+    """The documented files, as what is restored.
+
+    Args:
+        dump: Both ends of the dump; None where it could not be read, which is a check already.
+        grants: The same of the grants.
+        read: What was read of both.
+    """
+
+    def space(directories: Mapping[str, DataDirectory], again: bool) -> list[Check]:
+        return check_space(directories, dump, again) if dump else []
+
+    fingerprints = Fingerprints(dump=dump.fingerprint if dump else "", grants=grants.fingerprint if grants else "")
+    return Source(fingerprints, read.contents, read.grants, read.parts, check_space=space)
 
 
 def look_at_files(shell: Shell, dump: File, grants: File | None, loader: Loader, readable: bool) -> Files:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from blocks.database import GaleraDatabase
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
+from blocks.site import BACKUP_NODE, Site
+from tasks.backup.choice import LATEST_VERIFIED
 from tasks.database.dump_parts import Parts
 from tasks.database.grants import Grants
 from tasks.database.losses import Loss
-from tasks.database.mariadb import Server, Version
+from tasks.database.mariadb import Server, Version, root_password_sql
 from tasks.engine.steps import Fence
 from tasks.node import firewall
+from tasks.runbooks.restore_galera.new_data import Making, NewData
 from tasks.runbooks.restore_galera.resume import Resume, nothing_known
 
 NAME = "restore-galera"
 Ending = Literal["adopt", "restart"]
+# Where the document has them.
+_DUMP, _GRANTS = "/home/heat-admin/openstack_database.sql", "/home/heat-admin/grants.sql"
+
+
+def hosts_of_restore(site: Site, parameters: Mapping[str, Any]) -> list[str]:
+    """The groups of a restore's run: the database's, those where clients come in, and the store's where a backup is wanted.
+
+    Args:
+        site: The site.
+        parameters: The flow's.
+    """
+    from_store = bool(parameters.get("backup")) or not (parameters.get("dump") or parameters.get("grants"))
+    return [*site.database_roles(), *([BACKUP_NODE] if from_store and site.store else [])]
 
 
 @dataclass(frozen=True)
@@ -45,16 +62,32 @@ class Request:
     """What the operator asks for.
 
     Attributes:
-        dump: Path of the dump on the first controller.
-        grants: Path of the grants on the first controller.
+        dump: Path of the dump on the first controller; empty where none is named.
+        grants: Path of the grants on the first controller; empty where none is named.
         ending: How Pacemaker gets the cluster back.
         bounds: How long the waits may take.
+        backup: Which backup of the store is restored; empty where none is named.
+        unverified: Whether that may be one that nobody has verified.
     """
 
     dump: str
     grants: str
     ending: Ending
     bounds: Bounds
+    backup: str = ""
+    unverified: bool = False
+
+    def on(self, site: Site) -> Request:
+        """What that means on a site: where nothing is named, its newest verified backup, or without a store the documented files.
+
+        Raises:
+            RunbookError: A backup and files are named.
+        """
+        if self.backup and (self.dump or self.grants):
+            raise RunbookError("`backup` is given, and files as well", "give a backup, or `dump` and `grants`")
+        if self.backup or (site.store and not (self.dump or self.grants)):
+            return replace(self, backup=self.backup or LATEST_VERIFIED)
+        return replace(self, dump=self.dump or _DUMP, grants=self.grants or _GRANTS)
 
 
 @dataclass(frozen=True)
@@ -77,6 +110,7 @@ class Facts:
         entrance: The hosts at which clients are kept off: the controllers, and others that may hold the virtual address.
         by_hand: Host → firewall rules that somebody has set, and that keep clients off as ours does.
         losses: What will be missing afterwards.
+        new_data: The backup of which the new data is made beside the old; None for the documented files.
     """
 
     vip: str
@@ -94,6 +128,7 @@ class Facts:
     entrance: tuple[Shell, ...] = ()
     by_hand: Mapping[str, tuple[firewall.Words, ...]] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
+    new_data: NewData | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +189,22 @@ class Job:
         return self.facts.servers[host.name]
 
     @property
+    def making(self) -> Making | None:
+        """How the new data is made beside the old; None where the documented files are loaded."""
+        facts, bounds = self.facts, self.bounds
+        if facts.new_data is None:
+            return None
+        sql = root_password_sql(facts.version, facts.password)
+        return Making(facts.new_data, self.hosts, facts.labelled, NAME, sql, bounds.start_s, bounds.load_s)
+
+    @property
     def summary(self) -> str:
         """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         names = ", ".join(host.name for host in self.hosts)
+        files = f"{self.request.dump} and {self.request.grants}"
         what = (
-            f"the database of {names} is replaced with {self.request.dump} and {self.request.grants}; the old data is kept on "
-            f"each as {self.old_data}"
+            f"the database of {names} is replaced with {self.facts.new_data or files}; the old data is kept on each as "
+            f"{self.old_data}"
         )
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
@@ -177,7 +222,7 @@ class Job:
     def grants_findings(self) -> list[str]:
         """What the operator must know of the grants before they are loaded."""
         path, grants = self.request.grants, self.facts.grants
-        findings = []
+        findings: list[str] = []
         if not any(account.user == "root" for account in grants.accounts):
             findings.append(
                 f"{path} has no account of root: root@'%', which deployment tools may use through the virtual IP, is not "

@@ -17,9 +17,7 @@ from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
 from tasks.database.directory_checks import check_mount, check_space
 from tasks.database.dump_look import Loader
-from tasks.database.dump_parts import Parts
 from tasks.database.dumps import File
-from tasks.database.grants import Grants
 from tasks.database.losses import Loss, find_losses
 from tasks.database.mariadb import Server, Version
 from tasks.engine.checks import Check
@@ -30,11 +28,15 @@ from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.bundle import read_galera_pid
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
+from tasks.runbooks.restore_galera.backup_source import look_at_backup, made_on
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
-from tasks.runbooks.restore_galera.files import Files, look_at_files
+from tasks.runbooks.restore_galera.entrance import client_hosts
+from tasks.runbooks.restore_galera.files import Files, as_source, look_at_files
 from tasks.runbooks.restore_galera.job import NAME, Facts, Job, Request, unknown_job
 from tasks.runbooks.restore_galera.membership import KnownAs, read_names
+from tasks.runbooks.restore_galera.new_data import NUMBERS as NEW_DATA
 from tasks.runbooks.restore_galera.resume import Observed, Resume, Situation, how_to_go_on, unknown_saves
+from tasks.runbooks.restore_galera.source import Source
 from tasks.runbooks.restore_galera.state import Contents, RestoreState
 
 T = TypeVar("T")
@@ -84,9 +86,11 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         Refused: With every reason.
     """
     database = run.site.database
+    request = request.on(run.site)
     hosts = run.hosts_with(database.role)
-    others = [host for host in run.hosts if host not in hosts]  # clients may come in there, and nothing else is done
-    order = Order(order_of(unknown_job(hosts, database, request)))
+    others = [host for host in client_hosts(run) if host not in hosts]  # nothing else is done there
+    # A run from a backup and one from files may take up each other's work.
+    order = Order((*NEW_DATA, *order_of(unknown_job(hosts, database, request))))
     by_host = run.everywhere("host", lambda shell: _look_at_host(database, shell), hosts)
     known = {name: host.names for name, host in by_host.items()} | run.everywhere("host", read_names, others)
     for host in by_host.values():
@@ -96,23 +100,19 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         run.refuse_if_any()
     container = by_host[run.first.name].container
     asked = _ask_first(run, container, request)
-    read = _look_at_files(run, by_host, asked)
-    in_grants, parts = read.grants, read.parts
+    source = _look_at_source(run, request, by_host, asked)
     control_plane = _control_plane(run, hosts, known, asked)
-    contents = _contents(asked.dump, asked.grants)
-    found = False
-    if container and in_grants and asked.version:
-        found = _import_found(run.first, _server(database, container), asked.version, parts, in_grants, contents)
-    situation = Situation(control_plane.fenced, control_plane.managed, found)
+    found = _import_found(run.first, _server(database, container), asked.version, source) if container else False
+    situation = Situation(control_plane.fenced, control_plane.managed, found, loading=source.new_data is None)
     adopting = request.ending == "adopt"
-    resume = _ask(run.checks, "journal", lambda: _resume(run, order, by_host, contents, situation, adopting))
-    if asked.dump is not None:
-        again = resume is not None and bool(resume.rebuild or resume.settled)
-        run.checks += check_space(_directories(by_host), asked.dump, again)
+    resume = _ask(run.checks, "journal", lambda: _resume(run, order, by_host, source.fingerprints, situation, adopting))
+    again = resume is not None and bool(resume.rebuild or resume.settled)
+    run.checks += source.check_space({name: host.directory for name, host in by_host.items()}, again)
     run.refuse_if_any()
     vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
-    if not (vip and password and version and pid_file and address and in_grants and resume):
+    if not (vip and password and version and pid_file and address and source.grants and resume):
         raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
+    new_data = made_on(run, source.new_data, resume.kept) if source.new_data else None
     facts = Facts(
         vip=vip,
         password=password,
@@ -123,12 +123,13 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         servers={name: _server(database, host.container) for name, host in by_host.items()},
         checks={name: host.check for name, host in by_host.items()},
         labelled=frozenset(name for name, host in by_host.items() if host.directory.labelled),
-        grants=in_grants,
-        parts=parts,
-        contents=contents.key,
+        grants=source.grants,
+        parts=source.parts,
+        contents=source.fingerprints.key,
         entrance=control_plane.entrance,
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
-        losses=tuple(_losses(run, by_host, resume.kept, read)),
+        losses=tuple(_losses(run, by_host, resume.kept, source)),
+        new_data=new_data,
     )
     return Job(hosts, database, request, facts, resume)
 
@@ -142,8 +143,8 @@ def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
         version = questions.ask(_VERSION, lambda: mariadb.read_version(first, container) if container else None)
         cluster = questions.ask("Pacemaker", lambda: _pacemaker(first, database.resource))
         address = questions.ask(_ADDRESS, lambda: _cluster_address(first, container, database.galera_options))
-        dump_file = questions.ask("dump", lambda: dumps.read_file(first, request.dump))
-        grants_file = questions.ask("grants", lambda: dumps.read_file(first, request.grants))
+        dump_file = questions.ask("dump", lambda: _read_file(first, request.dump))
+        grants_file = questions.ask("grants", lambda: _read_file(first, request.grants))
     answers: dict[str, Answer[object]] = {_VIP: vip, _VERSION: version, _ADDRESS: address}
     run.checks += [Check(name, first.name, str(answer.known)) for name, answer in answers.items() if answer.known]
     in_cluster, pid_file = cluster.known or (None, None)
@@ -157,6 +158,11 @@ def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:
         dump_file.known,
         grants_file.known,
     )
+
+
+def _read_file(shell: Shell, path: str) -> File | None:
+    """Both ends of a file; None where a backup is restored, and none is named."""
+    return dumps.read_file(shell, path) if path else None
 
 
 def _password(shell: Shell, database: GaleraDatabase) -> str:
@@ -223,24 +229,30 @@ def _control_plane(run: Run, hosts: Sequence[Shell], known: Mapping[str, KnownAs
     return found
 
 
+def _look_at_source(run: Run, request: Request, by_host: Mapping[str, _HostFacts], asked: _FirstFacts) -> Source:
+    """Look at what is restored; what is wrong with it becomes a check."""
+    if request.backup:
+        container = by_host[run.first.name].container
+        found = look_at_backup(run, request.backup, request.unverified, container, asked.version)
+        return found or Source(Contents(dump="", grants=""))
+    return as_source(asked.dump, asked.grants, _look_at_files(run, by_host, asked))
+
+
 def _look_at_files(run: Run, by_host: Mapping[str, _HostFacts], asked: _FirstFacts) -> Files:
     """Look at the dump and the grants; the dump is read where nothing speaks against that, least of all its size."""
     if asked.dump is None or asked.grants is None:
         return Files()
     first, dump = by_host[run.first.name], asked.dump
     loader = Loader(first.container, asked.version, run.site.database.data_directory, first.directory.saves)
-    readable = all(check.ok for check in check_space(_directories(by_host), dump, again=True))
+    directories = {name: host.directory for name, host in by_host.items()}
+    readable = all(check.ok for check in check_space(directories, dump, again=True))
     look_at = partial(look_at_files, run.first, dump, asked.grants, loader, readable)
     found = _ask(run.checks, "dump", look_at) or Files()
     run.checks += found.checks
     return found
 
 
-def _directories(by_host: Mapping[str, _HostFacts]) -> dict[str, DataDirectory]:
-    return {name: host.directory for name, host in by_host.items()}
-
-
-def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, found: Files) -> list[Loss]:
+def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, source: Source) -> list[Loss]:
     """What will be missing; the databases are asked only while they still have the data that is replaced."""
     aside = any(kept in host.directory.saves for host in by_host.values())
     asked = [
@@ -248,9 +260,9 @@ def _losses(run: Run, by_host: Mapping[str, _HostFacts], kept: str, found: Files
         for name, host in by_host.items()
         if host.server_process and not aside
     ]
-    if found.contents is None or found.grants is None:
+    if source.holds is None or source.grants is None:
         return []
-    return find_losses(asked, found.contents, not aside, found.grants)
+    return find_losses(asked, source.holds, not aside, source.grants)
 
 
 def _resume(
@@ -279,17 +291,14 @@ def _resume(
     return how_to_go_on(order, new, earlier, observed, situation, old_data, adopting)
 
 
-def _contents(dump: File | None, grants: File | None) -> Contents:
-    return Contents(dump=dump.fingerprint if dump else "", grants=grants.fingerprint if grants else "")
-
-
-def _import_found(
-    first: Shell, server: Server, version: Version, parts: Parts | None, grants: Grants, contents: Contents
-) -> bool:
+def _import_found(first: Shell, server: Server, version: Version | None, source: Source) -> bool:
     """Whether the import of just these files is running, or has ended and nobody knows yet."""
+    if source.new_data or version is None or source.grants is None:
+        return False
+    key = source.fingerprints.key
     changes = (
-        importing.import_dump(server, parts, 1, contents.key),
-        importing.import_grants(server, version, grants.undefined_roles, 1, contents.key),
+        importing.import_dump(server, source.parts, 1, key),
+        importing.import_grants(server, version, source.grants.undefined_roles, 1, key),
     )
     commands = [command for change in changes for command in change.commands]
     return any(unit_state(first, command).loaded for command in commands if isinstance(command, LongCommand))

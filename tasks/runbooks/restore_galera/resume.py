@@ -8,6 +8,8 @@ Why each way is safe:
   that loads them. Whatever is not known to be of just these files is discarded and built anew: so is what an attempt left
   that was to discard it, and died before.
 - Until step 8 every step looks at the host before it changes it, so all of them are simply taken again.
+- A backup's data is made beside the old (N1 to N9), and bears the backup's mark only once it is whole; step 7 lets it take the
+  old data's place. What else lies there once the old data was moved aside, it discards. Steps 9 to 16 are not taken.
 - From 9 to 16 the new database lives in running containers. It is continued only if all of them still run, with their
   temporary servers where these must be up; and at 15 and 15b only if the import itself is found, running or ended. Else it
   is built again: the outcome is the same, since it comes from the dump alone.
@@ -64,11 +66,14 @@ class Situation:
         fenced: Whether every host at which clients arrive has a rule that keeps them out.
         managed: Whether Pacemaker is in charge of the database.
         import_found: Whether the unit of just this import is on the first host, running or ended.
+        loading: Whether the data is loaded into the running containers (9 to 16); else it was made beside the old, and is on
+            disk and whole from 7 on.
     """
 
     fenced: bool
     managed: bool
     import_found: bool
+    loading: bool = True
 
 
 @dataclass(frozen=True)
@@ -278,7 +283,8 @@ def _same_contents(seen: _Seen, earlier: Journal, kept: str, adopting: bool) -> 
     def rebuild(why: str) -> Resume:
         return Resume(earlier, (), True, kept, f"step {begun} was under way and {why}: building the database again")
 
-    if not seen.reached("9") or not seen.same:
+    on_disk = not seen.situation.loading and not seen.reached("17")
+    if not seen.reached("9") or not seen.same or on_disk:
         return Resume(earlier, (), False, kept, f"step {begun} was under way: taking the first steps again")
     if not seen.reached("17"):
         if not all(seen.containers):

@@ -1,0 +1,188 @@
+"""Steps N1 to N9 of restore-galera from a backup: the new data is made beside the old, on every node, before clients miss anything.
+
+No document has it: BR 4.4 stops the databases first, and loads while nothing serves. Here the cluster goes on serving, if it still
+does, until all nodes have the new data; then directories change places (steps 5 to 7), and the cluster forms without a state
+transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blocks.remote.command import question
+from blocks.remote.connection import Action, Performed, Watch
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import SetName
+from tasks.backup.fetching import fetch
+from tasks.backup.manifest import BackupFile, Compression, Method
+from tasks.backup.store import Store
+from tasks.database.importing_server import ImportingServer
+from tasks.database.new_directory import NewDirectory, Stream
+from tasks.database.sql_loading import SqlFile, load_sql, parse_loaded
+from tasks.engine.change import Call, Change
+from tasks.engine.cleanup import Cleanup
+from tasks.engine.steps import Steps
+
+# The steps' numbers, in their order.
+NUMBERS = ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9")
+_UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+# In whose place the new data is made.
+_DOCUMENTED = {
+    "9": "Create the MySQL database",
+    "10": "Start the database",
+    "11": "Move the .my.cnf Galera configuration file",
+    "12": "Reset the Galera root password",
+    "13": "Restore the .my.cnf Galera configuration file",
+    "14": "Copy the backup database files",
+    "15": "Restore the MySQL database",
+    "16": "Shut down the databases",
+}
+# Must bear being run where nothing is left.
+_REMOVE = """
+systemctl stop "$1" 2>/dev/null || :
+systemctl reset-failed "$1" 2>/dev/null || :
+for container in "$2" "$2-create" "$2-password"; do podman rm --force "$container" >/dev/null 2>&1 || :; done
+rm -rf --one-file-system -- "$3"
+"""
+
+
+@dataclass(frozen=True)
+class NewData:
+    """A backup of which a data directory is made beside the one in use.
+
+    Attributes:
+        store: The store that has it.
+        name: The set.
+        method: Of which of its backups.
+        files: The files of that, in the order in which they are loaded: the dump, the grants.
+        verified: Whether the backup was verified.
+        image: The id of the image of the first node's container: what it makes, the nodes' servers know.
+        directory: Where the new data is made.
+        stream: How it gets from the first node to the others.
+        made: The nodes that have it already, from an earlier attempt.
+    """
+
+    store: Store
+    name: SetName
+    method: Method
+    files: tuple[BackupFile, ...]
+    verified: bool
+    image: str
+    directory: NewDirectory
+    stream: Stream
+    made: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """What it is, for a sentence."""
+        return f"the {self.method} backup {self.name} ({'verified' if self.verified else 'NOT verified'})"
+
+
+@dataclass(frozen=True)
+class Making:
+    """How new data is made.
+
+    Attributes:
+        data: Of which backup.
+        hosts: The nodes, the first one first.
+        labelled: Those that label files for SELinux.
+        runbook: The runbook's name.
+        root_password_sql: Sets root's password.
+        start_s: Seconds for a server to start or to shut down.
+        within_s: Seconds for each of fetching, loading and copying.
+    """
+
+    data: NewData
+    hosts: list[Shell]
+    labelled: frozenset[str]
+    runbook: str
+    root_password_sql: str
+    start_s: int
+    within_s: int
+
+    @property
+    def server(self) -> ImportingServer:
+        """The server into which the backup is loaded."""
+        return ImportingServer(self.data.image, self.data.directory.data, self.runbook)
+
+    @property
+    def cleanup(self) -> Cleanup:
+        """What removes all that was not finished, whatever happens."""
+        units = f"openstack-runbooks-{self.runbook}-*.service"
+        words = (units, self.server.container, self.data.directory.work)
+        return Cleanup(
+            key="new data",
+            sentence="Remove what was not finished of the new data beside the old",
+            words={host.name: ("bash", "-o", "errexit", "-c", _REMOVE, "remove", *words) for host in self.hosts},
+        )
+
+
+def make_new_data(steps: Steps, making: Making) -> None:
+    """Make the new data on the first node, and copy it to the others.
+
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        making: How.
+    """
+    first, rest, data = making.hosts[0], making.hosts[1:], making.data
+    with steps.cleanup(making.cleanup):
+        if first.name in data.made:
+            steps.skip("N1", "Make the new data beside the old", f"{first.name} has it already: {data.directory.path}")
+        else:
+            _make(steps, making)
+
+        def copy(host: Shell) -> Change:
+            return data.directory.copy(first, data.stream, host.name in making.labelled, making.within_s)
+
+        steps.step("N9", "Copy the new data to the other controllers", rest, copy)
+
+
+def _make(steps: Steps, making: Making) -> None:
+    """Steps N1 to N8, on the first node."""
+    data, server, on = making.data, making.server, making.hosts[:1]
+    directory = data.directory
+    begin = directory.begin(on[0].name in making.labelled)
+    steps.step("N1", "Begin a new data directory beside the one in use", on, begin)
+    files = ", ".join(file.name for file in data.files)
+    steps.step("N2", f"Fetch {files} from the store", on, Change(tuple(_fetch(making, file) for file in data.files)))
+    steps.step("N3", "Make the system tables", on, server.create())
+    steps.step("N4", "Start a database on it, without a network", on, server.start(making.start_s))
+    loading = [action for number in range(len(data.files)) for action in _load(making, number)]
+    steps.step("N5", "Load the backup", on, Change(tuple(loading)))
+    steps.step("N6", "Shut that database down", on, server.stop(making.start_s))
+    steps.step("N7", "Set root's password to the site's", on, server.set_root_password(making.root_password_sql))
+    steps.step("N8", f"Name the new data {directory.path}", on, directory.finish())
+
+
+def _fetch(making: Making, file: BackupFile) -> Action[Shell]:
+    data = making.data
+    return fetch(data.store, data.name, file.name, file.size_bytes, _path(making, file), making.within_s, file.sha256)
+
+
+def _path(making: Making, file: BackupFile) -> str:
+    return f"{making.data.directory.work}/{file.name}"
+
+
+def _load(making: Making, number: int) -> Iterator[Action[Shell]]:
+    """Load a file, and see what came of it: what is wrong with it is known only then."""
+    file = making.data.files[number]
+    sql = SqlFile(_path(making, file), _UNPACK[file.compression], "grants" if number else "dump")
+    said = f"{making.data.directory.work}/loaded-{sql.what}"
+
+    def see(shell: Shell, _: Watch) -> Performed:
+        loaded = parse_loaded(shell.name, sql, shell.run(question("cat", said)).stdout)
+        if loaded.problems:
+            raise HostError(
+                shell.name, "; ".join(loaded.problems), "restore from another backup; nothing was stopped yet"
+            )
+        return "done"
+
+    yield load_sql(making.server.server, sql, said, making.within_s)
+    yield Call(f"see what loading {file.name} came to", see)
+
+
+def skip_import(steps: Steps) -> None:
+    """Note the documented steps in whose place the new data was made."""
+    for number, sentence in _DOCUMENTED.items():
+        steps.skip(number, sentence, "the new data was made beside the old, in N1 to N9")
