@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blocks.remote.command import command, script
+from blocks.remote.command import script
 from blocks.remote.connection import Performed, Watch
 from blocks.remote.relay import relay
 from blocks.remote.shell import Shell
-from tasks.database.data_directory import DISCARD, LABEL
+from tasks.database.data_directory import DISCARD, LABEL, exists
 from tasks.engine.change import Call, Change
 
 # Says in a data directory of which backup it was made.
 MARK = "openstack-runbooks.made-of"
 
-# Whatever else was made beside the data directory is of a backup that nobody restores any more.
+# Whatever else was made beside the data directory is of a backup that nobody restores any more. A unit of an earlier attempt, whose
+# end nobody has read, would be taken for this one's.
 _BEGIN = """
+systemctl stop "openstack-runbooks-$6-*.service"
+systemctl reset-failed "openstack-runbooks-$6-*.service" 2>/dev/null || :
 for left in "$1"-new-*; do
   [ ! -e "$left" ] || [ "$left" = "$2" ] || rm -rf --one-file-system -- "$left"
 done
@@ -34,7 +37,7 @@ install -d -m 755 -o "$4" -g "$4" "$3/data"
 # says that has never had any data. What only the servers that made it have needed goes.
 _FINISH = """
 work=$1 path=$2 mark=$3 key=$4 owner=$5
-cd "$work/data"
+cd "$work/data" || exit
 position=
 for file in xtrabackup_galera_info mariadb_backup_galera_info; do
   [ ! -s "$file" ] || position=$(cut -d ' ' -f 1 "$file")
@@ -52,7 +55,7 @@ rm -rf --one-file-system -- "$work"
 """
 
 _PACK = """
-cd "$1"
+cd "$1" || exit
 shift
 tar --numeric-owner -cf - . | "$@"
 """
@@ -114,32 +117,37 @@ class NewDirectory:
         """The data directory while it is made."""
         return f"{self.work}/data"
 
-    def is_made(self, shell: Shell, old_data: str = "") -> bool:
-        """Whether the new data of this backup is whole: beside the data directory, or in its place already.
+    def find(self, shell: Shell, old_data: str = "") -> str:
+        """Find the new data of this backup, where it is whole: beside the data directory, or in its place already.
 
         Args:
             shell: The host.
             old_data: Where the data goes that it replaces. Only where that was moved aside already, can the new data be in its
                 place: else what lies there is an earlier restore's, and clients have used it since.
+
+        Returns:
+            Its path; empty where there is none.
         """
-        return self._holds(shell, self.path) or (bool(old_data) and self.is_in_place(shell, old_data))
+        if self._holds(shell, self.path):
+            return self.path
+        return self.directory if old_data and self.is_in_place(shell, old_data) else ""
 
     def is_in_place(self, shell: Shell, old_data: str) -> bool:
         """Whether the new data has replaced the old, which is kept."""
-        kept = shell.run(command("test", "-d", old_data, ok=(0, 1), quiet=True, changes=False)).exit_code == 0
-        return kept and self._holds(shell, self.directory)
+        return exists(shell, old_data) and self._holds(shell, self.directory)
 
     def _holds(self, shell: Shell, path: str) -> bool:
         asked = script(_HOLDS, f"{path}/{MARK}", self.key, quiet=True, changes=False, ok=(0, 1))
         return shell.run(asked).exit_code == 0
 
-    def begin(self, labelled: bool) -> Change:
+    def begin(self, labelled: bool, runbook: str) -> Change:
         """Make an empty directory to work in; removes what was made of other backups, and what was not finished.
 
         Args:
             labelled: Whether the host labels files for SELinux; what is made in the directory gets its label.
+            runbook: The runbook's name: units of earlier attempts bear it.
         """
-        words = (self.directory, self.path, self.work, str(self.owner), LABEL if labelled else "")
+        words = (self.directory, self.path, self.work, str(self.owner), LABEL if labelled else "", runbook)
         return Change((script(_BEGIN, *words, timeout_s=600, says=f"make {self.data}"),))
 
     def finish(self) -> Change:
@@ -150,16 +158,17 @@ class NewDirectory:
             already=lambda shell: self._holds(shell, self.path),
         )
 
-    def copy(self, source: Shell, stream: Stream, labelled: bool, within_s: float) -> Change:
+    def copy(self, source: Shell, path: str, stream: Stream, labelled: bool, within_s: float) -> Change:
         """Copy the new data from another host to this one, through this process.
 
         Args:
             source: The host that has it.
+            path: Where it has it.
             stream: How it travels.
             labelled: Whether this host labels files for SELinux.
             within_s: Seconds until it is ended.
         """
-        pack = script(_PACK, self.path, *stream.pack, timeout_s=within_s, quiet=True, changes=False)
+        pack = script(_PACK, path, *stream.pack, timeout_s=within_s, quiet=True, changes=False)
         label = LABEL if labelled else ""
         words = (self.work, str(self.owner), label, *stream.unpack)
         unpack = script(_UNPACK, *words, timeout_s=within_s, quiet=True, says=f"receive {self.data}")
@@ -170,7 +179,7 @@ class NewDirectory:
 
         take = script(_TAKE, self.work, self.path, timeout_s=900, says=f"name the copy {self.path}")
         return Change(
-            (Call(f"copy {self.path} of {source.name} to {self.data}", do), take),
+            (Call(f"copy {path} of {source.name} to {self.data}", do), take),
             already=lambda shell: self._holds(shell, self.path),
         )
 

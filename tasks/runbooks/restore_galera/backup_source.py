@@ -79,9 +79,9 @@ def _look(run: Run, wanted: str, unverified: bool, container: str, version: Vers
     source = Source(fingerprints, holds, grants)
     if not container:
         return source
-    programs = run.everywhere("programs", lambda shell: _programs(shell, ("zstd", "gzip")), hosts)
+    programs = run.everywhere("programs", lambda shell: _programs(shell, ("tar", "zstd", "gzip")), hosts)
     run.checks += _check_programs(run.first.name, programs, files)
-    made = run.everywhere("new data", directory.is_made, hosts)
+    made = run.everywhere("new data", directory.find, hosts)
     new_data = NewData(
         store=store,
         name=stored.name,
@@ -91,7 +91,7 @@ def _look(run: Run, wanted: str, unverified: bool, container: str, version: Vers
         image=read_image(run.first, container),
         directory=directory,
         stream=_stream(programs, files, settings.bandwidth_bytes_per_s),
-        made=frozenset(host for host, there in made.items() if there),
+        made={host: path for host, path in made.items() if path},
     )
     return replace(source, new_data=new_data, check_space=lambda directories, _: _check_space(new_data, directories))
 
@@ -105,8 +105,8 @@ def made_on(run: Run, new_data: NewData, old_data: str) -> NewData:
         old_data: Where the data goes that it replaces.
     """
     hosts = run.hosts_with(run.site.database.role)
-    made = run.everywhere("new data", lambda shell: new_data.directory.is_made(shell, old_data), hosts)
-    return replace(new_data, made=frozenset(host for host, there in made.items() if there))
+    made = run.everywhere("new data", lambda shell: new_data.directory.find(shell, old_data), hosts)
+    return replace(new_data, made={host: path for host, path in made.items() if path})
 
 
 def _files(manifest: Manifest) -> tuple[BackupFile, ...]:
@@ -145,14 +145,12 @@ def _programs(shell: Shell, wanted: Collection[str]) -> frozenset[str]:
 
 
 def _check_programs(first: str, programs: Mapping[str, frozenset[str]], files: Sequence[BackupFile]) -> list[Check]:
-    there = programs.get(first)
-    needed = sorted({file.compression for file in files} - {"none"})
-    if there is None:
-        return []
+    """Tar brings the new data from the first node to the others; what the backup is compressed with, the first one alone needs."""
+    of_files = {file.compression for file in files} - {"none"}
     return [
-        Check(_BACKUP, first, "", f"has no {program}, with which the backup is compressed", "install it")
-        for program in needed
-        if program not in there
+        Check(_BACKUP, host, "", f"has no program {program}", "install it, or give `dump` and `grants`")
+        for host, there in programs.items()
+        for program in sorted({"tar", *(of_files if host == first else ())} - there)
     ]
 
 

@@ -7,8 +7,8 @@ transfer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from blocks.remote.command import question
 from blocks.remote.connection import Action, Performed, Watch
@@ -61,7 +61,7 @@ class NewData:
         image: The id of the image of the first node's container: what it makes, the nodes' servers know.
         directory: Where the new data is made.
         stream: How it gets from the first node to the others.
-        made: The nodes that have it already, from an earlier attempt.
+        made: Where the nodes have it already, from an earlier attempt; those that do not are missing.
     """
 
     store: Store
@@ -72,7 +72,7 @@ class NewData:
     image: str
     directory: NewDirectory
     stream: Stream
-    made: frozenset[str] = frozenset()
+    made: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """What it is, for a sentence."""
@@ -127,22 +127,29 @@ def make_new_data(steps: Steps, making: Making) -> None:
     """
     first, rest, data = making.hosts[0], making.hosts[1:], making.data
     with steps.cleanup(making.cleanup):
-        if first.name in data.made:
-            steps.skip("N1", "Make the new data beside the old", f"{first.name} has it already: {data.directory.path}")
+        made = data.made.get(first.name, "")
+        if made:
+            steps.skip("N1", "Make the new data beside the old", f"{first.name} has it already: {made}")
         else:
             _make(steps, making)
+        source = made or data.directory.path
 
         def copy(host: Shell) -> Change:
-            return data.directory.copy(first, data.stream, host.name in making.labelled, making.within_s)
+            return data.directory.copy(first, source, data.stream, host.name in making.labelled, making.within_s)
 
-        steps.step("N9", "Copy the new data to the other controllers", rest, copy)
+        missing = [host for host in rest if host.name not in data.made]
+        if missing:
+            steps.step("N9", "Copy the new data to the other controllers", missing, copy)
+        else:
+            steps.skip("N9", "Copy the new data to the other controllers", "each of them has it already")
 
 
 def _make(steps: Steps, making: Making) -> None:
     """Steps N1 to N8, on the first node."""
     data, server, on = making.data, making.server, making.hosts[:1]
     directory = data.directory
-    begin = directory.begin(on[0].name in making.labelled)
+    begin = directory.begin(on[0].name in making.labelled, making.runbook)
+    begin = Change((*server.discard().commands, *begin.commands))
     steps.step("N1", "Begin a new data directory beside the one in use", on, begin)
     files = ", ".join(file.name for file in data.files)
     steps.step("N2", f"Fetch {files} from the store", on, Change(tuple(_fetch(making, file) for file in data.files)))

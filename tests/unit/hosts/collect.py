@@ -49,9 +49,11 @@ from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredSql
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
+from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
+from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
@@ -125,6 +127,7 @@ def made_commands() -> Made:
         without_engine(patch)
         with _recording(patch) as made:
             _restores()
+            _restores_from_backups(patch)
             _telemetry()
             _undercloud()
             _hooks(patch)
@@ -158,6 +161,19 @@ def _restores() -> None:
     asleep.by_itself = False
     asleep.looks = True
     galera_runs.restore(asleep)
+
+
+def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
+    """restore-galera from a backup, with and without zstd on the hosts."""
+    without_connections(patch)
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder))
+        make_backup(store)
+        for programs in ("tar\nzstd\ngzip\n", "tar\ngzip\n"):
+            controllers, _ = make_cluster_with_new_data()
+            for node in controllers.nodes:
+                node.on("command -v", say=programs)
+            from_backup.restore(controllers, store)
 
 
 def _undercloud() -> None:

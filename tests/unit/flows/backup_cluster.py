@@ -1,0 +1,209 @@
+"""The controllers in memory, with a store: what a restore from a backup does to them besides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+
+import tasks.backup.fetching
+import tasks.database.new_directory
+from blocks.remote.command import Command
+from blocks.remote.relay import Relayed
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import SetName, parse_received
+from tasks.backup.manifest import DatabaseBackup, Manifest
+from tasks.backup.records import Verified
+from tasks.backup.store import Store
+from tasks.backup.writing import begin, receive, seal, tell
+from tasks.database.contents import AccountContents, SchemaContents, ServerContents, TableContents
+from tasks.database.new_directory import MARK
+from tests.unit.flows.cluster import Cluster, Controller, make_cluster
+from tests.unit.tasks.backup.samples import START, run_id
+
+DIRECTORY = "/var/lib/mysql"
+IMAGE = "sha256:0a1b"
+LOADED = "milliseconds\t1\ncodes\t0 0 0 0\nsha256\t0\nlast line\t-- Dump completed on x\nerror\t\n"
+CONTENTS = ServerContents(
+    version="10.3.28-MariaDB",
+    schemas={
+        "nova": SchemaContents(
+            charset="utf8", collation="utf8_general_ci", tables={"user": TableContents(engine="InnoDB", rows=1)}
+        )
+    },
+    accounts={"'nova'@'%'": AccountContents(login="1", limits="2")},
+)
+
+
+def make_backup(store: Store, number: int = 0, verified: bool = True, **database: object) -> SetName:
+    """A sealed backup of the overcloud's database, a day after the one before.
+
+    Args:
+        store: Where.
+        number: Of its run.
+        verified: Whether it was restored without a difference.
+        database: Other attributes of the database in it.
+    """
+    name = SetName.of("backup-control-plane", "database", START, run_id(number))
+    begin(store, name, run_id(number), START)
+    files = {"overcloud.sql": "-- Dump completed\n", "overcloud-grants.sql": ""}
+    received = {
+        file: parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
+        for file, text in files.items()
+    }
+    plain = DatabaseBackup(
+        name="overcloud",
+        host="controller-2",
+        server_version="10.3.28-MariaDB",
+        image=IMAGE,
+        contents=CONTENTS.model_dump(mode="json"),
+    )
+    manifest = Manifest(
+        site=store.site,
+        runbook="backup-control-plane",
+        content="database",
+        run_id=run_id(number),
+        started=START,
+        sealed=START,
+        hosts=("controller-2",),
+        databases=(plain.model_copy(update=database),),
+        files=(
+            tell(store, "overcloud.sql", received["overcloud.sql"], "logical dump", "overcloud"),
+            tell(store, "overcloud-grants.sql", received["overcloud-grants.sql"], "grants", "overcloud"),
+        ),
+    )
+    seal(store, manifest, START)
+    if verified:
+        of = {"database": "overcloud", "method": "logical", "host": "backup-node", "restore_seconds": 1.0}
+        store.record(name, Verified.model_validate({"at": START, "run_id": run_id(number)} | of))
+    return name
+
+
+def make_cluster_with_new_data() -> tuple[Cluster, list[Beside]]:
+    """Three controllers with a database that is broken, beside which new data can be made."""
+    cluster = make_cluster()
+    return cluster, [Beside(node) for node in cluster.nodes]
+
+
+class Beside:
+    """What lies beside a controller's data directory.
+
+    Attributes:
+        node: The controller.
+        new: Path of new data that is whole → the backup's key.
+        work: What has become of the new data that is made: nothing (None), `begun`, `fetched`, `system`, `serving`, `dump`,
+            `imported`, `shut down`, `password`, `copied`.
+        in_place: The key of the backup whose data has taken the old data's place.
+    """
+
+    def __init__(self, node: Controller) -> None:
+        self.node = node
+        self.new: dict[str, str] = {}
+        self.work: str | None = None
+        self.in_place = ""
+        self._answer_questions()
+        self._take_orders()
+
+    def _answer_questions(self) -> None:
+        node = self.node
+        node.on("{{.Image}}", say=f"{IMAGE}\n").on("image exists", say="")
+        node.on("command -v", say="tar\nzstd\ngzip\n")
+        node.on(MARK, '= "$2" ]', say=self._holds)
+        node.on("cat ", "/loaded-", say=LOADED)
+        node.on("tar --numeric-owner -cf", say=self._pack)
+        node.on("podman ps", say=lambda _: "openstack-runbooks-restore-galera\n" if self._serves else "")
+        node.on("mysqladmin", "openstack-runbooks-restore-galera", say=lambda _: 0 if self._serves else 1)
+
+    @property
+    def _serves(self) -> bool:
+        return self.work in {"serving", "dump", "imported"}
+
+    def _holds(self, asked: Command) -> int:
+        path, key = asked.words[-2].removesuffix(f"/{MARK}"), asked.words[-1]
+        held = self.in_place if path == DIRECTORY else self.new.get(path, "")
+        return 0 if held == key else 1
+
+    def _take_orders(self) -> None:
+        order = self.node.order
+        order("podman rm --force", do=lambda _: None)
+        order("-new-*", do=self._begin)
+        order(
+            "systemd-run",
+            "restore-galera-create",
+            "mysql_install_db",
+            "--network=none",
+            do=self._step("fetched", "system"),
+        )
+        order("podman run", "--detach", "restore-galera", do=self._step("system", "serving"))
+        order("systemd-run", "restore-galera-dump", do=self._step("serving", "dump"))
+        order("systemd-run", "restore-galera-grants", do=self._step("dump", "imported"))
+        order("Shutdown complete", do=self._step("imported", "shut down"))
+        order("--bootstrap", do=self._step("shut down", "password"))
+        order("sha256sum", "tee -- ", do=lambda _: self._fetch())
+        order("tar --numeric-owner -xpf", do=lambda _: self._copied())
+        order("work=$1 path=$2", "sync -f", do=self._take)
+        order("# GALERA saved state", do=self._finish)
+        order("the new data is not in", do=self._put_in_place)
+
+    def _begin(self, asked: Command) -> int:
+        _, path, *_ = asked.words[-6:]
+        self.new = {at: key for at, key in self.new.items() if at == path}
+        self.work = "begun"
+        self.node.units.clear()
+        return 0
+
+    def _step(self, before: str, after: str) -> Callable[[Command], int]:
+        def do(asked: Command) -> int:
+            if any(word.startswith("--unit=") for word in asked.words):
+                self.node._unit_ends(asked, self.work == before)
+            assert self.work in {before, after}, f"{after} from {self.work}"
+            self.work = after
+            return 0
+
+        return do
+
+    def _fetch(self) -> None:
+        assert self.work in {"begun", "fetched"}
+        self.work = "fetched"
+
+    def _copied(self) -> None:
+        self.work = "copied"
+
+    def _pack(self, asked: Command) -> int:
+        path = next(word for word in asked.words if word.startswith(DIRECTORY))
+        return 0 if path in self.new or (path == DIRECTORY and self.in_place) else 1
+
+    def _finish(self, asked: Command) -> int:
+        assert self.work == "password"
+        _, path, _, key, _ = asked.words[-5:]
+        self.new[path], self.work = key, None
+        return 0
+
+    def _take(self, asked: Command) -> int:
+        assert self.work == "copied"
+        path = asked.words[-1]
+        self.new[path], self.work = path.rpartition("-")[2], None
+        return 0
+
+    def _put_in_place(self, asked: Command) -> int:
+        _, kept, _, path = asked.words[-4:]
+        if kept not in self.node.kept or path not in self.new:
+            return 17
+        assert self.node.server is None, "data is replaced under a running server"
+        self.node.data, self.in_place = "imported", self.new.pop(path)
+        self.node.password = True
+        return 0
+
+
+def without_connections(patch: pytest.MonkeyPatch) -> None:
+    """What one host sends, the other has: nothing goes through this process."""
+
+    def relay(source: Shell, write: Command, sink: Shell, read: Command, *_: object) -> Relayed:
+        text = source.run(write).stdout
+        sink.run(read)
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        return Relayed(len(text), sha256, f"{len(text)}\t{sha256}\n", "")
+
+    patch.setattr(tasks.backup.fetching, "relay", relay)
+    patch.setattr(tasks.database.new_directory, "relay", relay)
