@@ -14,10 +14,11 @@ from prefect.client.schemas.objects import State
 
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
+from flows.restore_galera import restore_galera
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
 
-FLOWS = {flow.name: flow for flow in (backup_control_plane, backup_undercloud, verify_backup)}
+FLOWS = {flow.name: flow for flow in (backup_control_plane, backup_undercloud, restore_galera, verify_backup)}
 
 
 def main() -> int:
