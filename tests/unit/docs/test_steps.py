@@ -15,12 +15,14 @@ from deployments.project import PROJECT
 from flows.restore_undercloud_database import procedure
 from tasks.engine.departures import departures_of
 from tasks.engine.plan import plan_of
+from tasks.runbooks.restore_galera.new_data import NUMBERS as NEW_DATA
 from tasks.runbooks.restore_undercloud_database.job import Request, unknown_job
 from tests.unit.docs.markdown import DOCS, STEPS, table
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
+BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
 
@@ -48,6 +50,16 @@ def test_the_test_of_a_step_is_there(row: list[str]) -> None:
     file, _, name = row[5].strip("`").partition("::")
     text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", BACKUP_RESTORE_ROWS, ids=lambda row: row[0])
+def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> None:
+    test_the_function_of_a_step_is_there([*row[:2], "", *row[2:]])
+    test_the_test_of_a_step_is_there([*row[:2], "", *row[2:]])
+
+
+def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
+    assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
 
 
 @pytest.mark.parametrize("row", UNDERCLOUD_ROWS, ids=lambda row: row[0])
