@@ -25,7 +25,8 @@ _EVERYTHING = 2**40
 # What a restore can leave beside the data directory but the old data.
 _LEFT = "ls -d /var/lib/mysql-new-* 2>/dev/null || :; podman ps --all --format '{{.Names}}' | grep runbooks || :"
 # In the log of a node that has joined: the write sets that it lacked, or all of the data.
-_HOW_JOINED = "podman exec $(podman ps -q --filter name=galera-bundle) grep -cE 'IST received|Receiving IST' /var/log/mysql/mysql_cluster.log"
+_IN_CONTAINER = "podman exec $(podman ps -q --filter name=galera-bundle)"
+_HOW_JOINED = f"{_IN_CONTAINER} grep -cE 'IST received|Receiving IST' /var/log/mysql/mysql_cluster.log"
 
 
 @pytest.fixture(scope="module")
