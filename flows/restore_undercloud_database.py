@@ -11,22 +11,25 @@ from typing import Annotated
 from pydantic import Field
 
 from blocks.remote.command import question
-from blocks.site import UNDERCLOUD
-from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.backup.choice import PATTERN as BACKUP
+from tasks.database import data_directory, mariadb
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import tripleo_services
-from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request
+from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request, hosts_of_restore
+from tasks.runbooks.restore_undercloud_database.loading import bring, load, remove_words
 from tasks.runbooks.restore_undercloud_database.preflight import look
 from tasks.runbooks.restore_undercloud_database.serving import start_database
 
 
-@runbook(NAME, hosts=lambda _, __: [UNDERCLOUD], timeout_s=12 * 3600)
+@runbook(NAME, hosts=hosts_of_restore, timeout_s=12 * 3600)
 def restore_undercloud_database(
     site: Annotated[str, Field(min_length=1)],
-    dump: Annotated[str, Field(pattern="^/")] = "/root/undercloud-all-databases.sql",
+    backup: Annotated[str, Field(pattern=BACKUP)] | None = None,
+    unverified: bool = False,
+    dump: Annotated[str, Field(pattern="^/")] | None = None,
     dry_run: bool = False,
     approved_by: str | None = None,
     services_timeout_s: Annotated[int, Field(ge=60, le=7200)] = 900,
@@ -34,19 +37,23 @@ def restore_undercloud_database(
     copy_timeout_s: Annotated[int, Field(ge=60, le=43200)] = 14400,
     load_timeout_s: Annotated[int, Field(ge=60, le=43200)] = 14400,
 ) -> Work[Job]:
-    """Restore the undercloud's database from a dump of the whole server; the old data is kept.
+    """Restore the undercloud's database from a backup, or from a dump of the whole server; the old data is kept.
 
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
-        dump: Path of the SQL dump on the undercloud, as section 1.5 makes it (`mysqldump --all-databases`).
+        backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no dump: the latest verified of the site's store.
+        unverified: Take a backup that nobody has verified, where it is called by its id.
+        dump: Path of the SQL dump on the undercloud, as section 1.5 makes it (`mysqldump --all-databases`). Empty, without a store:
+            /root/undercloud-all-databases.sql.
         dry_run: Check everything and show the plan; change nothing.
         approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
         services_timeout_s: Seconds for the undercloud's services to stop, and for them to start again.
         start_timeout_s: Seconds for a database to start or to shut down.
         copy_timeout_s: Seconds to copy the old data, where its directory is a mount point and can't be moved.
-        load_timeout_s: Seconds for the import.
+        load_timeout_s: Seconds for the import; of a backup, for each of fetching and loading it.
     """
-    request = Request(dump, services_timeout_s, start_timeout_s, copy_timeout_s, load_timeout_s)
+    waits = (services_timeout_s, start_timeout_s, copy_timeout_s, load_timeout_s)
+    request = Request(dump or "", *waits, backup=backup or "", unverified=unverified)
     return Work(
         look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
@@ -107,14 +114,14 @@ def _import(steps: Steps, job: Job) -> None:
     remove = Cleanup(
         key="dump copies",
         sentence="Remove the copy of the dump from the data directory",
-        words={host.name: dumps.remove_words(directory)},
+        words={host.name: remove_words(directory, facts.backup)},
     )
     with steps.cleanup(remove):
-        copy = dumps.copy_in(directory, request.dump)
+        copy = bring(directory, request.dump, facts.backup, request.load_s)
         steps.step("8", f"Copy the dump to {directory}", [host], copy, always=not job.loaded)
         steps.step("9", "Start the database to import the data", [host], importing_server.start(request.start_s))
-        load = importing.import_dump(importing_server.server, None, request.load_s, facts.dump_key)
-        steps.step("10.1", "Import the data", [host], load)
+        importing = load(importing_server, facts.backup, facts.dump_key, request.load_s)
+        steps.step("10.1", "Import the data", [host], importing)
     steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
     sql = mariadb.root_password_sql(facts.version, facts.password)
     steps.step("10.2a", "Set root's password to the site's", [host], importing_server.set_root_password(sql))

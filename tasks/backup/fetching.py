@@ -11,12 +11,14 @@ from tasks.backup.backup_set import Received, SetName, parse_received
 from tasks.backup.store import Store
 from tasks.engine.change import Call
 
-# What is written is what is summed, and is on the disk of this host alone: no need to wait for the disk.
+# What is written is what is summed, and is on the disk of this host alone: no need to wait for the disk. A file gets its name once
+# it is whole: under that name, an earlier attempt's import may be reading it.
 _RECEIVE = """
 umask 077
-sum=$(tee -- "$1" | sha256sum)
-printf '%s\\t%s\\n' "$(stat -c %s -- "$1")" "${sum%% *}"
+sum=$(tee -- "$1.new" | sha256sum)
+printf '%s\\t%s\\n' "$(stat -c %s -- "$1.new")" "${sum%% *}"
 """
+_IS_THERE = """[ -e "$1" ] && printf '%s  %s\\n' "$2" "$1" | sha256sum --check --status"""
 
 
 def fetch(
@@ -35,7 +37,14 @@ def fetch(
     """
     where = f"{store.base}/{name}/{file}"
 
+    def is_there(shell: Shell) -> bool:
+        asked = script(_IS_THERE, path, sha256, timeout_s=within_s, quiet=True, changes=False, ok=(0, 1))
+        return bool(sha256) and shell.run(asked).exit_code == 0
+
     def do(shell: Shell, watch: Watch) -> Performed:
+        if is_there(shell):
+            return "already"
+
         def progress(passed: int) -> None:
             watch.progress(100 * passed / max(1, size_bytes))
 
@@ -46,6 +55,7 @@ def fetch(
             raise HostError(shell.name, f"{path} was written otherwise than it was sent", "see its disk and memory")
         if sha256 not in ("", sent.sha256):
             raise HostError(store.shell.name, f"{where} was changed since it was sealed", "restore from another backup")
+        shell.run(command("mv", "-T", f"{path}.new", path))
         return "done"
 
     return Call(f"fetch {where} of {store.shell.name} to {path}", do)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tasks.database.data_directory import DataDirectory
 from tasks.database.dumps import File
@@ -13,6 +13,25 @@ from tasks.engine.checks import Check
 _FLOOR_BYTES = 512 * 1024**2
 # InnoDB's pages and indexes against the text of a dump.
 _PER_DUMP_BYTE = 2.5
+
+
+@dataclass(frozen=True)
+class Needs:
+    """How much room new data takes.
+
+    Attributes:
+        data_bytes: The data itself, on every host; about.
+        files_bytes: What it is loaded from, on the first host.
+    """
+
+    data_bytes: int
+    files_bytes: int
+
+
+def needs_of_dump(dump: File) -> Needs:
+    """How much room a dump takes that is copied and loaded."""
+    size = max(dump.size, 0)
+    return Needs(int(size * _PER_DUMP_BYTE), size)
 
 
 def check_mount(host: str, path: str, directory: DataDirectory) -> Check:
@@ -30,17 +49,17 @@ def check_mount(host: str, path: str, directory: DataDirectory) -> Check:
     return Check(name, host, "a mount point", reason, "this runbook needs it to be a plain directory")
 
 
-def check_space(directories: Mapping[str, DataDirectory], dump: File, again: bool) -> list[Check]:
+def check_space(directories: Mapping[str, DataDirectory], needs: Needs, again: bool) -> list[Check]:
     """A second data directory fits beside the first, on every host.
 
     Args:
-        directories: Host → its data directory; the copy of the dump lies on the first host.
-        dump: What is to be loaded.
+        directories: Host → its data directory; the first host comes first.
+        needs: How much it takes.
         again: Whether what is there now makes room, since the old data is kept already.
     """
     checks = []
     for number, (host, directory) in enumerate(directories.items()):
-        need = int(max(dump.size, 0) * _PER_DUMP_BYTE) + _FLOOR_BYTES + (0 if number else dump.size)
+        need = needs.data_bytes + _FLOOR_BYTES + (0 if number else needs.files_bytes)
         seen = f"{_mib(directory.free_bytes)} free beside the data directory, about {_mib(need)} needed"
         fits = directory.free_bytes + (directory.used_bytes if again else 0) >= need
         reason = "" if fits else f"{seen} for a second one (the old data is kept)"
@@ -48,20 +67,20 @@ def check_space(directories: Mapping[str, DataDirectory], dump: File, again: boo
     return checks
 
 
-def check_room(host: str, path: str, directory: DataDirectory, dump: File, again: bool) -> list[Check]:
+def check_room(host: str, path: str, directory: DataDirectory, needs: Needs, again: bool) -> list[Check]:
     """The old data can be kept, and the new data be made, on one host; a mount point keeps its old data as a copy.
 
     Args:
         host: Whose it is.
         path: Where the data directory is.
         directory: What the host says of it.
-        dump: What is to be loaded.
+        needs: How much the new data takes.
         again: Whether what is there now makes room, since the old data is kept already.
     """
     if not directory.mount_point:
-        return check_space({host: directory}, dump, again)
+        return check_space({host: directory}, needs, again)
     within = replace(directory, free_bytes=directory.free_within_bytes)
-    checks = check_space({host: within}, dump, again=True)
+    checks = check_space({host: within}, needs, again=True)
     if again:
         return checks
     seen = f"{_mib(directory.free_bytes)} free beside {path}, {_mib(directory.used_bytes)} needed for the copy of the old data"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from blocks.remote.shell import Shell
 from tasks.database.data_directory import DataDirectory
-from tasks.database.directory_checks import check_space
+from tasks.database.directory_checks import check_space, needs_of_dump
 from tasks.database.dump_contents import Contents
 from tasks.database.dump_look import Loader, check_place, look_at_dump
 from tasks.database.dump_parts import Parts, parse_parts
@@ -46,7 +46,7 @@ def as_source(dump: File | None, grants: File | None, read: Files) -> Source:
     """
 
     def space(directories: Mapping[str, DataDirectory], again: bool) -> list[Check]:
-        return check_space(directories, dump, again) if dump else []
+        return check_space(directories, needs_of_dump(dump), again) if dump else []
 
     fingerprints = Fingerprints(dump=dump.fingerprint if dump else "", grants=grants.fingerprint if grants else "")
     return Source(fingerprints, read.contents, read.grants, read.parts, check_space=space)

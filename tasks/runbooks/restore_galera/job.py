@@ -201,11 +201,9 @@ class Job:
     def summary(self) -> str:
         """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         names = ", ".join(host.name for host in self.hosts)
-        files = f"{self.request.dump} and {self.request.grants}"
-        what = (
-            f"the database of {names} is replaced with {self.facts.new_data or files}; the old data is kept on each as "
-            f"{self.old_data}"
-        )
+        new_data = self.facts.new_data
+        source = str(new_data.backup) if new_data else f"{self.request.dump} and {self.request.grants}"
+        what = f"the database of {names} is replaced with {source}; the old data is kept on each as {self.old_data}"
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
 

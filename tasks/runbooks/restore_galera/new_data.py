@@ -7,27 +7,19 @@ transfer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from blocks.remote.command import question
-from blocks.remote.connection import Action, Performed, Watch
-from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
-from tasks.backup.backup_set import SetName
-from tasks.backup.fetching import fetch
-from tasks.backup.manifest import BackupFile, Compression, Method
-from tasks.backup.store import Store
 from tasks.database.importing_server import ImportingServer
 from tasks.database.new_directory import NewDirectory, Stream
-from tasks.database.sql_loading import SqlFile, load_sql, parse_loaded
-from tasks.engine.change import Call, Change
+from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.steps import Steps
+from tasks.runbooks.stored_database.database import StoredDatabase
 
 # The steps' numbers, in their order.
 NUMBERS = ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9")
-_UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
 # In whose place the new data is made.
 _DOCUMENTED = {
     "9": "Create the MySQL database",
@@ -53,30 +45,18 @@ class NewData:
     """A backup of which a data directory is made beside the one in use.
 
     Attributes:
-        store: The store that has it.
-        name: The set.
-        method: Of which of its backups.
-        files: The files of that, in the order in which they are loaded: the dump, the grants.
-        verified: Whether the backup was verified.
+        backup: The backup.
         image: The id of the image of the first node's container: what it makes, the nodes' servers know.
         directory: Where the new data is made.
         stream: How it gets from the first node to the others.
         made: Where the nodes have it already, from an earlier attempt; those that do not are missing.
     """
 
-    store: Store
-    name: SetName
-    method: Method
-    files: tuple[BackupFile, ...]
-    verified: bool
+    backup: StoredDatabase
     image: str
     directory: NewDirectory
     stream: Stream
     made: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """What it is, for a sentence."""
-        return f"the {self.method} backup {self.name} ({'verified' if self.verified else 'NOT verified'})"
 
 
 @dataclass(frozen=True)
@@ -151,42 +131,14 @@ def _make(steps: Steps, making: Making) -> None:
     begin = directory.begin(on[0].name in making.labelled, making.runbook)
     begin = Change((*server.discard().commands, *begin.commands))
     steps.step("N1", "Begin a new data directory beside the one in use", on, begin)
-    files = ", ".join(file.name for file in data.files)
-    steps.step("N2", f"Fetch {files} from the store", on, Change(tuple(_fetch(making, file) for file in data.files)))
+    fetch = data.backup.fetch(directory.work, making.within_s)
+    steps.step("N2", f"Fetch {data.backup.shown_files} from the store", on, Change(fetch))
     steps.step("N3", "Make the system tables", on, server.create())
     steps.step("N4", "Start a database on it, without a network", on, server.start(making.start_s))
-    loading = [action for number in range(len(data.files)) for action in _load(making, number)]
-    steps.step("N5", "Load the backup", on, Change(tuple(loading)))
+    steps.step("N5", "Load the backup", on, Change(data.backup.load(server.server, directory.work, making.within_s)))
     steps.step("N6", "Shut that database down", on, server.stop(making.start_s))
     steps.step("N7", "Set root's password to the site's", on, server.set_root_password(making.root_password_sql))
     steps.step("N8", f"Name the new data {directory.path}", on, directory.finish())
-
-
-def _fetch(making: Making, file: BackupFile) -> Action[Shell]:
-    data = making.data
-    return fetch(data.store, data.name, file.name, file.size_bytes, _path(making, file), making.within_s, file.sha256)
-
-
-def _path(making: Making, file: BackupFile) -> str:
-    return f"{making.data.directory.work}/{file.name}"
-
-
-def _load(making: Making, number: int) -> Iterator[Action[Shell]]:
-    """Load a file, and see what came of it: what is wrong with it is known only then."""
-    file = making.data.files[number]
-    sql = SqlFile(_path(making, file), _UNPACK[file.compression], "grants" if number else "dump")
-    said = f"{making.data.directory.work}/loaded-{sql.what}"
-
-    def see(shell: Shell, _: Watch) -> Performed:
-        loaded = parse_loaded(shell.name, sql, shell.run(question("cat", said)).stdout)
-        if loaded.problems:
-            raise HostError(
-                shell.name, "; ".join(loaded.problems), "restore from another backup; nothing was stopped yet"
-            )
-        return "done"
-
-    yield load_sql(making.server.server, sql, said, making.within_s)
-    yield Call(f"see what loading {file.name} came to", see)
 
 
 def skip_import(steps: Steps) -> None:

@@ -15,7 +15,7 @@ from blocks.remote.units import LongCommand, unit_state
 from tasks.database import data_directory, dumps, importing, mariadb
 from tasks.database.cluster_address import parse_cluster_address
 from tasks.database.data_directory import DataDirectory
-from tasks.database.directory_checks import check_mount, check_space
+from tasks.database.directory_checks import check_mount, check_space, needs_of_dump
 from tasks.database.dump_look import Loader
 from tasks.database.dumps import File
 from tasks.database.losses import Loss, find_losses
@@ -233,8 +233,8 @@ def _look_at_source(run: Run, request: Request, by_host: Mapping[str, _HostFacts
     """Look at what is restored; what is wrong with it becomes a check."""
     if request.backup:
         container = by_host[run.first.name].container
-        found = look_at_backup(run, request.backup, request.unverified, container, asked.version)
-        return found or Source(Contents(dump="", grants=""))
+        look_at = partial(look_at_backup, run, request.backup, request.unverified, container, asked.version)
+        return _ask(run.checks, "backup", look_at) or Source(Contents(dump="", grants=""))
     return as_source(asked.dump, asked.grants, _look_at_files(run, by_host, asked))
 
 
@@ -245,7 +245,7 @@ def _look_at_files(run: Run, by_host: Mapping[str, _HostFacts], asked: _FirstFac
     first, dump = by_host[run.first.name], asked.dump
     loader = Loader(first.container, asked.version, run.site.database.data_directory, first.directory.saves)
     directories = {name: host.directory for name, host in by_host.items()}
-    readable = all(check.ok for check in check_space(directories, dump, again=True))
+    readable = all(check.ok for check in check_space(directories, needs_of_dump(dump), again=True))
     look_at = partial(look_at_files, run.first, dump, asked.grants, loader, readable)
     found = _ask(run.checks, "dump", look_at) or Files()
     run.checks += found.checks

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from blocks.database import UndercloudDatabase
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
+from blocks.site import BACKUP_NODE, UNDERCLOUD, Site
+from tasks.backup.choice import LATEST_VERIFIED
 from tasks.database.importing_server import ImportingServer
 from tasks.database.losses import Loss
 from tasks.database.mariadb import Server, Version
 from tasks.engine.steps import Fence
 from tasks.node.tripleo_services import Services
 from tasks.runbooks.restore_undercloud_database.resume import Resume, nothing_known
+from tasks.runbooks.stored_database.database import StoredDatabase
 
 NAME = "restore-undercloud-database"
+# Where the document has it (1.5).
+_DUMP = "/root/undercloud-all-databases.sql"
+
+
+def hosts_of_restore(site: Site, parameters: Mapping[str, Any]) -> list[str]:
+    """The hosts of a restore's run: the undercloud, and the store's where a backup is wanted.
+
+    Args:
+        site: The site.
+        parameters: The flow's.
+    """
+    from_store = bool(parameters.get("backup")) or not parameters.get("dump")
+    return [UNDERCLOUD, *([BACKUP_NODE] if from_store and site.store else [])]
 
 
 @dataclass(frozen=True)
@@ -21,11 +40,13 @@ class Request:
     """What the operator asks for.
 
     Attributes:
-        dump: Path of the dump on the undercloud.
+        dump: Path of the dump on the undercloud; empty where none is named.
         stop_s: Seconds for the services to stop, or to start again.
         start_s: Seconds for a database to start or to shut down.
         copy_s: Seconds to copy the old data, where it can't be moved.
-        load_s: Seconds for the import.
+        load_s: Seconds for the import; of a backup, for each of fetching and loading.
+        backup: Which backup of the store is restored; empty where none is named.
+        unverified: Whether that may be one that nobody has verified.
     """
 
     dump: str
@@ -33,6 +54,20 @@ class Request:
     start_s: int
     copy_s: int
     load_s: int
+    backup: str = ""
+    unverified: bool = False
+
+    def on(self, site: Site) -> Request:
+        """What that means on a site: where nothing is named, its newest verified backup, or without a store the documented file.
+
+        Raises:
+            RunbookError: A backup and a file are named.
+        """
+        if self.backup and self.dump:
+            raise RunbookError("`backup` is given, and `dump` as well", "give one of them")
+        if self.backup or (site.store and not self.dump):
+            return replace(self, backup=self.backup or LATEST_VERIFIED)
+        return replace(self, dump=self.dump or _DUMP)
 
 
 @dataclass(frozen=True)
@@ -47,6 +82,7 @@ class Facts:
         mount_point: Whether the data directory is one.
         dump_key: What tells the dump from another one, in a word.
         losses: What will be missing afterwards.
+        backup: The backup that is loaded; None for a dump on the undercloud.
     """
 
     password: str = field(repr=False)
@@ -56,6 +92,7 @@ class Facts:
     mount_point: bool = False
     dump_key: str = ""
     losses: tuple[Loss, ...] = ()
+    backup: StoredDatabase | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +146,8 @@ class Job:
     def summary(self) -> str:
         """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         what = (
-            f"the database of {self.host.name} is replaced with {self.request.dump}, and the undercloud's services are stopped "
-            f"meanwhile; the old data is kept as {self.old_data}; afterwards the same {self.services.counted} "
+            f"the database of {self.host.name} is replaced with {self.facts.backup or self.request.dump}, and the undercloud's "
+            f"services are stopped meanwhile; the old data is kept as {self.old_data}; afterwards the same {self.services.counted} "
             "run again"
         )
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)

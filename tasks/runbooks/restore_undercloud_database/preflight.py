@@ -11,14 +11,16 @@ from blocks.remote import secrets
 from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
-from tasks.database import data_directory, dumps, importing, mariadb
+from tasks.backup.manifest import Kind
+from tasks.database import data_directory, dumps, mariadb
 from tasks.database.data_directory import DataDirectory
-from tasks.database.directory_checks import check_room
+from tasks.database.directory_checks import Needs, check_room, needs_of_dump
 from tasks.database.dump_contents import Contents
 from tasks.database.dump_look import Loader, look_at_dump
 from tasks.database.dumps import File
+from tasks.database.grants import Grants
 from tasks.database.importing_server import ImportingServer, read_image
-from tasks.database.losses import find_losses
+from tasks.database.losses import NO_GRANTS, find_losses
 from tasks.database.mariadb import Version
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
@@ -28,8 +30,14 @@ from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.tripleo_services import Services, read_services
 from tasks.runbooks.restore_undercloud_database.job import NAME, Facts, Job, Request, service_server, unknown_job
+from tasks.runbooks.restore_undercloud_database.loading import load
 from tasks.runbooks.restore_undercloud_database.resume import Resume, Seen, how_to_go_on
 from tasks.runbooks.restore_undercloud_database.state import RestoreState
+from tasks.runbooks.stored_database.database import StoredDatabase
+from tasks.runbooks.stored_database.preflight import check_programs, find_database, programs_of
+
+# What is in the set, by its maker and its name there.
+_KIND = Kind("backup-undercloud", "undercloud", "logical")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,25 @@ class _HostFacts:
     directory: DataDirectory | None
     services: Services | None
     dump: File | None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is restored.
+
+    Attributes:
+        fingerprint: What tells it from anything else.
+        key: The same in a word.
+        needs: How much room it takes.
+        dump: The dump on the undercloud; None for a backup.
+        backup: The backup; None for a dump.
+    """
+
+    fingerprint: str
+    key: str
+    needs: Needs
+    dump: File | None = None
+    backup: StoredDatabase | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +92,16 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         Refused: With every reason.
     """
     host, database = run.first, run.site.undercloud_database
+    request = request.on(run.site)
     order = Order(order_of(unknown_job(host, database, request)))
     asked = _ask(run, database, request)
-    resume = _ask_resume(run, order, asked)
+    source = _source(run, request, asked)
+    resume = _ask_resume(run, order, asked, source)
     aside = resume is not None and asked.directory is not None and resume.kept in asked.directory.saves
-    contents = _look_at_dump(run, database, asked, aside)
+    held = _look_at_source(run, database, asked, source, aside)
     run.refuse_if_any()
-    container, password, directory, dump = asked.container, asked.password, asked.directory, asked.dump
-    if not (container and password and directory and dump and resume and contents):
+    container, password, directory = asked.container, asked.password, asked.directory
+    if not (container and password and directory and source and resume and held):
         raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
     there = [(host, service_server(database))] if container.runs else []
     facts = Facts(
@@ -81,9 +110,10 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         image=container.image,
         labelled=directory.labelled,
         mount_point=directory.mount_point,
-        dump_key=dump.key,
+        dump_key=source.key,
         # A database is asked only while it still has the data that is replaced.
-        losses=tuple(find_losses(there, contents, untouched=not aside)),
+        losses=tuple(find_losses(there, held.contents, not aside, held.grants)),
+        backup=source.backup,
     )
     return Job(host, database, request, facts, resume)
 
@@ -98,7 +128,7 @@ def _ask(run: Run, database: UndercloudDatabase, request: Request) -> _HostFacts
             "data directory", partial(data_directory.read_data_directory, host, database.data_directory)
         )
         services = questions.ask("services", partial(read_services, host))
-        dump = questions.ask("dump", partial(dumps.read_file, host, request.dump))
+        dump = questions.ask("dump", partial(_read_file, host, request.dump))
     known = container.known
     if known:
         run.checks.append(Check("container", host.name, f"{database.container}, of image {known.image[:12]}"))
@@ -109,6 +139,24 @@ def _ask(run: Run, database: UndercloudDatabase, request: Request) -> _HostFacts
     run.checks += judged
     run.facts += [fact for fact in versions.untried(judged) if fact not in run.facts]
     return _HostFacts(known, password.known, directory.known, services.known, dump.known)
+
+
+def _read_file(host: Shell, path: str) -> File | None:
+    """Both ends of the dump; None where a backup is restored, and none is named."""
+    return dumps.read_file(host, path) if path else None
+
+
+def _source(run: Run, request: Request, asked: _HostFacts) -> _Source | None:
+    """What is restored; None where that can't be said, which is a check already."""
+    if not request.backup:
+        dump = asked.dump
+        return _Source(dump.fingerprint, dump.key, needs_of_dump(dump), dump=dump) if dump else None
+    version = asked.container.version if asked.container else None
+    backup = find_database(run, _KIND, request.backup, request.unverified, version)
+    if backup is None:
+        return None
+    run.checks += check_programs(run.first.name, programs_of(run.first, ("zstd", "gzip")), backup.files)
+    return _Source(backup.fingerprint, backup.key, backup.needs, backup=backup)
 
 
 def _password(host: Shell, database: UndercloudDatabase) -> str:
@@ -130,22 +178,22 @@ def _container(host: Shell, database: UndercloudDatabase) -> _Container:
     return _Container(image, version, podman.status(host, name) == "running")
 
 
-def _ask_resume(run: Run, order: Order, asked: _HostFacts) -> Resume | None:
+def _ask_resume(run: Run, order: Order, asked: _HostFacts, source: _Source | None) -> Resume | None:
     """Decide where the work is taken up; None where that can't be said, which is a check of its own."""
-    if not (asked.container and asked.services and asked.dump):
+    if not (asked.container and asked.services and source):
         return None
     with Questions(run.checks) as questions:
-        answer = questions.ask("journal", partial(_resume, run, order, asked.container, asked.services, asked.dump))
+        answer = questions.ask("journal", partial(_resume, run, order, asked.container, asked.services, source))
     return answer.known
 
 
-def _resume(run: Run, order: Order, container: _Container, services: Services, dump: File) -> Resume:
+def _resume(run: Run, order: Order, container: _Container, services: Services, source: _Source) -> Resume:
     new = Journal.model_copy(run.journal, deep=True)
     earlier, _ = run.journals.read()
     if earlier is not None:
         # What an earlier attempt left stands, whether this one begins or not: every report says so.
         run.journal.in_force, run.journal.kept = dict(earlier.in_force), dict(earlier.kept)
-    new.record_state(RestoreState(dump=dump.fingerprint, services=services))
+    new.record_state(RestoreState(dump=source.fingerprint, services=services))
     directory = run.site.undercloud_database.data_directory
     kept = earlier.kept.get("old data", "") if earlier else ""
     importing_server = ImportingServer(container.image, directory, NAME)
@@ -153,23 +201,37 @@ def _resume(run: Run, order: Order, container: _Container, services: Services, d
         kept=bool(kept) and data_directory.exists(run.first, kept),
         serves=container.runs,
         importing=importing_server.runs(run.first),
-        import_found=_import_found(run.first, importing_server, dump),
+        import_found=_import_found(run.first, importing_server, source),
     )
     return how_to_go_on(order, new, earlier, seen, data_directory.old_data_path(directory, new.stamp))
 
 
-def _import_found(host: Shell, server: ImportingServer, dump: File) -> bool:
-    """Whether the import of just this dump is running, or has ended and nobody knows yet."""
-    commands = importing.import_dump(server.server, None, 1, dump.key).commands
+def _import_found(host: Shell, server: ImportingServer, source: _Source) -> bool:
+    """Whether the import of just this source is running, or has ended and nobody knows yet."""
+    commands = load(server, source.backup, source.key, 1).commands
     return any(unit_state(host, command).loaded for command in commands if isinstance(command, LongCommand))
 
 
-def _look_at_dump(run: Run, database: UndercloudDatabase, asked: _HostFacts, aside: bool) -> Contents | None:
-    """Look whether there is room for the dump, and at the dump itself; None where it was not read."""
-    if asked.directory is None or asked.dump is None:
+@dataclass(frozen=True)
+class _Held:
+    """What is in the source."""
+
+    contents: Contents
+    grants: Grants
+
+
+def _look_at_source(
+    run: Run, database: UndercloudDatabase, asked: _HostFacts, source: _Source | None, aside: bool
+) -> _Held | None:
+    """Look whether there is room for it, and at the dump itself; None where it was not read."""
+    if asked.directory is None or source is None:
         return None
     host, directory, container = run.first, asked.directory, asked.container
-    room = check_room(host.name, database.data_directory, directory, asked.dump, aside)
+    room = check_room(host.name, database.data_directory, directory, source.needs, aside)
+    run.checks += room
+    if source.backup:
+        return _Held(source.backup.holds, source.backup.grants)
+    assert source.dump is not None
     loader = Loader(
         database.container if container else "",
         container.version if container else None,
@@ -177,9 +239,9 @@ def _look_at_dump(run: Run, database: UndercloudDatabase, asked: _HostFacts, asi
         directory.saves,
     )
     readable = all(check.ok for check in room)
-    look_at = partial(look_at_dump, host, asked.dump, loader, readable, has_grants=False)
+    look_at = partial(look_at_dump, host, source.dump, loader, readable, has_grants=False)
     with Questions(run.checks) as questions:
         looked = questions.ask("dump", look_at)
     checks, contents = looked.known or ([], None)
-    run.checks += [*room, *checks]
-    return contents
+    run.checks += checks
+    return _Held(contents, NO_GRANTS) if contents else None

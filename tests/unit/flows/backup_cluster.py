@@ -36,47 +36,59 @@ CONTENTS = ServerContents(
 )
 
 
-def make_backup(store: Store, number: int = 0, verified: bool = True, **database: object) -> SetName:
-    """A sealed backup of the overcloud's database, a day after the one before.
+def make_backup(
+    store: Store,
+    number: int = 0,
+    verified: bool = True,
+    runbook: str = "backup-control-plane",
+    of: str = "overcloud",
+    host: str = "controller-2",
+    **database: object,
+) -> SetName:
+    """A sealed backup of a database.
 
     Args:
         store: Where.
         number: Of its run.
         verified: Whether it was restored without a difference.
+        runbook: What has made it.
+        of: The database.
+        host: Whose it is.
         database: Other attributes of the database in it.
     """
-    name = SetName.of("backup-control-plane", "database", START, run_id(number))
+    name = SetName.of(runbook, "database", START, run_id(number))
     begin(store, name, run_id(number), START)
-    files = {"overcloud.sql": "-- Dump completed\n", "overcloud-grants.sql": ""}
+    dump, grants = f"{of}.sql", f"{of}-grants.sql"
+    files = {dump: "-- Dump completed\n", grants: ""}
     received = {
         file: parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
         for file, text in files.items()
     }
     plain = DatabaseBackup(
-        name="overcloud",
-        host="controller-2",
+        name=of,
+        host=host,
         server_version="10.3.28-MariaDB",
         image=IMAGE,
         contents=CONTENTS.model_dump(mode="json"),
     )
     manifest = Manifest(
         site=store.site,
-        runbook="backup-control-plane",
+        runbook=runbook,
         content="database",
         run_id=run_id(number),
         started=START,
         sealed=START,
-        hosts=("controller-2",),
+        hosts=(host,),
         databases=(plain.model_copy(update=database),),
         files=(
-            tell(store, "overcloud.sql", received["overcloud.sql"], "logical dump", "overcloud"),
-            tell(store, "overcloud-grants.sql", received["overcloud-grants.sql"], "grants", "overcloud"),
+            tell(store, dump, received[dump], "logical dump", of),
+            tell(store, grants, received[grants], "grants", of),
         ),
     )
     seal(store, manifest, START)
     if verified:
-        of = {"database": "overcloud", "method": "logical", "host": "backup-node", "restore_seconds": 1.0}
-        store.record(name, Verified.model_validate({"at": START, "run_id": run_id(number)} | of))
+        came = {"database": of, "method": "logical", "host": "backup-node", "restore_seconds": 1.0}
+        store.record(name, Verified.model_validate({"at": START, "run_id": run_id(number)} | came))
     return name
 
 
@@ -111,6 +123,7 @@ class Beside:
         node.on("command -v", say="tar\nzstd\ngzip\n")
         node.on(MARK, '= "$2" ]', say=self._holds)
         node.on("cat ", "/loaded-", say=LOADED)
+        node.on('[ -e "$1" ] && printf', say=1)
         node.on("tar --numeric-owner -cf", say=self._pack)
         node.on("podman ps", say=lambda _: "openstack-runbooks-restore-galera\n" if self._serves else "")
         node.on("mysqladmin", "openstack-runbooks-restore-galera", say=lambda _: 0 if self._serves else 1)
@@ -126,6 +139,7 @@ class Beside:
 
     def _take_orders(self) -> None:
         order = self.node.order
+        order("mv -T", ".part/overcloud", do=lambda _: None)
         order("podman rm --force", do=lambda _: None)
         order("-new-*", do=self._begin)
         order(

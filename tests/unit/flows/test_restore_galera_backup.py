@@ -114,7 +114,7 @@ def plan(store: Store) -> Plan:
     job = look(open_run(cluster, store), LATEST, order_of)
     assert job.facts.new_data is not None
     elsewhere = Store(store.shell, store.settings.model_copy(update={"path": "/backups"}), "lab")
-    new_data = replace(job.facts.new_data, store=elsewhere)
+    new_data = replace(job.facts.new_data, backup=replace(job.facts.new_data.backup, store=elsewhere))
     made = Plan()
     procedure(made, replace(job, facts=replace(job.facts, new_data=new_data)))
     return made
@@ -203,7 +203,7 @@ def test_a_backup_that_nobody_has_verified_needs_a_word_of_the_operators(tmp_pat
 def test_a_backup_of_a_newer_server_is_refused(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     make_backup(store, server_version="10.11.6-MariaDB")
-    refusal(store, LATEST, "is of MariaDB 10.11, and the controllers have 10.3")
+    refusal(store, LATEST, "is of MariaDB 10.11, and what it is restored into is 10.3")
 
 
 def test_a_file_of_the_backup_that_was_changed_is_refused(tmp_path: Path) -> None:

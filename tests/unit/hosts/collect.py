@@ -51,6 +51,7 @@ from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
@@ -164,7 +165,7 @@ def _restores() -> None:
 
 
 def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
-    """restore-galera from a backup, with and without zstd on the hosts."""
+    """restore-galera from a backup, with and without zstd on the hosts, and restore-undercloud-database."""
     without_connections(patch)
     with TemporaryDirectory() as folder:
         store = make_store(Path(folder))
@@ -174,6 +175,8 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             for node in controllers.nodes:
                 node.on("command -v", say=programs)
             from_backup.restore(controllers, store)
+        make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
+        undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
 
 
 def _undercloud() -> None:

@@ -1,0 +1,113 @@
+"""The database of a backup set that is restored, and what brings it to a host and into a server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blocks.remote.command import question
+from blocks.remote.connection import Action, Performed, Watch
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from tasks.backup.backup_set import SetName
+from tasks.backup.fetching import fetch
+from tasks.backup.manifest import BackupFile, Compression, Method
+from tasks.backup.store import Store
+from tasks.database import dump_contents
+from tasks.database.directory_checks import Needs
+from tasks.database.grants import Grants
+from tasks.database.mariadb import Server
+from tasks.database.sql_loading import SqlFile, load_sql, parse_loaded
+from tasks.engine.change import Call
+from tasks.runbooks.verify_backup.drill_host import data_bytes
+
+_UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+
+
+@dataclass(frozen=True)
+class StoredDatabase:
+    """A database of a backup set.
+
+    Attributes:
+        store: The store that has the set.
+        name: The set.
+        manifest_sha256: What the catalogue says of its manifest.
+        method: Of which of its backups.
+        files: The files of that, in the order in which they are loaded: the dump, the grants.
+        verified: Whether the backup was verified.
+        holds: What is in it, as losses are looked for.
+        grants: Its accounts, in the same form.
+    """
+
+    store: Store
+    name: SetName
+    manifest_sha256: str
+    method: Method
+    files: tuple[BackupFile, ...]
+    verified: bool
+    holds: dump_contents.Contents
+    grants: Grants
+
+    def __str__(self) -> str:
+        """What it is, for a sentence."""
+        return f"the {self.method} backup {self.name} ({'verified' if self.verified else 'NOT verified'})"
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from anything else that can be restored."""
+        return f"{self.name} {self.method} {self.manifest_sha256}"
+
+    @property
+    def key(self) -> str:
+        """The same in a word, for names."""
+        return hashlib.sha256(self.fingerprint.encode()).hexdigest()[:12]
+
+    @property
+    def shown_files(self) -> str:
+        """Names of its files."""
+        return ", ".join(file.name for file in self.files)
+
+    @property
+    def needs(self) -> Needs:
+        """How much room it takes where it is fetched and loaded."""
+        return Needs(sum(map(data_bytes, self.files)), sum(file.size_bytes for file in self.files))
+
+    def fetch(self, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
+        """Bring its files to a host; their checksums must be the manifest's.
+
+        Args:
+            folder: Where they go.
+            within_s: Seconds for each.
+        """
+        return tuple(
+            fetch(self.store, self.name, file.name, file.size_bytes, f"{folder}/{file.name}", within_s, file.sha256)
+            for file in self.files
+        )
+
+    def load(self, server: Server, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
+        """Load them, to the first error.
+
+        Args:
+            server: A server whose root has no password.
+            folder: Where the files are.
+            within_s: Seconds for each.
+        """
+        return tuple(
+            action for number in range(len(self.files)) for action in self._load(server, folder, number, within_s)
+        )
+
+    def _load(self, server: Server, folder: str, number: int, within_s: float) -> Iterator[Action[Shell]]:
+        """Load a file, and see what came of it: what is wrong with it is known only then."""
+        file = self.files[number]
+        sql = SqlFile(f"{folder}/{file.name}", _UNPACK[file.compression], "grants" if number else "dump")
+        said = f"{folder}/loaded-{sql.what}"
+
+        def see(shell: Shell, _: Watch) -> Performed:
+            loaded = parse_loaded(shell.name, sql, shell.run(question("cat", said)).stdout)
+            if loaded.problems:
+                raise HostError(shell.name, "; ".join(loaded.problems), "restore from another backup")
+            return "done"
+
+        yield load_sql(server, sql, said, within_s)
+        yield Call(f"see what loading {file.name} came to", see)
