@@ -27,17 +27,25 @@ program=$(command -v mariadb-backup || command -v mariabackup) || { echo "mariad
 echo "$program"
 """
 
-# What it writes into its folder is its own: the copy goes to standard output. Ending `podman exec` ends nothing in the container,
-# so that what has ended it must find it by its number.
+# What it writes into its folder is its own: the copy goes to standard output. Its last word says whether that is whole. Ending
+# `podman exec` ends nothing in the container, so that what has ended it must find it by its number.
 _COPY = f"""
-set -o errexit -o nounset
+set -o errexit -o nounset -o pipefail
 umask 077
 program=$1
 shift
 rm -rf {_FOLDER}
 echo $$ >{_PID}
 ended() {{ rm -rf {_FOLDER} {_PID}; }}
-"$program" "$@" --target-dir={_FOLDER} || {{ code=$?; ended; exit "$code"; }}
+follow() {{
+  local line='' last=''
+  while IFS= read -r line; do
+    printf '%s\\n' "$line" >&2
+    last=$line
+  done
+  [[ $last == *"completed OK!" ]] || {{ echo "the copy is not whole: its program has not said so" >&2; return 1; }}
+}}
+{{ "$program" "$@" --target-dir={_FOLDER} 2>&1 >&3 | follow; }} 3>&1 || {{ code=$?; ended; exit "$code"; }}
 ended
 """
 

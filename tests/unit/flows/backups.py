@@ -43,7 +43,7 @@ _VERSIONS = (
     "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"
 )
 _CONTENTS = (
-    "version\t10.3.28-MariaDB\t{galera}\nschema\tnova\tutf8mb4\tutf8mb4_general_ci\ntable\tnova\tt\tInnoDB\tBASE TABLE\n"
+    "version\t10.3.28-MariaDB\t{galera}\nschema\tnova\tutf8mb4\tutf8mb4_general_ci\ntable\tnova\tt\tInnoDB\tBASE TABLE\t\n"
     "create\tTABLE\tnova\tt\nt\tCREATE TABLE `t` (\\n  `id` int(11)\\n) ENGINE=InnoDB\nrows\tnova\tt\t1\t77\nunlocked\nend\t1\n"
 )
 _LISTED = f"account\tnova\t%\tCREATE USER 'nova'@'%' IDENTIFIED BY PASSWORD '{HASH}'\nend\n"
