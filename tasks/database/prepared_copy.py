@@ -8,6 +8,7 @@ running container needs the programs, and they are of the server's own version.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from blocks.remote.command import question
@@ -39,8 +40,8 @@ chown -R mysql:mysql {_DATA}
 _PREPARE = r"""
 set -o nounset -o pipefail
 umask 077
-copy=$1 said=$2 container=$3 directory=$4 image=$5 inside=$6 memory=$7
-shift 7
+copy=$1 unpack=$2 said=$3 container=$4 directory=$5
+shift 5
 [ ! -e "$directory" ] || { echo "$directory is there already" >&2; exit 73; }
 exec 4<"$copy" || exit
 echo $$ >"$said.pid"
@@ -49,14 +50,13 @@ rm -rf --one-file-system -- "$directory.part"
 install -d -m 755 "$directory.part" || exit
 began=$(date +%s%N)
 { tee -p /dev/fd/3 <&4 | sha256sum >"$said.sum"; } 3>&1 |
-  "$@" |
-  {
-    podman run --rm -i --network=none "--name=$container" --user=root --entrypoint=/usr/bin/env \
-      "--volume=$directory.part:/var/lib/mysql:Z" "$image" bash -c "$inside" prepare "$memory" >"$said.info" 2>"$said.error"
+  bash -c "$unpack" |
+  (
+    "$@" >"$said.info" 2>"$said.error"
     code=$?
     cat >/dev/null
     exit "$code"
-  }
+  )
 codes=${PIPESTATUS[*]}
 ended=$(date +%s%N)
 case $codes in
@@ -68,8 +68,8 @@ esac
   printf 'codes\t%s\n' "$codes"
   printf 'sha256\t%s\n' "$(cut -d ' ' -f 1 "$said.sum")"
   cat "$said.info"
-  printf 'error\t%s\n' "$(grep -i error "$said.error" | tail -n 1 | cut -c 1-300)"
-  printf 'last line\t%s\n' "$(tail -n 1 "$said.error" | cut -c 1-300)"
+  printf 'error\t%s\n' "$(grep -E 'error|Error|ERROR' "$said.error" | tail -n 1 | head -c 300)"
+  printf 'last line\t%s\n' "$(tail -n 1 "$said.error" | head -c 300)"
 } >"$said.new"
 rm -f "$said.pid" "$said.sum" "$said.info" "$said.error"
 mv -T "$said.new" "$said"
@@ -107,8 +107,14 @@ class Preparation:
             copy: Path of the copy on the host; `/dev/stdin` where it is streamed.
             unpack: The program that unpacks it: standard input to standard output.
         """
-        where = (copy, self.said, self.container, self.directory, self.image, _INSIDE, str(self.memory_bytes))
-        return ("bash", "-c", _PREPARE, "prepare", *where, *unpack)
+        # Its own label (Z): with SELinux no container may see a directory of the host as it is.
+        run = (
+            *("podman", "run", "--rm", "-i", "--network=none", f"--name={self.container}", "--user=root"),
+            *("--entrypoint=/usr/bin/env", f"--volume={self.directory}.part:{_DATA}:Z", self.image),
+            *("bash", "-c", _INSIDE, "prepare", str(self.memory_bytes)),
+        )
+        where = (copy, shlex.join(unpack), self.said, self.container, self.directory)
+        return ("bash", "-c", _PREPARE, "prepare", *where, *run)
 
     def prepare(self, copy: str, unpack: tuple[str, ...], within_s: float) -> LongCommand:
         """The same as a unit of the host, for a copy that lies there; `read` says what came of it.

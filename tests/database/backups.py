@@ -77,7 +77,7 @@ def back_up(origin: LocalServer) -> Backup:
 
 def copy(origin: LocalServer) -> subprocess.CompletedProcess[bytes]:
     """Makes a physical copy, as a run does."""
-    program, why_not = find_program(origin.shell, origin.server)
+    program, why_not = find_program(origin.shell, origin.server, "sha256:0a1b")
     assert why_not == ""
     words = ("ionice", "-c", "3", *copy_words(origin.server, program, galera=False))
     return origin.shell.call(["bash", "-o", "pipefail", "-c", copy_pipeline(COMPRESSORS[0]), "copy", *words])

@@ -160,7 +160,7 @@ def _look_at_host(run: Run, request: Request, source: Source) -> _OnHost:
         logs_in = questions.ask(_DATABASE, partial(accepts_options, host, server))
         data = questions.ask(_DATA, partial(data_directory.read_data_directory, host, server.directory))
         compressor = questions.ask("compressor", partial(dumping.find_compressor, host))
-        program = questions.ask("mariadb-backup", partial(physical_copy.find_program, host, server))
+        program = questions.ask("mariadb-backup", partial(physical_copy.find_program, host, server, source.image))
         free = questions.ask("room on the host", partial(_free_bytes, host))
     run.checks += _check_login(source, logs_in.known, valid.known)
     used = data.known.used_bytes if data.known else None

@@ -151,7 +151,7 @@ def _restores(run: Run, manifest: Manifest) -> tuple[list[Restore], list[str]]:
             contents_of(manifest, database.name)
             if copy and not database.contents_after_copy:
                 findings.append(
-                    f"the physical copy of {database.name} can't be verified: nobody has read what came after"
+                    f"the physical copy of {database.name} can't be verified: the manifest does not say what was in it afterwards"
                 )
             elif copy:
                 contents_of(manifest, database.name, after_copy=True)
