@@ -63,7 +63,7 @@ def verify(site: DrillSite, backup: Backup) -> tuple[Verified, list[str]]:
     assert (record.method, record.host) == ("physical", "backup-node")
     assert site.left == []
     if record.differences:
-        with pytest.raises(RunbookError, match="is not what its manifest says: overcloud, its physical copy: "):
+        with pytest.raises(RunbookError, match="is not what its manifest says: the physical copy of overcloud: "):
             job.conclude()
         assert site.store.catalogue().sets[0].verified == frozenset()
     else:
@@ -115,8 +115,8 @@ def test_what_is_written_while_it_is_copied_is_told_and_the_rest_compared(site: 
     record, findings = verify(site, taken)
     assert record.differences == ()
     assert findings == [
-        "overcloud, its physical copy: tables nova.instances, nova.notes: written while the copy was made: compared by definition, "
-        "and every row was read"
+        "the physical copy of overcloud: tables nova.instances, nova.notes: written while the copy was made: compared by "
+        "definition, and every row was read"
     ]
 
 

@@ -160,8 +160,8 @@ class Outcome:
 
     @property
     def what(self) -> str:
-        """What was restored, in a sentence: a dump is the rule."""
-        return self.database if self.method == "logical" else f"{self.database}, its physical copy"
+        """What was restored; a dump goes without saying."""
+        return self.database if self.method == "logical" else f"the physical copy of {self.database}"
 
 
 def contents_of(manifest: Manifest, database: str, *, after_copy: bool = False) -> ServerContents:

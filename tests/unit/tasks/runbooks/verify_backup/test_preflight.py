@@ -9,13 +9,21 @@ import pytest
 
 import tasks.runbooks.verify_backup.host_choice
 from blocks.remote.errors import Refused, RunbookError
-from tasks.backup.manifest import Role
 from tasks.backup.store import Store
 from tasks.runbooks.verify_backup.drill import Outcome
 from tasks.runbooks.verify_backup.preflight import look
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.backup.samples import RECIPIENT, make_store, name_of, run_id, verification
-from tests.unit.tasks.runbooks.verify_backup.samples import CONTENTS, FILES, fit, host, make_set, run_of, with_programs
+from tests.unit.tasks.runbooks.verify_backup.samples import (
+    CONTENTS,
+    COPY,
+    FILES,
+    fit,
+    host,
+    make_set,
+    run_of,
+    with_programs,
+)
 from tests.unit.tasks.samples import SITE
 
 pytestmark = pytest.mark.usefixtures("no_engine")
@@ -114,7 +122,6 @@ def test_what_is_encrypted_is_refused(store: Store, tmp_path: Path) -> None:
         look(run_of(store), "latest")
 
 
-COPY: dict[str, tuple[Role, str]] = {"undercloud.mbstream": ("physical copy", "x" * 100)}
 AFTER = CONTENTS.model_dump(mode="json")
 
 
