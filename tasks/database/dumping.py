@@ -40,7 +40,8 @@ _OPTIONS = (
 # what no snapshot holds, while the lock lasts. Mysqldump tells of the first structure that it retrieves once its snapshot has
 # begun. The lock ends with its client, which ends with this script; and after $5 idle seconds by the server itself, whatever
 # has become of us. A lock that was lost before both had begun is a failure: nobody could say what the dump is to be compared
-# with. No trap takes the number away: see `tasks.database.importing`.
+# with. What a dump of before has left is gone before the second begins: its last row is not this one's. No trap takes the number
+# away: see `tasks.database.importing`.
 _DUMP = f"""
 set -o errexit -o pipefail -o nounset
 umask 077
@@ -73,7 +74,8 @@ unlock() {{
   read -r -t 10 -u 8 held && [ "$held" = held ]
 }}
 
-"${{client[@]}}" <<<"$sql" >"$contents" 7>&- 8<&- &
+: >"$contents"
+"${{client[@]}}" <<<"$sql" >>"$contents" 7>&- 8<&- &
 reader=$!
 until grep -qx {UNLOCKED} "$contents"; do
   kill -0 "$reader" 2>/dev/null || {{ wait "$reader"; fail "what is in the server was not read to its end"; }}
