@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.backup.catalogue import Catalogue, StoredSet
@@ -26,14 +26,14 @@ def problems_of(catalogue: Catalogue) -> list[str]:
 def as_row(stored: StoredSet) -> dict[str, Any]:
     """A set as one row of the list."""
     pin = pin_of(stored.records)
-    restores = [each.restore_seconds for each in stored.records if isinstance(each, Verified)]
+    restores = [each for each in stored.records if isinstance(each, Verified)]
     return {
         "id": str(stored.name),
         "started": stored.sealed.started.isoformat().replace("+00:00", "Z"),
         "size_bytes": stored.sealed.size_bytes,
         "kinds": [f"{kind.database} {kind.method}" for kind in stored.sealed.kinds],
         "verified": sorted(f"{kind.database} {kind.method}" for kind in stored.verified),
-        "restore_seconds": restores[-1] if restores else None,
+        "restore_seconds": {f"{each.database} {each.method}": each.restore_seconds for each in restores},
         "pinned": None if pin is None else pin.model_dump(mode="json", exclude={"event"}),
         "problem": stored.problem,
     }
@@ -61,10 +61,17 @@ def _state(row: dict[str, Any]) -> str:
     if row["problem"]:
         return f"DAMAGED: {row['problem']}"
     if len(row["verified"]) == len(row["kinds"]):
-        state = f"verified, restored in {row['restore_seconds']:.0f} s" if row["kinds"] else "-"
+        state = f"verified, restored in {_took(row['restore_seconds'])}" if row["kinds"] else "-"
     else:
         state = f"verified: {', '.join(row['verified'])} alone" if row["verified"] else "not verified"
     return f"{state}; pinned by {row['pinned']['by']}" if row["pinned"] else state
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    """How long each of a set's restores took; where there is one alone, it goes without saying which."""
+    if len(seconds) == 1:
+        return f"{next(iter(seconds.values())):.0f} s"
+    return ", ".join(f"{each:.0f} s ({kind})" for kind, each in sorted(seconds.items()))
 
 
 def size(number: float) -> str:

@@ -41,7 +41,7 @@ def backup_control_plane(
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
         content: What of the control plane is backed up.
-        methods: `logical`, a dump; `physical`, a copy of its files as well, which is not verified so far. Empty: a dump.
+        methods: `logical`, a dump; `physical`, a copy of its files as well. Empty: both, where the image can copy.
         documented_file: Write /root/openstack-backup-mysql.sql and its grants on the node that is backed up, too.
         dry_run: Check everything and show the plan; change nothing.
         wait_s: Seconds to wait while another runbook is at work on the site; 0 refuses at once.

@@ -113,8 +113,17 @@ class DatabaseBackup(Strict):
         description="Id of the image of its container; empty without a container.",
     )
     galera: GaleraPosition | None = Field(default=None, description="Position of the cluster; null without Galera.")
+    data_bytes: int = Field(
+        default=0, ge=0, description="Size of its data directory before; 0 where nobody has looked."
+    )
     contents: dict[str, JsonValue] = Field(
-        default_factory=dict, description="The inventory: what is in the database, as read with the data itself."
+        default_factory=dict,
+        description="The inventory: what is in the database, as read with the dump, and before the physical copy was begun.",
+    )
+    contents_after_copy: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="The same, read once more when the physical copy had ended; empty where there is none. What is alike in both "
+        "is in the copy.",
     )
 
 

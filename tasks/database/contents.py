@@ -29,6 +29,8 @@ class TableContents(_Model):
         rows: How many there are; None where they were not counted.
         content: The sum of all rows' hashes; None where they were not hashed.
         left_out: Why rows were neither counted nor hashed; empty where they were.
+        written: When it was last written, as the server remembers it since its own start (UTC, in whole seconds); empty where it
+            does not. It says that rows have come and gone between two looks, where their hash is the same in both.
     """
 
     engine: str
@@ -38,6 +40,7 @@ class TableContents(_Model):
     rows: int | None = None
     content: str | None = None
     left_out: str = ""
+    written: str = ""
 
     @property
     def transactional(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from tasks.database.contents import AccountContents, SchemaContents, SequenceContents, ServerContents, TableContents
 
@@ -18,10 +18,12 @@ class Difference:
     Attributes:
         where: What it is about: `table nova.instances`, `account 'nova'@'%'`.
         what: What is the matter with it.
+        about: The rows of a table, that something can't be read, or anything else: that it is there, and how it is defined.
     """
 
     where: str
     what: str
+    about: Literal["definition", "rows", "reading"] = "definition"
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -45,12 +47,13 @@ class Comparison:
         return not self.differences
 
 
-def compare(expected: ServerContents, found: ServerContents) -> Comparison:
+def compare(expected: ServerContents, found: ServerContents, *, dumped: bool = True) -> Comparison:
     """Compare what was read while the dump was taken with what a server holds that has loaded it.
 
     Args:
         expected: The backed-up server's.
         found: The restored server's.
+        dumped: Whether it was restored from a dump, which may have tables without transactions as they were later.
     """
     differences = [*_versions(expected, found)]
     for name in _names(expected.schemas, found.schemas):
@@ -58,12 +61,14 @@ def compare(expected: ServerContents, found: ServerContents) -> Comparison:
         if isinstance(there, Difference):
             differences.append(there)
         else:
-            differences += _schema(name, *there)
+            differences += _schema(name, *there, dumped)
     for name in _names(expected.accounts, found.accounts):
         where = name if name.startswith("role ") else f"account {name}"
         account = _both(where, expected.accounts.get(name), found.accounts.get(name))
         differences += [account] if isinstance(account, Difference) else _account(where, *account)
-    differences += [Difference(what, f"can't be read: {why}") for what, why in _newly_unreadable(expected, found)]
+    differences += [
+        Difference(what, f"can't be read: {why}", "reading") for what, why in _newly_unreadable(expected, found)
+    ]
     return Comparison(tuple(differences), tuple(_not_compared(expected, found)))
 
 
@@ -88,7 +93,7 @@ def _not_compared(expected: ServerContents, found: ServerContents) -> Iterator[D
             if why:
                 yield Difference(f"table {schema}.{name}", f"rows not compared: {why}")
             if table.versioned:
-                yield Difference(f"table {schema}.{name}", "history not compared: a dump holds the rows of today alone")
+                yield Difference(f"table {schema}.{name}", "history not compared: the rows of today alone are read")
 
 
 def _names(expected: Mapping[str, object], found: Mapping[str, object]) -> list[str]:
@@ -101,7 +106,7 @@ def _both(where: str, expected: T | None, found: T | None) -> tuple[T, T] | Diff
     return Difference(where, "is missing") if found is None else (expected, found)
 
 
-def _schema(name: str, expected: SchemaContents, found: SchemaContents) -> Iterator[Difference]:
+def _schema(name: str, expected: SchemaContents, found: SchemaContents, dumped: bool) -> Iterator[Difference]:
     where = f"schema {name}"
     if (expected.charset, expected.collation) != (found.charset, found.collation):
         yield Difference(
@@ -109,7 +114,7 @@ def _schema(name: str, expected: SchemaContents, found: SchemaContents) -> Itera
         )
     for one in _names(expected.tables, found.tables):
         table = _both(f"table {name}.{one}", expected.tables.get(one), found.tables.get(one))
-        yield from [table] if isinstance(table, Difference) else _table(f"table {name}.{one}", *table)
+        yield from [table] if isinstance(table, Difference) else _table(f"table {name}.{one}", *table, dumped)
     for one in _names(expected.sequences, found.sequences):
         where = f"sequence {name}.{one}"
         sequence = _both(where, expected.sequences.get(one), found.sequences.get(one))
@@ -128,7 +133,7 @@ def _programs(kind: str, schema: str, expected: Mapping[str, str], found: Mappin
             yield Difference(where, "has another definition, definer or SQL mode")
 
 
-def _table(where: str, expected: TableContents, found: TableContents) -> Iterator[Difference]:
+def _table(where: str, expected: TableContents, found: TableContents, dumped: bool) -> Iterator[Difference]:
     if expected.engine != found.engine:
         yield Difference(where, f"has the engine {found.engine}, not {expected.engine}")
     parts = [*_parts(where, expected.parts, found.parts)]
@@ -139,17 +144,16 @@ def _table(where: str, expected: TableContents, found: TableContents) -> Iterato
         return
     written = (
         ""
-        if expected.transactional
+        if expected.transactional or not dumped
         else (f"; no snapshot holds rows of {expected.engine}: they may have been written while the dump was taken")
     )
     more = (found.rows or 0) - (expected.rows or 0)
     if more:
         rows = "one row" if abs(more) == 1 else f"{abs(more)} rows"
-        yield Difference(
-            where, f"has {rows} {'more' if more > 0 else 'fewer'}: {found.rows}, not {expected.rows}{written}"
-        )
+        told = f"has {rows} {'more' if more > 0 else 'fewer'}: {found.rows}, not {expected.rows}{written}"
+        yield Difference(where, told, "rows")
     elif expected.content != found.content:
-        yield Difference(where, f"has as many rows, {found.rows}, and other values in them{written}")
+        yield Difference(where, f"has as many rows, {found.rows}, and other values in them{written}", "rows")
 
 
 def _parts(where: str, expected: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Difference]:

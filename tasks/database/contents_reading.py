@@ -85,8 +85,9 @@ class _Collector:
     def _take_schema(self, name: str, charset: str, collation: str) -> None:
         self._schemas[name] = {"charset": charset, "collation": collation}
 
-    def _take_table(self, schema: str, name: str, engine: str, kind: str) -> None:
-        self._in(schema, "tables")[name] = {"engine": engine, "versioned": kind == "SYSTEM VERSIONED"}
+    def _take_table(self, schema: str, name: str, engine: str, kind: str, written: str) -> None:
+        versioned = kind == "SYSTEM VERSIONED"
+        self._in(schema, "tables")[name] = {"engine": engine, "versioned": versioned, "written": written}
 
     def _take_sequence(self, schema: str, name: str, *_: str) -> None:
         self._in(schema, "sequences")[name] = {}

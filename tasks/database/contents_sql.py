@@ -76,12 +76,12 @@ _SHOW = """SELECT 'create', @kind, @schema, @object_name;
 
 def _tables(engines: str, largest_bytes: int, within_s: int) -> str:
     source = f"""SELECT table_schema, table_name, table_type, COALESCE(engine, '') AS engine,
-      COALESCE(data_length, 0) AS bytes FROM information_schema.tables
+      COALESCE(data_length, 0) AS bytes, COALESCE(update_time, '') AS written FROM information_schema.tables
       WHERE table_schema NOT IN {_SYSTEM_SCHEMAS} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')
       AND {engines} ORDER BY COALESCE(data_length, 0)"""  # noqa: S608 - names of our own
     too_large = f"more than the limit of {largest_bytes // 1024**2} MiB"
     hashed = f"""SAVEPOINT one_table;
-    SELECT LOWER(@kind), it.table_schema, it.table_name, it.engine, it.table_type;
+    SELECT LOWER(@kind), it.table_schema, it.table_name, it.engine, it.table_type, it.written;
     {_SHOW}
     IF @kind = 'SEQUENCE' THEN
       EXECUTE IMMEDIATE CONCAT('SELECT ''next'', ?, ?, next_not_cached_value, increment FROM ', @object)

@@ -40,7 +40,8 @@ _OPTIONS = (
 # what no snapshot holds, while the lock lasts. Mysqldump tells of the first structure that it retrieves once its snapshot has
 # begun. The lock ends with its client, which ends with this script; and after $5 idle seconds by the server itself, whatever
 # has become of us. A lock that was lost before both had begun is a failure: nobody could say what the dump is to be compared
-# with. No trap takes the number away: see `tasks.database.importing`.
+# with. What a dump of before has left is gone before the second begins: its last row is not this one's. No trap takes the number
+# away: see `tasks.database.importing`.
 _DUMP = f"""
 set -o errexit -o pipefail -o nounset
 umask 077
@@ -73,7 +74,8 @@ unlock() {{
   read -r -t 10 -u 8 held && [ "$held" = held ]
 }}
 
-"${{client[@]}}" <<<"$sql" >"$contents" 7>&- 8<&- &
+: >"$contents"
+"${{client[@]}}" <<<"$sql" >>"$contents" 7>&- 8<&- &
 reader=$!
 until grep -qx {UNLOCKED} "$contents"; do
   kill -0 "$reader" 2>/dev/null || {{ wait "$reader"; fail "what is in the server was not read to its end"; }}
@@ -94,6 +96,16 @@ follow() {{
 wait "$reader"
 rm -f {_PID}
 """  # noqa: S608 - names of our own
+# What is in the server, read once more after a physical copy; ended and removed as a dump is.
+_READ_AGAIN = f"""
+set -o errexit -o nounset
+umask 077
+options=$1 socket=$2 contents=$3
+echo $$ >{_PID}
+mysql "--defaults-extra-file=$options" "--socket=$socket" -uroot --default-character-set=utf8mb4 --max-allowed-packet=1G \\
+  --batch --skip-column-names --unbuffered <<<"$4" >"$contents"
+rm -f {_PID}
+"""
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,19 @@ def dump_words(server: Server, largest_bytes: int, within_s: int, lock_s: int = 
     sql = contents_sql(largest_bytes, within_s, lock_s // 2)
     arguments = (server.client_options, server.socket, contents_file(server), sql, str(lock_s))
     return podman_exec(server.container, "bash", "-c", _DUMP, "dump", *arguments, *_OPTIONS)
+
+
+def read_again_words(server: Server, largest_bytes: int, within_s: int) -> tuple[str, ...]:
+    """The words that write what is in the server into `contents_file` once more, in a snapshot of its own, holding nobody off.
+
+    Args:
+        server: The server.
+        largest_bytes: A table with more is not hashed.
+        within_s: Seconds after which no table's hashing is begun.
+    """
+    sql = contents_sql(largest_bytes, within_s, within_s)
+    arguments = (server.client_options, server.socket, contents_file(server), sql)
+    return podman_exec(server.container, "bash", "-c", _READ_AGAIN, "read", *arguments)
 
 
 # The dump goes two ways: on, and into a look at its end. Each part's failure is the pipeline's. Mysqldump reads nothing from the

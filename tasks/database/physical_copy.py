@@ -27,34 +27,58 @@ program=$(command -v mariadb-backup || command -v mariabackup) || { echo "mariad
 echo "$program"
 """
 
-# What it writes into its folder is its own: the copy goes to standard output. Ending `podman exec` ends nothing in the container,
-# so that what has ended it must find it by its number.
+# What is in a container may have been put there by hand; what prepares the copy is a container of the image.
+_IN_IMAGE = """
+{ command -v mariadb-backup || command -v mariabackup; } && command -v mbstream >/dev/null || echo missing
+"""
+
+# What it writes into its folder is its own: the copy goes to standard output. Its last word says whether that is whole. Ending
+# `podman exec` ends nothing in the container, so that what has ended it must find it by its number.
 _COPY = f"""
-set -o errexit -o nounset
+set -o errexit -o nounset -o pipefail
 umask 077
 program=$1
 shift
 rm -rf {_FOLDER}
 echo $$ >{_PID}
 ended() {{ rm -rf {_FOLDER} {_PID}; }}
-"$program" "$@" --target-dir={_FOLDER} || {{ code=$?; ended; exit "$code"; }}
+follow() {{
+  local line='' last=''
+  while IFS= read -r line; do
+    printf '%s\\n' "$line" >&2
+    last=$line
+  done
+  [[ $last == *"completed OK!" ]] || {{ echo "the copy is not whole: its program has not said so" >&2; return 1; }}
+}}
+exec 3>&1
+set +o errexit
+"$program" "$@" --target-dir={_FOLDER} 2>&1 >&3 | follow
+codes=("${{PIPESTATUS[@]}}")
 ended
+exit $((codes[0] ? codes[0] : codes[1]))
 """
 
 
-def find_program(shell: Shell, server: Server) -> tuple[str, str]:
+def find_program(shell: Shell, server: Server, image: str) -> tuple[str, str]:
     """Find the program that copies a server.
 
     Args:
         shell: The server's host.
         server: The server.
+        image: The id of its container's image: what restores a copy is a container of it, which is started once to see that it can.
 
     Returns:
         Its path in the container, or nothing; then why there is none that can be used.
     """
     words = podman_exec(server.container, "bash", "-c", _FIND, "find", server.directory)
     answer = shell.run(question(*words, ok=_ANY)).text
-    return (answer, "") if answer.startswith("/") else ("", answer or "the container does not answer")
+    if not answer.startswith("/"):
+        return "", answer or "the container does not answer"
+    run = ("podman", "run", "--rm", "--network=none", "--entrypoint=/usr/bin/env", image, "bash", "-c", _IN_IMAGE)
+    in_image = shell.run(question(*run, ok=_ANY)).text
+    if not in_image.startswith("/"):
+        return "", "mariadb-backup is in the container and not in its image, in which a copy is restored"
+    return answer, ""
 
 
 def copy_words(server: Server, program: str, galera: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from blocks.remote.command import question
+from blocks.remote.command import Command, question
 from blocks.remote.errors import HostError
 from blocks.remote.units import LongCommand
 from tasks.database.dumping import LAST_LINE
@@ -131,6 +131,10 @@ def load_sql(server: Server, file: SqlFile, said: str, within_s: float) -> LongC
         within_s: Seconds until it is ended.
     """
     words = ("bash", "-c", _LOAD, "load", file.path, said, server.container, server.socket, *file.unpack)
-    how_far = question("bash", "-c", _HOW_FAR, "how-far", said)
     says = f"load the {file.what} into {server.container}"
-    return LongCommand(f"{server.runbook}-{file.what}", words, within_s, says=says, progress_query=how_far)
+    return LongCommand(f"{server.runbook}-{file.what}", words, within_s, says=says, progress_query=how_far(said))
+
+
+def how_far(said: str) -> Command:
+    """Ask how far a file was read that a script has on its descriptor 4, and whose process is in `said` with `.pid` behind it."""
+    return question("bash", "-c", _HOW_FAR, "how-far", said)

@@ -1,27 +1,32 @@
 """A MariaDB to throw away: of a given image, on an empty directory, without a network, for one drill.
 
-A backup is proven by it: the dump and its grants are loaded as they are, and what is then in the server is compared with what
-was in the one that was backed up (`tasks.database.contents_comparison`).
+A backup is proven by it: dump and grants are loaded as they are, or it is started on a prepared copy, and what is then in the
+server is compared with what was in the one that was backed up (`tasks.database.contents_comparison`, `copy_comparison`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from blocks.remote.command import command, question, script
+from blocks.remote.command import Command, command, question, script
+from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from tasks.database.contents import ServerContents
 from tasks.database.contents_reading import read_contents_file
 from tasks.database.contents_sql import contents_sql
 from tasks.database.mariadb import Server
+from tasks.database.prepared_copy import Preparation, is_hosts_fault
 from tasks.database.sql_loading import Loaded, SqlFile, load_sql, parse_loaded
 from tasks.engine.change import Change, Wait
 from tasks.node.podman import podman_exec
 
-_ANSWERING = "answering"
+_ANSWERING, _SILENT, _SETTLED = "answering", "silent", "answering, or has ended"
 _DATA = "/var/lib/mysql"
 _LOG = f"{_DATA}/drill.log"
+_OPTIONS = f"""--datadir={_DATA} --socket={_DATA}/mysql.sock --user=mysql --skip-networking \\
+  --event-scheduler=OFF --max-allowed-packet=1G --log-error={_LOG}"""
 # No option file: the image's own may name a cluster, and a password in root's would be wrong. Events must not run in a copy
 # (OFF is the default; an event that a dump creates stays as it is). Settings of durability are MariaDB's own, so that the time
 # that loading takes says something of a real restore's. What mysql_install_db makes beside the system tables by itself, a
@@ -31,8 +36,17 @@ set -o errexit
 chown mysql:mysql {_DATA}
 mysql_install_db --no-defaults --datadir={_DATA} --user=mysql \\
   --auth-root-authentication-method=normal --skip-test-db >/dev/null
-exec mysqld_safe --no-defaults --datadir={_DATA} --socket={_DATA}/mysql.sock --user=mysql --skip-networking \\
-  --event-scheduler=OFF --max-allowed-packet=1G --log-error={_LOG} "$@"
+exec mysqld_safe --no-defaults {_OPTIONS} "$@"
+"""
+# A copy brings InnoDB's layout along, as an option file, and its own root, whose password is nobody's business here: one without a
+# password takes its place before anybody can log in. Without grant tables, MariaDB would not tell of events.
+_START_ON_COPY = f"""
+set -o errexit
+cat >{_DATA}/drill.sql <<'SQL'
+CREATE OR REPLACE USER root@localhost IDENTIFIED VIA mysql_native_password USING '';
+GRANT ALL PRIVILEGES ON *.* TO root@localhost WITH GRANT OPTION;
+SQL
+exec mysqld_safe --defaults-file={_DATA}/backup-my.cnf {_OPTIONS} --init-file={_DATA}/drill.sql "$@"
 """
 # All must bear being run where nothing is left; what can't be removed is an error. The clients end with their units or, in the
 # container, with it.
@@ -50,7 +64,8 @@ exec podman exec -i "$1" mysql --no-defaults "--socket=$2" -uroot --batch --skip
   --default-character-set=utf8mb4 --max-allowed-packet=1G <"$3.sql" >"$3"
 """
 _TABLES_READ = """echo "$(grep -c '^rows' "$1") $2" """
-_LAST_ERROR = r"""[ ! -e "$1" ] || { grep -F '[ERROR]' "$1" || :; } | tail -n 1"""
+# What comes last of all says nothing.
+_LAST_ERROR = r"""[ ! -e "$1" ] || { grep -F '[ERROR]' "$1" | grep -v 'Aborting$' || :; } | tail -n 1"""
 # All tables are hashed, however large and however long it takes.
 _NO_LIMIT = 2**62
 # The files of a large database go slowly where the disk is slow.
@@ -96,25 +111,65 @@ class ThrowawayServer:
         Args:
             within_s: Seconds until it must; creating the system tables takes most of them.
         """
-        # Its own label (Z): with SELinux no container may see a directory of the host as it is.
-        run = (
-            *("podman", "run", "--detach", "--rm", "--network=none", f"--name={self.container}", "--user=root"),
-            *("--entrypoint=/usr/bin/env", f"--volume={self._data}:{_DATA}:Z", self.image),
-            *("bash", "-c", _START, "drill", f"--innodb-buffer-pool-size={self.buffer_pool_bytes}"),
-        )
         return Change(
             (
                 command(*self.remove_words, timeout_s=_REMOVE_S),
                 command("install", "-d", "-m", "700", self.directory, self._data),
-                command(*run, timeout_s=within_s),
+                self._run(_START, within_s),
             ),
-            until=Wait(
-                f"MariaDB in {self.container}",
-                _ANSWERING,
-                self._answers,
-                within_s,
-                "see whether the host has room and memory for it, and the kernel's log",
-            ),
+            until=self._wait(_ANSWERING, self._answers, within_s),
+        )
+
+    def _run(self, start: str, within_s: float) -> Command:
+        # Its own label (Z): with SELinux no container may see a directory of the host as it is.
+        run = (
+            *("podman", "run", "--detach", "--rm", "--network=none", f"--name={self.container}", "--user=root"),
+            *("--entrypoint=/usr/bin/env", f"--volume={self._data}:{_DATA}:Z", self.image),
+            *("bash", "-c", start, "drill", f"--innodb-buffer-pool-size={self.buffer_pool_bytes}"),
+        )
+        return command(*run, timeout_s=within_s)
+
+    def _wait(self, wanted: str, look: Callable[[Shell], str], within_s: float) -> Wait:
+        hint = "see whether the host has room and memory for it, and the kernel's log"
+        return Wait(f"MariaDB in {self.container}", wanted, look, within_s, hint)
+
+    # -- of a physical copy
+
+    def make_room(self) -> Change:
+        """Remove what an earlier drill has left, and make the directory, into which the copy is prepared."""
+        made = command("install", "-d", "-m", "700", self.directory)
+        return Change((command(*self.remove_words, timeout_s=_REMOVE_S), made))
+
+    @property
+    def preparation(self) -> Preparation:
+        """How its data is made of a copy: in a container of the same name, so that the cleanup finds it."""
+        said = f"{self.directory}/prepared"
+        return Preparation(self.image, self.container, self._data, said, self.server.runbook, self.buffer_pool_bytes)
+
+    def start_on_copy(self, within_s: float) -> Change:
+        """Start it on what was prepared, and wait until it answers or has ended; `why_not_started` says which.
+
+        Args:
+            within_s: Seconds until it must have done either.
+        """
+        return Change((self._run(_START_ON_COPY, within_s),), until=self._wait(_SETTLED, self._settled, within_s))
+
+    def _settled(self, shell: Shell) -> str:
+        seen = self._answers(shell)
+        return seen if seen == _SILENT else _SETTLED
+
+    def why_not_started(self, shell: Shell) -> str:
+        """Why no server runs on the copy, in the server's own words; empty where one does.
+
+        Raises:
+            HostError: It ended for a reason that is not the copy's.
+        """
+        seen = self._answers(shell)
+        error = seen.partition(": ")[2]
+        if seen == _ANSWERING or (error and not is_hosts_fault(error)):
+            return error
+        raise HostError(
+            shell.name, f"the server to throw away has gone: {seen}", "see the kernel's log, and who removed it"
         )
 
     def _answers(self, shell: Shell) -> str:
@@ -122,7 +177,7 @@ class ThrowawayServer:
         ping = ("mysqladmin", "--no-defaults", f"--socket={self.server.socket}", "--connect-timeout=5", "ping")
         code = shell.run(question(*podman_exec(self.container, *ping), ok=tuple(range(256)))).exit_code
         if code < 125:
-            return "silent" if code else _ANSWERING
+            return _SILENT if code else _ANSWERING
         # It has gone with its first process, and the log goes with the cleanup.
         error = shell.run(script(_LAST_ERROR, f"{self._data}/drill.log", quiet=True, changes=False)).text
         return f"not there: {error}" if error else "not there"

@@ -41,7 +41,8 @@ case $1 in
 esac
 """
 
-# The same with what the container would run, as this machine's root: system tables are created, and a server started, each time.
+# The same with what the container would run, as this machine's root: system tables are created, or a copy is prepared, and a server
+# is started, each time.
 OWN_SERVER = r"""#!/bin/bash
 here={here}
 echo "$*" >>"$here/podman.log"
@@ -49,18 +50,21 @@ case $1 in
   run)
     for word; do case $word in --volume=*) data=${{word#--volume=}} data=${{data%:/var/lib/mysql:Z}} ;; esac; done
     echo "$data" >"$here/data"
+    detached=
+    [[ $* != *--detach* ]] || detached=yes
     while [ "$1" != bash ]; do shift; done
     words=("${{@//\/var\/lib\/mysql/$data}}")
     words=("${{words[@]//mysql:mysql/root:root}}")
+    [ -n "$detached" ] || exec "${{words[@]}}"
     setsid "${{words[@]//--user=mysql/--user=root}}" </dev/null >"$here/server.log" 2>&1 &
     echo $! >"$here/container" ;;
   rm)
     [ -e "$here/container" ] || exit 1
-    kill -KILL -- "-$(cat "$here/container")"
+    kill -KILL -- "-$(cat "$here/container")" || :
     rm "$here/container" ;;
   inspect) [ "$2" = --type=image ] || [ -e "$here/container" ] ;;
   exec)
-    [ -e "$here/container" ] || exit 125
+    [ -e "$here/container" ] && kill -0 "$(cat "$here/container")" 2>/dev/null || exit 125
     shift
     [ "$1" != -i ] || shift
     shift
@@ -135,16 +139,20 @@ class DrillSite:
         started = START + timedelta(days=number)
         name = SetName.of("backup-control-plane", "database", started, run_id(number))
         begin(store, name, run_id(number), started)
-        files = (
-            self._receive(name, "overcloud.sql.zst", "logical dump", backup.dump, "zstd"),
-            self._receive(name, "overcloud-grants.sql", "grants", backup.grants.encode(), "none"),
-        )
+        sent: list[tuple[str, Role, bytes, Compression]] = [
+            ("overcloud.sql.zst", "logical dump", backup.dump, "zstd"),
+            ("overcloud-grants.sql", "grants", backup.grants.encode(), "none"),
+        ]
+        if backup.after is not None:  # the copy alone: its drill is another
+            sent = [("overcloud.mbstream.zst", "physical copy", backup.copy, "zstd")]
+        files = tuple(self._receive(name, *each) for each in sent)
         database = DatabaseBackup(
             name="overcloud",
             host="controller-0",
             server_version=backup.contents.version,
             image=image,
             contents=backup.contents.model_dump(mode="json"),
+            contents_after_copy=backup.after.model_dump(mode="json") if backup.after else {},
         )
         manifest = Manifest(
             site="lab",

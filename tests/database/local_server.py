@@ -19,6 +19,10 @@ PACKAGES = ("mariadb-server-core", "mariadb-client", "mariadb-backup", "zstd")
 _WITHIN_S = 60
 # Of `podman exec`, all that is left where the container is this machine: a session of its own.
 _PODMAN = """#!/bin/bash
+if [ "$1" = run ]; then
+  while [ "$1" != bash ]; do shift; done
+  exec "$@"
+fi
 shift
 [ "$1" != -i ] || shift
 shift

@@ -17,6 +17,7 @@ from blocks.remote.shell import Result, Shell
 from flows.backup_undercloud import NAME, procedure
 from tasks.backup.manifest import Manifest
 from tasks.database.contents import ServerContents
+from tasks.database.contents_comparison import compare
 from tasks.engine.run import Run
 from tasks.runbooks.backup_undercloud.preflight import look
 from tests.database.backups import Backup, drill
@@ -98,11 +99,14 @@ def unpacked(file: Path, compression: str) -> bytes:
 
 
 def test_what_lies_on_the_store_is_what_was_in_the_server(world: World, target: LocalServer) -> None:
-    world.back_up(methods=("logical", "physical"))
+    world.back_up()
     folder, manifest = stored(world)
     files = {file.role: unpacked(folder / file.name, file.compression) for file in manifest.files}
     assert set(files) == {"logical dump", "grants", "physical copy"}
-    contents = ServerContents.model_validate(manifest.databases[0].contents)
+    (database,) = manifest.databases
+    contents = ServerContents.model_validate(database.contents)
+    assert compare(contents, ServerContents.model_validate(database.contents_after_copy)).same
+    assert database.data_bytes > 0
     packed = subprocess.run(["zstd", "-qc"], input=files["logical dump"], capture_output=True, check=True).stdout
     assert drill(Backup(packed, files["grants"].decode(), contents), target) == []
 

@@ -13,8 +13,8 @@ from tasks.database.contents_reading import read_contents
 from tasks.database.documented_dump import documented_dump, schemas_words, whole_server_words
 from tasks.database.dumping import COMPRESSORS
 from tasks.database.login import accepts_options, accepts_password
-from tasks.database.physical_copy import copy_pipeline, copy_words, find_program
-from tests.database.backups import LARGEST
+from tasks.database.physical_copy import copy_pipeline, copy_words
+from tests.database.backups import LARGEST, copy
 from tests.database.local_server import LocalServer
 from tests.database.sample import SAMPLE
 
@@ -25,13 +25,6 @@ def filled(origin: LocalServer) -> LocalServer:
     origin.empty()
     origin.sql(SAMPLE)
     return origin
-
-
-def copy(server: LocalServer) -> subprocess.CompletedProcess[bytes]:
-    program, why_not = find_program(server.shell, server.server)
-    assert why_not == ""
-    words = ("ionice", "-c", "3", *copy_words(server.server, program, galera=False))
-    return server.shell.call(["bash", "-o", "pipefail", "-c", copy_pipeline(COMPRESSORS[0]), "copy", *words])
 
 
 def test_a_server_made_of_a_copy_holds_the_same(filled: LocalServer, tmp_path: Path) -> None:

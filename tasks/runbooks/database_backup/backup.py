@@ -17,7 +17,7 @@ from tasks.database.dumping import Compressor, end_words, remove_words
 from tasks.database.physical_copy import end_copy_words
 from tasks.engine.cleanup import Cleanup
 from tasks.runbooks.database_backup.request import Request, Source
-from tasks.runbooks.verify_backup.drill import Drill, Outcome, StoredSql
+from tasks.runbooks.verify_backup.drill import CopyRestore, Drill, DumpRestore, Outcome, Restore, StoredFile
 
 CONTENT = "database"
 _COMPRESSIONS: dict[str, Compression] = {".zst": "zstd", ".gz": "gzip"}
@@ -30,6 +30,7 @@ class Taken:
     Attributes:
         files: Name → what the manifest tells of the file.
         contents: What is in the dump, as it was read in its own snapshot.
+        contents_after_copy: The same, once more after the physical copy; None without one.
         found: What was found on the store of runs before.
         manifest: The manifest, once it was made: sealing twice must seal the same.
         outcomes: What restoring it came to.
@@ -37,6 +38,7 @@ class Taken:
 
     files: dict[str, BackupFile] = field(default_factory=dict)
     contents: ServerContents | None = None
+    contents_after_copy: ServerContents | None = None
     found: list[str] = field(default_factory=list)
     manifest: Manifest | None = None
     outcomes: list[Outcome] = field(default_factory=list)
@@ -52,6 +54,7 @@ class Backup:
         store: The store.
         run_id: Prefect's id of this flow run.
         started: When it was begun (UTC).
+        data_bytes: Size of the data.
         methods: How it is backed up.
         compressor: What compresses on the source's host.
         copy_program: The program that makes a physical copy; empty where there is none.
@@ -65,6 +68,7 @@ class Backup:
     store: Store
     run_id: UUID
     started: datetime
+    data_bytes: int
     methods: tuple[Method, ...]
     compressor: Compressor
     copy_program: str = ""
@@ -87,9 +91,14 @@ class Backup:
         return self.taken.manifest
 
     @property
-    def sql_files(self) -> tuple[StoredSql, StoredSql]:
-        """Dump and grants, as they lie in the set."""
-        return StoredSql(self.dump_file, self.compression), StoredSql(self.grants_file)
+    def restores(self) -> tuple[Restore, ...]:
+        """What will be restored of the set, to prove it."""
+        database, image = self.source.database, self.source.image
+        dump, grants = StoredFile(self.dump_file, self.compression), StoredFile(self.grants_file)
+        restores: list[Restore] = [DumpRestore(database, image, dump, grants)]
+        if "physical" in self.methods:
+            restores.append(CopyRestore(database, image, StoredFile(self.copy_file, self.compression)))
+        return tuple(restores)
 
     @property
     def dump_file(self) -> str:

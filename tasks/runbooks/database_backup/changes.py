@@ -21,7 +21,7 @@ from tasks.database.documented_dump import (
     whole_server_words,
     write_grants_file,
 )
-from tasks.database.dumping import contents_file, dump_pipeline, dump_words, end_words
+from tasks.database.dumping import contents_file, dump_pipeline, dump_words, end_words, read_again_words
 from tasks.database.grants_dumping import read_grants_text
 from tasks.database.physical_copy import copy_pipeline, copy_words, end_copy_words
 from tasks.engine.change import Call, Change
@@ -86,16 +86,34 @@ def send_grants(backup: Backup) -> Change:
 
 
 def send_copy(backup: Backup) -> Change:
-    """Send a physical copy to the store."""
-    server = backup.source.server
+    """Send a physical copy to the store, and read once more what is in the server.
+
+    What was the same before the copy (in the dump's snapshot) and after it is in the copy, and so can be compared.
+    """
+    server, bounds = backup.source.server, backup.request.bounds
     words = copy_words(server, backup.copy_program, backup.source.galera)
     ionice = writing.IONICE[backup.store.settings.ionice]
-    pipeline, timeout_s = copy_pipeline(backup.compressor), backup.request.bounds.transfer_s
-    write = script(pipeline, *ionice, *words, timeout_s=timeout_s, quiet=True, says="copy the database")
+    pipeline = copy_pipeline(backup.compressor)
+    write = script(pipeline, *ionice, *words, timeout_s=bounds.transfer_s, quiet=True, says="copy the database")
+    # No table's hashing is begun after hash_s; one may be at work by then.
+    again = command(
+        *read_again_words(server, bounds.hash_bytes, bounds.hash_s),
+        timeout_s=2 * bounds.hash_s + 60,
+        quiet=True,
+        says="read once more what is in the server",
+    )
+
+    def read(shell: Shell, _: Watch) -> Performed:
+        backup.taken.contents_after_copy = read_contents_file(shell, contents_file(server))
+        return "done"
+
     return Change(
         (
             _quietly(end_copy_words(server), "end a copy of before"),
+            _quietly(end_words(server), "end what was read before"),
             _send(backup, backup.copy_file, "physical copy", write),
+            again,
+            Call(f"read {contents_file(server)}: what was in the server after the copy", read),
         )
     )
 
@@ -130,7 +148,7 @@ def seal(backup: Backup) -> Change:
 
 
 def _manifest(backup: Backup) -> Manifest:
-    source, contents = backup.source, backup.taken.contents
+    source, contents, after = backup.source, backup.taken.contents, backup.taken.contents_after_copy
     if contents is None:
         raise RunbookError("nobody has read what is in the server; this is a defect of the runbook")
     database = DatabaseBackup(
@@ -139,7 +157,9 @@ def _manifest(backup: Backup) -> Manifest:
         server_version=contents.version,
         image=source.image,
         galera=_position(contents.galera) if source.galera else None,
+        data_bytes=backup.data_bytes,
         contents=contents.model_dump(mode="json"),
+        contents_after_copy=after.model_dump(mode="json") if after else {},
     )
     return Manifest(
         site=backup.store.site,

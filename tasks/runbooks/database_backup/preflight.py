@@ -32,10 +32,6 @@ from tasks.runbooks.database_backup.request import BY_DEFAULT, METHODS, HieraPas
 
 _STORE, _ROOM, _CATALOGUE = "store", "room on the store", "catalogue of the backups"
 _PASSWORD, _DATABASE, _DATA = "password of root", "database", "size of the data"
-_NOT_VERIFIED = (
-    "the physical copy is not verified: only dumps are, so far; until it is, prune-backups keeps all sets that have one"
-)
-_NOT_ASKED_FOR = "it can't be verified so far, and is made where `methods` asks for it"
 
 
 @dataclass(frozen=True)
@@ -90,15 +86,16 @@ def look(run: Run, request: Request, source: Source | None, findings: Collection
     if source is None or on_store.catalogue is None or on_host.data_bytes is None:
         run.refuse_if_any()
         raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
-    left_out = [_NOT_VERIFIED] if "physical" in methods else []
-    if request.methods is None:
-        left_out = [f"the physical copy is left out: {on_host.why_no_copy or _NOT_ASKED_FOR}"]
+    left_out = []
+    if request.methods is None and "physical" not in methods:
+        left_out = [f"the physical copy is left out: {on_host.why_no_copy}"]
     backup = Backup(
         request=request,
         source=source,
         store=store,
         run_id=UUID(run.journal.run_id),
         started=run.journal.started,
+        data_bytes=on_host.data_bytes,
         methods=methods,
         compressor=on_host.compressor,
         copy_program=on_host.copy_program,
@@ -113,9 +110,7 @@ def look(run: Run, request: Request, source: Source | None, findings: Collection
 def _with_drill(run: Run, backup: Backup, data_bytes: int) -> Backup:
     """Find the host of the drill. Where none can unpack what the source's host compresses best, gzip is taken, which all have."""
     before = list(run.checks)
-    drill = find_drill(
-        run, backup.store, backup.name, backup.source, data_bytes, backup.sql_files, backup.read_manifest
-    )
+    drill = find_drill(run, backup.store, backup.name, backup.source, data_bytes, backup.restores, backup.read_manifest)
     if drill is None and backup.compressor != COMPRESSORS[-1]:
         run.checks[:] = before
         return _with_drill(run, replace(backup, compressor=COMPRESSORS[-1]), data_bytes)
@@ -165,7 +160,7 @@ def _look_at_host(run: Run, request: Request, source: Source) -> _OnHost:
         logs_in = questions.ask(_DATABASE, partial(accepts_options, host, server))
         data = questions.ask(_DATA, partial(data_directory.read_data_directory, host, server.directory))
         compressor = questions.ask("compressor", partial(dumping.find_compressor, host))
-        program = questions.ask("mariadb-backup", partial(physical_copy.find_program, host, server))
+        program = questions.ask("mariadb-backup", partial(physical_copy.find_program, host, server, source.image))
         free = questions.ask("room on the host", partial(_free_bytes, host))
     run.checks += _check_login(source, logs_in.known, valid.known)
     used = data.known.used_bytes if data.known else None
@@ -215,7 +210,7 @@ def _methods(run: Run, request: Request, source: Source | None, seen: _OnHost) -
     """How it is backed up; what was asked for and can't be is a check."""
     wanted = request.methods or BY_DEFAULT
     if "logical" not in wanted:
-        reason = "without a dump nobody can say whether the backup is whole: only dumps are verified so far"
+        reason = "without a dump nobody can say whether the backup is whole: what is in it is read with the dump"
         run.checks.append(Check("methods", "", "", reason, "add `logical` to `methods`"))
     if request.methods and "physical" in wanted and source and not seen.copy_program and seen.why_no_copy:
         hint = "leave out `methods`, and what can be made is made"

@@ -11,9 +11,8 @@ from tasks.database.mariadb import Server
 from tasks.node import hiera
 
 METHODS: tuple[Method, ...] = ("logical", "physical")
-# Where nobody says how. A physical copy is not verified so far, and while a backup of a kind is not verified, none of that kind is
-# ever pruned: the store would fill up.
-BY_DEFAULT: tuple[Method, ...] = ("logical",)
+# Where nobody says how: both, where the image can copy.
+BY_DEFAULT = METHODS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tasks.backup.backup_set import Received, parse_received
 from tasks.backup.records import Verified
 from tasks.engine.change import Call, Change
 from tasks.engine.journal import now
-from tasks.runbooks.verify_backup.drill import Drill, Outcome, StoredSql
+from tasks.runbooks.verify_backup.drill import Drill, Outcome, StoredFile
 
 # What is written is what is summed, and is on the disk of the drill's host alone: no need to wait for the disk.
 _RECEIVE = """
@@ -21,7 +21,7 @@ printf '%s\\t%s\\n' "$(stat -c %s -- "$1")" "${sum%% *}"
 """
 
 
-def fetch(drill: Drill, file: StoredSql) -> Call[Shell]:
+def fetch(drill: Drill, file: StoredFile) -> Call[Shell]:
     """Let the drill's host have a file of the set, through this process, at no more than the site's bandwidth. May be done again.
 
     Args:
@@ -56,11 +56,11 @@ def record(drill: Drill, host: str, outcome: Outcome) -> Change:
         host: Where it was restored.
         outcome: What it came to.
     """
-    database = outcome.database
+    what = (drill.run_id, outcome.database, outcome.method)
 
     def is_there(_: Shell) -> bool:
         return any(
-            isinstance(each, Verified) and (each.run_id, each.database) == (drill.run_id, database)
+            isinstance(each, Verified) and (each.run_id, each.database, each.method) == what
             for each in drill.store.catalogue().find(str(drill.name)).records
         )
 
@@ -70,8 +70,8 @@ def record(drill: Drill, host: str, outcome: Outcome) -> Change:
             Verified(
                 at=now(),
                 run_id=drill.run_id,
-                database=database,
-                method="logical",
+                database=outcome.database,
+                method=outcome.method,
                 host=host,
                 restore_seconds=outcome.restore_seconds,
                 differences=outcome.differences,
@@ -79,4 +79,4 @@ def record(drill: Drill, host: str, outcome: Outcome) -> Change:
         )
         return "done"
 
-    return Change((Call(f"put on record of {drill.name} what restoring {database} came to", do),), already=is_there)
+    return Change((Call(f"put on record of {drill.name} what restoring {outcome.what} came to", do),), already=is_there)

@@ -9,7 +9,7 @@ from uuid import UUID
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from tasks.backup.backup_set import SetName
-from tasks.backup.manifest import BackupFile, Compression, Manifest
+from tasks.backup.manifest import BackupFile, Compression, Manifest, Method
 from tasks.backup.store import Store
 from tasks.database.contents import ServerContents
 from tasks.database.throwaway_server import ThrowawayServer
@@ -21,8 +21,8 @@ _DAY_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class StoredSql:
-    """A file of SQL in the set, as far as it is known before it is written.
+class StoredFile:
+    """A file of the set, as far as it is known before it is written.
 
     Attributes:
         name: Its name in the set.
@@ -34,7 +34,7 @@ class StoredSql:
 
 
 @dataclass(frozen=True)
-class Restore:
+class DumpRestore:
     """One database of the set, to be restored from its dump and its grants.
 
     Attributes:
@@ -46,8 +46,46 @@ class Restore:
 
     database: str
     image: str
-    dump: StoredSql
-    grants: StoredSql | None = None
+    dump: StoredFile
+    grants: StoredFile | None = None
+
+    @property
+    def method(self) -> Method:
+        """How it was backed up."""
+        return "logical"
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """What it is restored from."""
+        return (self.dump, self.grants) if self.grants else (self.dump,)
+
+
+@dataclass(frozen=True)
+class CopyRestore:
+    """One database of the set, to be restored from its physical copy.
+
+    Attributes:
+        database: Its name in the manifest.
+        image: The image of its server's container, by its id.
+        copy: The copy.
+    """
+
+    database: str
+    image: str
+    copy: StoredFile
+
+    @property
+    def method(self) -> Method:
+        """How it was backed up."""
+        return "physical"
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """What it is restored from."""
+        return (self.copy,)
+
+
+Restore = DumpRestore | CopyRestore
 
 
 @dataclass(frozen=True)
@@ -97,37 +135,53 @@ class Drill:
         manifest = self.manifest()
         return next((file for file in manifest.files if file.name == name), None) if manifest else None
 
-    def source(self, file: StoredSql) -> str:
+    def source(self, file: StoredFile) -> str:
         """Where the drill's host has a file."""
         return f"{self.store.base}/{self.name}/{file.name}" if self.in_place else f"{self.directory}/{file.name}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the restore of one database came to.
+    """What one restore of a database came to.
 
     Attributes:
         database: Its name.
-        restore_seconds: How long loading took, by the host's own clock.
+        method: From what it was restored.
+        restore_seconds: How long loading took, or preparing the copy, by the host's own clock.
         differences: What differs from the manifest; empty where it is verified.
         not_compared: What nothing can be said of.
     """
 
     database: str
+    method: Method
     restore_seconds: float
     differences: tuple[str, ...]
     not_compared: tuple[str, ...]
 
+    @property
+    def what(self) -> str:
+        """What was restored; a dump goes without saying."""
+        return self.database if self.method == "logical" else f"the physical copy of {self.database}"
 
-def contents_of(manifest: Manifest, database: str) -> ServerContents:
+
+def contents_of(manifest: Manifest, database: str, *, after_copy: bool = False) -> ServerContents:
     """What a manifest says is in a database.
+
+    Args:
+        manifest: The manifest.
+        database: Name of the database.
+        after_copy: Whether it is what was read once the physical copy had ended, instead of with the dump.
 
     Raises:
         RunbookError: It does not, or another version of this project has written it.
     """
-    contents = next((each.contents for each in manifest.databases if each.name == database), None)
+    told = next((each for each in manifest.databases if each.name == database), None)
+    contents = told and (told.contents_after_copy if after_copy else told.contents)
     if not contents:
-        raise RunbookError(f"the manifest does not say what is in {database}, so that nothing can be compared with it")
+        when = ", after its physical copy" if after_copy else ""
+        raise RunbookError(
+            f"the manifest does not say what is in {database}{when}, so that nothing can be compared with it"
+        )
     try:
         return ServerContents.model_validate(contents)
     except ValueError as error:

@@ -13,12 +13,14 @@ from tasks.backup.manifest import BackupFile, Manifest
 from tasks.database.desync import read_candidate
 from tasks.database.mariadb import Server
 from tasks.node.podman import find_container, names
+from tasks.runbooks.verify_backup.drill import CopyRestore, Restore
 
 # MariaDB's buffer pool of a drill and what it takes besides, with a reserve for whatever else the host does.
 MEMORY_BYTES = 1024**3
 # The system tables, and logs of InnoDB.
-_EMPTY_SERVER_BYTES = 512 * 1024**2
-# Tables and indexes against the dump of them: one that is compressed has a tenth of the size of the text, or a fifth.
+EMPTY_SERVER_BYTES = 512 * 1024**2
+# Tables and indexes against the dump of them: one that is compressed has a tenth of the size of the text, or a fifth. Of a copy the
+# manifest says how large its data is.
 _GROWS = {"none": 2, "gzip": 12, "zstd": 15}
 
 # Prints a line for each: `program NAME`, `image ID`, `memory BYTES`, `free BYTES`, `manifest SHA256`.
@@ -45,8 +47,8 @@ class Needs:
         images: Ids of the images of the servers that were backed up.
         programs: Programs, podman among them.
         data_bytes: Most that one server's data takes.
-        files_bytes: Most that the files of one database take where they are fetched first.
-        manifest: Path of the set's manifest, as the store's host has it.
+        files_bytes: Most that the files of one restore take where they are fetched first.
+        manifest: Path of the set's manifest, as the store's host has it; empty where it is not written yet.
         manifest_sha256: Its SHA-256: a host that has this very file there sees the whole set.
     """
 
@@ -54,8 +56,8 @@ class Needs:
     programs: tuple[str, ...]
     data_bytes: int
     files_bytes: int
-    manifest: str
-    manifest_sha256: str
+    manifest: str = ""
+    manifest_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,25 +79,37 @@ class Seen:
     in_place: bool
 
 
-def needs_of(manifest: Manifest, manifest_path: str, sha256: str, databases: Sequence[str]) -> Needs:
-    """What restoring some databases of a set needs.
+def programs_of(restores: Sequence[Restore]) -> tuple[str, ...]:
+    """The programs that restoring them needs on the host; MariaDB's own are in the image."""
+    compressions = {file.compression for restore in restores for file in restore.files}
+    return ("podman", *sorted(compressions - {"none"}))
+
+
+def needs_of(manifest: Manifest, manifest_path: str, sha256: str, restores: Sequence[Restore]) -> Needs:
+    """What some restores of a set need.
 
     Args:
         manifest: Of the set.
         manifest_path: Where it lies.
         sha256: Its SHA-256.
-        databases: Those that are restored, one after the other.
+        restores: What is restored, one after the other.
     """
-    files = {name: [file for file in manifest.files if file.database == name] for name in databases}
-    needed = [file for each in files.values() for file in each]
+    files = {file.name: file for file in manifest.files}
     return Needs(
-        images=tuple(dict.fromkeys(each.image for each in manifest.databases if each.name in files)),
-        programs=("podman", *sorted({file.compression for file in needed} - {"none"})),
-        data_bytes=_EMPTY_SERVER_BYTES + max((sum(map(data_bytes, each)) for each in files.values()), default=0),
-        files_bytes=max((sum(file.size_bytes for file in each) for each in files.values()), default=0),
+        images=tuple(dict.fromkeys(each.image for each in restores)),
+        programs=programs_of(restores),
+        data_bytes=EMPTY_SERVER_BYTES + max((_data_bytes(manifest, each) for each in restores), default=0),
+        files_bytes=max((sum(files[file.name].size_bytes for file in each.files) for each in restores), default=0),
         manifest=manifest_path,
         manifest_sha256=sha256,
     )
+
+
+def _data_bytes(manifest: Manifest, restore: Restore) -> int:
+    files = [file for file in manifest.files if file.name in {each.name for each in restore.files}]
+    guessed = sum(map(data_bytes, files))
+    known = next(each.data_bytes for each in manifest.databases if each.name == restore.database)
+    return known if known and isinstance(restore, CopyRestore) else guessed
 
 
 def data_bytes(file: BackupFile) -> int:

@@ -22,10 +22,11 @@ from deployments.backup_texts import size, table
 from deployments.backups import load_site
 from deployments.errors import ConfigurationError
 from tasks.backup.backup_set import SetName
+from tasks.backup.manifest import Role
 from tasks.backup.records import Pinned, pin_of
 from tasks.backup.store import Store
 from tests.site_files import write_site
-from tests.unit.tasks.backup.samples import START, make_set, make_store, run_id, verification
+from tests.unit.tasks.backup.samples import DUMP, START, make_set, make_store, run_id, verification
 from tests.unit.tasks.samples import SITE
 
 STORE = '\n[store]\nkind = "sftp"\nhost = "192.168.24.100"\npath = "/backups"\n'
@@ -78,6 +79,15 @@ def test_lists_the_latest_first_with_what_they_are_worth(store: Store, names: li
     )
 
 
+def test_lists_how_long_each_of_a_sets_restores_took(store: Store, say: Say) -> None:
+    copy: dict[str, tuple[Role, str]] = {"undercloud.mbstream": ("physical copy", "x")}
+    name = make_set(store, 0, {**DUMP, **copy})
+    store.record(name, verification())
+    assert "verified: undercloud logical alone" in say("list")[1]
+    store.record(name, verification(method="physical", restore_seconds=7.6))
+    assert "verified, restored in 62 s (undercloud logical), 8 s (undercloud physical)\n" in say("list")[1]
+
+
 def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> None:
     store.record(names[2], verification(2))
     code, said, _ = say("list", "--json")
@@ -90,7 +100,7 @@ def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> Non
         "size_bytes": 10,
         "kinds": ["undercloud logical"],
         "verified": ["undercloud logical"],
-        "restore_seconds": 61.5,
+        "restore_seconds": {"undercloud logical": 61.5},
         "pinned": None,
         "problem": "",
     }

@@ -43,7 +43,7 @@ _VERSIONS = (
     "podman --version: podman version 1.6.4\nsystemctl --version: systemd 239\nMariaDB: Ver 10.3.28-MariaDB for Linux\n"
 )
 _CONTENTS = (
-    "version\t10.3.28-MariaDB\t{galera}\nschema\tnova\tutf8mb4\tutf8mb4_general_ci\ntable\tnova\tt\tInnoDB\tBASE TABLE\n"
+    "version\t10.3.28-MariaDB\t{galera}\nschema\tnova\tutf8mb4\tutf8mb4_general_ci\ntable\tnova\tt\tInnoDB\tBASE TABLE\t\n"
     "create\tTABLE\tnova\tt\nt\tCREATE TABLE `t` (\\n  `id` int(11)\\n) ENGINE=InnoDB\nrows\tnova\tt\t1\t77\nunlocked\nend\t1\n"
 )
 _LISTED = f"account\tnova\t%\tCREATE USER 'nova'@'%' IDENTIFIED BY PASSWORD '{HASH}'\nend\n"
@@ -111,7 +111,8 @@ class DatabaseHost(FakeShell):
         self.on("command -v", "zstd", say="/usr/bin/gzip\n")
         self.on("mariabackup", say="mariadb-backup is not in the image\n")
         self.on("cat ", "runbooks-contents", say=lambda _: _CONTENTS.format(galera=self._position))
-        self.on("dump.pid", say=lambda _: self._end_dump())
+        self.on("dump.pid", "--unbuffered", say="")
+        self.on("dump.pid", "kill", say=lambda _: self._end_dump())
         self.on("copy.pid", "kill", "bash -c p=", say=1)
         self.on("rm -f", "runbooks-contents", say=lambda _: self._end_dump())
         self.on("wsrep_desync = OFF", say=lambda _: self._resync())
@@ -347,7 +348,7 @@ def make_world(
         if drill.manifest() is None:
             return []
         world.drills.append(drill)
-        return [Outcome(drill.restores[0].database, 1.0, world.differences, ())]
+        return [Outcome(drill.restores[0].database, "logical", 1.0, world.differences, ())]
 
     patch.setattr(tasks.runbooks.database_backup.proof, "verify", verify)
     return world

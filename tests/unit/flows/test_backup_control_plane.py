@@ -105,11 +105,16 @@ BOTH = ("logical", "physical")
 
 def test_a_physical_copy_is_made_where_the_image_has_the_program(world: World) -> None:
     node(world).on("mariabackup", say="/usr/bin/mariadb-backup\n")
-    run, _ = world.back_up(methods=BOTH)
+    run, _ = world.back_up()
     found = manifest(world)
     assert [file.role for file in found.files] == ["logical dump", "grants", "physical copy"]
     assert {str(kind) for kind in found.kinds} == {f"overcloud {each} by {NAME}" for each in ("logical", "physical")}
-    assert any("the physical copy is not verified" in finding for finding in run.journal.findings)
+    assert run.journal.findings == []
+    (database,) = found.databases
+    assert database.contents_after_copy["schemas"] == database.contents["schemas"]
+    assert database.data_bytes == 4096
+    (drill,) = world.drills
+    assert [each.method for each in drill.restores] == ["logical", "physical"]
     copy = next(one for one in node(world).ran if "--stream=mbstream" in " ".join(one.words))
     assert "bash ionice -c 2 -n 7 podman exec" in copy.shown
     assert "--galera-info" in copy.shown
@@ -118,12 +123,36 @@ def test_a_physical_copy_is_made_where_the_image_has_the_program(world: World) -
 def test_the_report_says_why_there_is_no_physical_copy(world: World) -> None:
     run, _ = world.back_up()
     assert run.journal.findings == ["the physical copy is left out: mariadb-backup is not in the image"]
-    world.hosts[1].on("mariabackup", say="/usr/bin/mariadb-backup\n")
+    world.hosts[1].on("mariabackup", say="the container's user may not read /var/lib/mysql\n")
     run, backup = world.back_up()
     assert backup.methods == ("logical",)
-    assert run.journal.findings == [
-        "the physical copy is left out: it can't be verified so far, and is made where `methods` asks for it"
-    ]
+    assert manifest(world).databases[0].contents_after_copy == {}
+    assert run.journal.findings == ["the physical copy is left out: the container's user may not read /var/lib/mysql"]
+
+
+def test_a_dump_alone_is_made_where_it_alone_is_asked_for_and_nothing_is_told(world: World) -> None:
+    node(world).on("mariabackup", say="/usr/bin/mariadb-backup\n")
+    run, backup = world.back_up(methods=("logical",))
+    assert backup.methods == ("logical",)
+    assert run.journal.findings == []
+
+
+def test_what_is_in_the_server_is_read_once_more_after_the_copy_and_not_before(world: World) -> None:
+    node(world).on("mariabackup", say="/usr/bin/mariadb-backup\n")
+    world.back_up()
+    lines = [" ".join(one.words) for one in node(world).ran]
+    copied = next(place for place, line in enumerate(lines) if "--stream=mbstream" in line)
+    (again,) = (place for place, line in enumerate(lines) if "--unbuffered <<<" in line and "mysqldump" not in line)
+    read = [place for place, line in enumerate(lines) if line.startswith("cat ") and "runbooks-contents" in line]
+    assert read[0] < copied < again < read[1]
+
+
+def test_a_second_look_that_fails_fails_the_backup(world: World) -> None:
+    node(world).on("mariabackup", say="/usr/bin/mariadb-backup\n")
+    node(world).on("dump.pid", "--unbuffered", say=1)
+    with pytest.raises(RunbookError, match="step 3d"):
+        world.back_up()
+    assert world.sets() == []
 
 
 def test_a_physical_copy_that_fails_fails_the_backup(world: World) -> None:

@@ -11,6 +11,7 @@ import pytest
 import blocks.remote.relay
 import tasks.engine.journals
 import tasks.runbooks.verify_backup.changes
+import tasks.runbooks.verify_backup.copy_drill
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.errors import ConnectionLost, RunbookError
@@ -22,22 +23,25 @@ from flows.verify_backup import NAME, hosts, procedure, verify_backup
 from tasks.backup.records import Verified
 from tasks.backup.store import Store
 from tasks.database.contents import SchemaContents, TableContents
+from tasks.database.contents_comparison import Comparison, Difference
 from tasks.database.throwaway_server import ThrowawayServer
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
+from tasks.runbooks.verify_backup.drill import DumpRestore
 from tasks.runbooks.verify_backup.preflight import Verification, look
 from tasks.runbooks.verify_backup.verification import verify
 from tests.unit.fakes import FakeShell, LocalShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.backup.samples import make_store, run_id
-from tests.unit.tasks.runbooks.verify_backup.samples import CONTENTS, make_set, run_of, with_programs
+from tests.unit.tasks.runbooks.verify_backup.samples import CONTENTS, COPY, FILES, make_set, run_of, with_programs
 from tests.unit.tasks.samples import SITE
 
 pytestmark = pytest.mark.usefixtures("no_engine")
 # The container is there from `run` to `rm`; whatever is loaded into it is taken.
 PODMAN = """
 case $1 in
-  run) : >"{here}/container" ;;
+  run)
+    if [[ $* = *--detach* ]]; then : >"{here}/container"; else cat >/dev/null; printf 'version\t10.3.28-MariaDB\n'; fi ;;
   rm) rm -f "{here}/container" ;;
   inspect) [ "$2" = --type=image ] || [ -e "{here}/container" ] ;;
   exec) [ -e "{here}/container" ] || exit 125; [[ $* = *mysqladmin* ]] || cat >/dev/null ;;
@@ -95,6 +99,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
+@pytest.fixture
+def copied(store: Store) -> Store:
+    """The same with a later set, which has a physical copy as well."""
+    make_set(store, 1, FILES | COPY, contents_after_copy=CONTENTS.model_dump(mode="json"))
+    return store
+
+
 def take(store: Store, number: int = 9) -> tuple[Run, Verification]:
     """Take the runbook's steps."""
     run = run_of(store)
@@ -131,8 +142,8 @@ def test_it_works_on_the_stores_host_and_those_that_may_have_the_drill() -> None
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-def test_the_plan_is_the_golden_one(in_place: bool, store: Store) -> None:
-    job = look(run_of(store), "latest")
+def test_the_plan_is_the_golden_one(in_place: bool, copied: Store) -> None:
+    job = look(run_of(copied), "latest")
     assert job.drill is not None
     settings = BackupStore(kind="sftp", host="192.0.2.9", path="/backups")
     elsewhere = Store(FakeShell("backup-node"), settings, "lab")
@@ -182,6 +193,7 @@ def test_databases_of_one_set_are_restored_one_after_the_other(store: Store) -> 
     job = look(run_of(store), "latest")
     assert job.drill is not None
     (restore,) = job.drill.restores
+    assert isinstance(restore, DumpRestore)
     manifest = job.drill.manifest()
     assert manifest is not None
     (database,) = manifest.databases
@@ -208,8 +220,100 @@ def test_of_many_differences_the_first_are_told(store: Store, monkeypatch: pytes
     assert "undercloud differs from its backup's manifest: and 51 more" in run.journal.findings
 
 
-def test_killed_at_any_command_and_started_again_it_reaches_the_same_end(store: Store) -> None:
+def records(store: Store) -> list[tuple[str, tuple[str, ...]]]:
+    """What is on record of the latest set."""
+    return [
+        (each.method, each.differences) for each in store.catalogue().sets[-1].records if isinstance(each, Verified)
+    ]
+
+
+def test_dump_and_copy_are_on_record_each_by_itself(copied: Store) -> None:
+    run, job = take(copied)
+    job.conclude()
+    assert records(copied) == [("logical", ()), ("physical", ())]
+    assert [record.number for record in run.journal.records] == [str(number) for number in range(1, 11)]
+    take(copied)
+    assert len(records(copied)) == 2, "the same run again"
+    assert copied.catalogue().sets[-1].verified == copied.catalogue().sets[-1].kinds
+    assert left(copied) == []
+
+
+def test_what_differs_in_the_copy_alone_leaves_the_dump_verified(
+    copied: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tasks.runbooks.verify_backup.copy_drill,
+        "compare_copy",
+        lambda *_: Comparison((Difference("table ironic.nodes", "is missing"),), ()),
+    )
+    run, job = take(copied)
+    assert records(copied) == [("logical", ()), ("physical", ("table ironic.nodes: is missing",))]
+    assert {kind.method for kind in copied.catalogue().sets[-1].verified} == {"logical"}
+    said = "the physical copy of undercloud differs from its backup's manifest: table ironic.nodes: is missing"
+    assert said in run.journal.findings
+    with pytest.raises(RunbookError, match=r"the physical copy of undercloud: table ironic\.nodes: is missing"):
+        job.conclude()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told", "said"),
+    [
+        ("", "", "", []),
+        ("a:40", "a:42", "a:41", []),
+        ("a:40", "a:42", "a:39", []),
+        ("a:40", "a:42", "a:43", ["the copy's position in the cluster is a:43, and was a:42 after it"]),
+        ("a:40", "a:42", "b:41", ["the copy's position in the cluster is b:41, and was a:42 after it"]),
+        ("a:40", "a:42", "", ["the copy's position in the cluster is not in it, and was a:42 after it"]),
+        ("a:40", "a:42", "a:x", ["the copy's position in the cluster is a:x, and was a:42 after it"]),
+    ],
+)
+def test_a_copy_has_the_clusters_position(
+    before: str, after: str, told: str, said: list[str], store: Store, tmp_path: Path
+) -> None:
+    contents, later = (CONTENTS.model_copy(update={"galera": each}).model_dump(mode="json") for each in (before, after))
+    make_set(store, 1, FILES | COPY, contents=contents, contents_after_copy=later)
+    podman = tmp_path / "bin/podman"
+    podman.write_text(podman.read_text().replace("MariaDB\n'", f"MariaDB\nposition\t{told}\n'"))
+    take(store)
+    assert records(store)[1] == ("physical", tuple(said))
+
+
+def test_a_copy_of_which_no_server_can_be_made_is_a_difference_and_nothing_is_compared(
+    copied: Store, tmp_path: Path
+) -> None:
+    podman = tmp_path / "bin/podman"
+    podman.write_text(podman.read_text().replace("else cat >/dev/null;", "else cat >/dev/null; exit 63;"))
+    run, _ = take(copied)
+    assert records(copied)[1] == ("physical", ("the copy can't be prepared: mariadb-backup has failed",))
+    assert [(each.number, each.outcome) for each in run.journal.records][5:] == [
+        ("6", "done"),
+        ("7", "done"),
+        ("8", "left out"),
+        ("9", "done"),
+    ]
+    assert left(copied) == []
+
+
+def test_a_copy_on_which_no_server_starts_is_a_difference(copied: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ThrowawayServer, "why_not_started", lambda *_: "[ERROR] no privilege tables")
+    run, _ = take(copied)
+    assert records(copied)[1] == ("physical", ("no server starts on it: [ERROR] no privilege tables",))
+    assert [(each.number, each.outcome) for each in run.journal.records][8:] == [("9", "left out"), ("10", "done")]
+
+
+def test_missing_files_are_damage_of_both(copied: Store) -> None:
+    name = copied.catalogue().sets[-1].name
+    (Path(copied.base) / str(name) / "undercloud.mbstream").unlink()
+    take(copied)
+    assert records(copied) == [
+        ("logical", ("undercloud.mbstream is missing",)),
+        ("physical", ("undercloud.mbstream is missing",)),
+    ]
+
+
+def test_killed_at_any_command_and_started_again_it_reaches_the_same_end(copied: Store) -> None:
     """The worker vanishes: no hook runs, and nothing is cleaned up but by the next run (or by the host's own timer)."""
+    store = copied
     shell = store.shell
     assert isinstance(shell, MortalShell)
     for commands in range(100):
@@ -224,8 +328,8 @@ def test_killed_at_any_command_and_started_again_it_reaches_the_same_end(store: 
         _, job = take(store, 2000 + commands)
         job.conclude()
         assert left(store) == []
-    assert commands > 10
-    assert store.catalogue().sets[0].verified == store.catalogue().sets[0].kinds
+    assert commands > 20
+    assert store.catalogue().sets[-1].verified == store.catalogue().sets[-1].kinds
 
 
 def test_a_lost_connection_fetches_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

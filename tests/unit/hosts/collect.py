@@ -46,7 +46,7 @@ from tasks.runbooks.backup_undercloud.preflight import look as look_at_underclou
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
 from tasks.runbooks.verify_backup.changes import fetch
-from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredSql
+from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_restore_galera_backup as from_backup
@@ -256,6 +256,15 @@ def _backups(made: Made) -> None:
         with suppress(RunbookError):
             throwaway.read_loaded(shell, file)
     throwaway.read(60)
+    throwaway.make_room()
+    start = throwaway.start_on_copy(60)
+    assert start.until is not None
+    assert start.until.look(FakeShell(otherwise="")).startswith("answering")
+    for unpack in UNPACK.values():
+        throwaway.preparation.prepare("/backup/copy.mbstream", unpack, 60)
+    with suppress(RunbookError):
+        throwaway.preparation.read(shell)
+    made.commands[command(*throwaway.preparation.remove_words)] = None
     made.commands[command(*throwaway.remove_words)] = None
     needs = drill_host.Needs(("0a",), ("podman", "zstd"), 1, 1, "/m", "5")
     drill_host.look(FakeShell(otherwise=""), needs, "/var/tmp")
@@ -303,7 +312,7 @@ def _stores() -> None:
         store.check_files(sets[0], store.manifest(store.catalogue().sets[0]), sums=True)
         store.record(sets[0], verification())
         drill = Drill(store, sets[0], run_id(1), store.shell, folder, (), lambda: None, in_place=False)
-        fetch(drill, StoredSql("undercloud.sql.gz")).perform(store.shell, silent)
+        fetch(drill, StoredFile("undercloud.sql.gz")).perform(store.shell, silent)
         read_unlisted(store, sets[0])
         store.free_bytes()
         store.shell.run(put_aside(store, store.catalogue().sets[:1]))

@@ -120,5 +120,5 @@ def test_history_is_said_not_to_be_compared() -> None:
     versioned = server({"instances": table(versioned=True)})
     compared = compare(versioned, versioned)
     assert [str(one) for one in compared.not_compared] == [
-        "table nova.instances: history not compared: a dump holds the rows of today alone"
+        "table nova.instances: history not compared: the rows of today alone are read"
     ]

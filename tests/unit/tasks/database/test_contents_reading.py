@@ -24,16 +24,16 @@ TABLE = (
 ROWS = [
     "version\t10.3.28-MariaDB\t5f0c\t42",
     "schema\tneutron\tutf8mb4\tutf8mb4_general_ci",
-    "table\tneutron\tports\tInnoDB\tBASE TABLE",
+    "table\tneutron\tports\tInnoDB\tBASE TABLE\t2026-11-27 01:30:00",
     "create\tTABLE\tneutron\tports",
     f"ports\t{TABLE}",
     "rows\tneutron\tports\t3\t12345678901234567890",
-    "table\tneutron\tbig\tInnoDB\tSYSTEM VERSIONED",
+    "table\tneutron\tbig\tInnoDB\tSYSTEM VERSIONED\t",
     "create\tTABLE\tneutron\tbig",
     "unreadable\tTABLE\tneutron\tbig\tTable is marked as crashed",
     "left out\tneutron\tbig\tit has 9 MiB",
     "unlocked",
-    "sequence\tneutron\tticket\tInnoDB\tSEQUENCE",
+    "sequence\tneutron\tticket\tInnoDB\tSEQUENCE\t",
     "create\tSEQUENCE\tneutron\tticket",
     "ticket\tCREATE SEQUENCE `ticket`",
     "next\tneutron\tticket\t101\t1",
@@ -55,6 +55,7 @@ def test_everything_is_read_by_its_kind() -> None:
     neutron = found.schemas["neutron"]
     ports = neutron.tables["ports"]
     assert (ports.rows, ports.content, ports.transactional) == (3, "12345678901234567890", True)
+    assert (ports.written, neutron.tables["big"].written) == ("2026-11-27 01:30:00", "")
     assert list(ports.parts) == [
         *(
             "column id",
@@ -105,7 +106,7 @@ def test_what_counts_as_another_definition(old: str, new: str, same: bool) -> No
         SAID.replace("schema\tneutron\tutf8mb4\tutf8mb4_general_ci\n", ""),
         SAID.replace("rows\tneutron\tports\t3", "rows\tneutron\tports\tmany"),
         SAID.replace("rows\tneutron\tports\t3\t12345678901234567890", "rows\tneutron\tports\t3"),
-        SAID.replace("table\tneutron\tports\tInnoDB\tBASE TABLE\n", ""),
+        SAID.replace("table\tneutron\tports\tInnoDB\tBASE TABLE\t2026-11-27 01:30:00\n", ""),
         SAID.replace("left out", "left behind"),
     ],
 )

@@ -25,7 +25,21 @@ SERVER = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "ba
     ],
 )
 def test_the_program_is_looked_for_in_the_image(said: str, found: tuple[str, str]) -> None:
-    assert find_program(FakeShell().on("mariabackup", say=said), SERVER) == found
+    shell = (
+        FakeShell()
+        .on("podman exec", "mariabackup", say=said)
+        .on("podman run", "mbstream", say="/usr/bin/mariadb-backup\n")
+    )
+    assert find_program(shell, SERVER, "sha256:0a1b") == found
+
+
+@pytest.mark.parametrize("said", ["missing\n", ""])
+def test_a_program_that_is_not_in_the_image_could_not_restore_what_it_copies(said: str) -> None:
+    shell = FakeShell().on("podman exec", "mariabackup", say="/usr/bin/mariadb-backup\n")
+    shell.on("podman run", "--network=none", "mbstream", say=said)
+    program, why_not = find_program(shell, SERVER, "sha256:0a1b")
+    assert program == ""
+    assert why_not == "mariadb-backup is in the container and not in its image, in which a copy is restored"
 
 
 def test_the_position_is_asked_for_where_there_is_a_cluster() -> None:
@@ -49,13 +63,22 @@ def copy(folder: Path, program: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_what_the_program_writes_is_sent_and_its_folder_goes(tmp_path: Path) -> None:
-    done = copy(tmp_path, 'target="${@: -1}"; mkdir "${target#*=}"; echo files')
+    done = copy(tmp_path, 'target="${@: -1}"; mkdir "${target#*=}"; echo files; echo "[00] completed OK!" >&2')
     assert (done.returncode, gzip.decompress(done.stdout)) == (0, b"files\n")
+    assert done.stderr == b"[00] completed OK!\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["program"]
 
 
 def test_a_program_that_fails_fails_the_copy_and_leaves_nothing(tmp_path: Path) -> None:
-    assert copy(tmp_path, "echo half; exit 7").returncode == 7
+    assert copy(tmp_path, "echo half; echo 'completed OK!' >&2; exit 7").returncode == 7
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["program"]
+
+
+@pytest.mark.parametrize("said", ["", "echo '[00] FATAL ERROR: x' >&2", "echo 'completed OK!' >&2; echo more >&2"])
+def test_a_copy_whose_program_does_not_say_that_it_is_whole_fails(said: str, tmp_path: Path) -> None:
+    done = copy(tmp_path, f"echo half; {said}")
+    assert done.returncode == 1
+    assert b"the copy is not whole: its program has not said so" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["program"]
 
 

@@ -45,6 +45,55 @@ def test_it_is_there_once_it_answers() -> None:
     assert seen == ["not there", "not there: 2026-11-27 [ERROR] InnoDB: no space", "silent", "answering"]
 
 
+def test_on_a_copy_it_has_no_network_no_cluster_and_a_root_without_a_password() -> None:
+    (run,) = throwaway().start_on_copy(60).commands
+    assert isinstance(run, Command)
+    assert {"--network=none", "--rm", "--name=openstack-runbooks-drill-9f3c"} <= set(run.words)
+    assert "--volume=/var/tmp/drill/data:/var/lib/mysql:Z" in run.words
+    assert "--skip-networking" in run.line
+    assert "--event-scheduler=OFF" in run.line, "an event of the site would change what is compared"
+    assert "wsrep" not in run.line
+    assert "--init-file=/var/lib/mysql/drill.sql" in run.line
+
+
+def test_a_copy_is_prepared_where_the_server_looks_for_its_data_and_the_cleanup_for_its_container() -> None:
+    server = throwaway()
+    made = server.preparation
+    assert (made.directory, made.container) == ("/var/tmp/drill/data", server.container)
+    assert made.directory.startswith(server.remove_words[-1])
+    assert server.make_room().commands[0].shown.endswith("openstack-runbooks-drill-9f3c /var/tmp/drill")
+
+
+@pytest.mark.parametrize(
+    ("ping", "log", "settled", "said"),
+    [
+        (0, "", True, ""),
+        (1, "", False, None),
+        (125, "[ERROR] Fatal error: Can't open and lock privilege tables\n", True, "[ERROR] Fatal error: Can't open"),
+        (125, "[ERROR] InnoDB: Cannot allocate memory for the buffer pool\n", True, None),
+        (125, "", True, None),
+    ],
+)
+def test_a_server_that_ends_on_a_copy_says_why(ping: int, log: str, settled: bool, said: str | None) -> None:
+    shell = FakeShell().on("mysqladmin", say=ping).on("drill.log", say=log)
+    wait = throwaway().start_on_copy(60).until
+    assert wait is not None
+    assert (wait.look(shell) == wait.wanted) is settled
+    if said is None:
+        with pytest.raises(HostError, match="the server to throw away has gone"):
+            throwaway().why_not_started(shell)
+    else:
+        assert throwaway().why_not_started(shell).startswith(said)
+
+
+def test_the_last_word_of_a_server_that_ends_is_not_why(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/drill.log").write_text("[Note] a\n[ERROR] the reason\n[ERROR] Aborting\n")
+    (tmp_path / "podman").write_text("#!/bin/bash\nexit 125\n")
+    (tmp_path / "podman").chmod(0o755)
+    assert throwaway(tmp_path).why_not_started(LocalShell(tmp_path)) == "[ERROR] the reason"
+
+
 def test_it_is_spoken_to_without_a_password() -> None:
     words = throwaway().server.client()
     assert "--defaults-extra-file=/dev/null" in words

@@ -31,6 +31,7 @@ FILES: dict[str, tuple[Role, str]] = {
     "undercloud.sql": ("logical dump", "-- Dump completed\n"),
     "undercloud-grants.sql": ("grants", ""),
 }
+COPY: dict[str, tuple[Role, str]] = {"undercloud.mbstream": ("physical copy", "x" * 100)}
 
 
 def make_set(

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 
-import tasks.runbooks.verify_backup.preflight
+import tasks.runbooks.verify_backup.host_choice
 from blocks.remote.errors import Refused, RunbookError
 from tasks.backup.store import Store
 from tasks.runbooks.verify_backup.drill import Outcome
 from tasks.runbooks.verify_backup.preflight import look
 from tests.unit.fakes import FakeShell
 from tests.unit.tasks.backup.samples import RECIPIENT, make_store, name_of, run_id, verification
-from tests.unit.tasks.runbooks.verify_backup.samples import FILES, fit, host, make_set, run_of, with_programs
+from tests.unit.tasks.runbooks.verify_backup.samples import (
+    CONTENTS,
+    COPY,
+    FILES,
+    fit,
+    host,
+    make_set,
+    run_of,
+    with_programs,
+)
 from tests.unit.tasks.samples import SITE
 
 pytestmark = pytest.mark.usefixtures("no_engine")
@@ -113,14 +122,46 @@ def test_what_is_encrypted_is_refused(store: Store, tmp_path: Path) -> None:
         look(run_of(store), "latest")
 
 
-def test_a_physical_copy_alone_is_refused_and_beside_a_dump_told(store: Store) -> None:
-    make_set(store, 0, {"undercloud.xb": ("physical copy", "x")})
-    with pytest.raises(Refused, match="holds no dump \\(physical copy\\), and nothing else can be verified so far"):
+AFTER = CONTENTS.model_dump(mode="json")
+
+
+def test_a_dump_and_a_physical_copy_are_restored_one_after_the_other(store: Store) -> None:
+    make_set(store, 0, FILES | COPY, contents_after_copy=AFTER)
+    job = look(run_of(store), "latest")
+    assert job.drill is not None
+    assert [(each.method, [file.name for file in each.files]) for each in job.drill.restores] == [
+        ("logical", ["undercloud.sql", "undercloud-grants.sql"]),
+        ("physical", ["undercloud.mbstream"]),
+    ]
+    assert job.summary.endswith("undercloud (logical) and undercloud (physical)")
+    assert job.findings == ()
+
+
+def test_a_copy_that_nothing_can_be_compared_with_is_told_and_refused_alone(store: Store) -> None:
+    make_set(store, 0, COPY)
+    with pytest.raises(Refused, match="holds nothing that can be verified \\(physical copy\\)"):
         look(run_of(store), "latest")
-    make_set(store, 1, {**FILES, "undercloud.xb": ("physical copy", "x")})
-    assert look(run_of(store), "latest").findings == (
-        f"{name_of(1)}: the physical copy of undercloud is not verified: only dumps are, so far",
+    make_set(store, 1, FILES | COPY)
+    job = look(run_of(store), "latest")
+    assert job.findings == (
+        f"{name_of(1)}: the physical copy of undercloud can't be verified: the manifest does not say what was in it afterwards",
     )
+    assert job.drill is not None
+    assert [each.method for each in job.drill.restores] == ["logical"]
+
+
+def test_what_was_read_after_a_copy_must_be_an_inventory(store: Store) -> None:
+    make_set(store, 0, FILES | COPY, contents_after_copy={"version": 3})
+    with pytest.raises(Refused, match="what the manifest says of undercloud can't be read as an inventory"):
+        look(run_of(store), "latest")
+
+
+def test_a_set_whose_copy_is_not_verified_is_one_that_is_not(store: Store) -> None:
+    name = make_set(store, 0, FILES | COPY, contents_after_copy=AFTER)
+    store.record(name, verification(0))
+    assert look(run_of(store), "latest-unverified").drill is not None
+    store.record(name, verification(0, method="physical"))
+    assert look(run_of(store), "latest-unverified").drill is None
 
 
 def test_missing_and_cut_files_are_damage_before_anything_is_restored(store: Store) -> None:
@@ -150,7 +191,7 @@ def test_a_controller_is_the_host_last_and_only_without_clients(
     without_image(store, tmp_path)
     _, *controllers = candidates()
     busy = {"controller-0": "serves 31 connections of clients", "controller-1": ""}
-    monkeypatch.setattr(tasks.runbooks.verify_backup.preflight, "serves_clients", lambda shell, _: busy[shell.name])
+    monkeypatch.setattr(tasks.runbooks.verify_backup.host_choice, "serves_clients", lambda shell, _: busy[shell.name])
     undercloud = host("undercloud", "program podman", "memory 0")
     drill = look(run_of(store, undercloud, *controllers), "latest").drill
     assert drill is not None
@@ -185,14 +226,14 @@ def test_a_host_that_sees_the_store_needs_nothing_fetched(store: Store) -> None:
     drill = look(run_of(store, mounted, drill_host="controller-1"), "latest").drill
     assert drill is not None
     assert drill.in_place
-    assert drill.source(drill.restores[0].dump) == f"{store.base}/{drill.name}/undercloud.sql"
+    assert drill.source(drill.restores[0].files[0]) == f"{store.base}/{drill.name}/undercloud.sql"
 
 
 def test_the_run_ends_with_what_differs(store: Store) -> None:
     make_set(store)
     job = look(run_of(store), "latest")
     job.conclude()
-    job.outcomes.append(Outcome("undercloud", 3.5, ("table a: is missing", "table b: is missing"), ()))
+    job.outcomes.append(Outcome("undercloud", "logical", 3.5, ("table a: is missing", "table b: is missing"), ()))
     with pytest.raises(
         RunbookError, match="what its manifest says: undercloud: table a: is missing, and 1 more differ"
     ):
