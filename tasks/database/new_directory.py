@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blocks.remote.command import script
+from blocks.remote.command import Command, script
 from blocks.remote.connection import Performed, Watch
 from blocks.remote.relay import relay
 from blocks.remote.shell import Shell
@@ -22,21 +22,23 @@ MARK = "openstack-runbooks.made-of"
 # Whatever else was made beside the data directory is of a backup that nobody restores any more. A unit of an earlier attempt, whose
 # end nobody has read, would be taken for this one's.
 _BEGIN = """
-systemctl stop "openstack-runbooks-$6-*.service"
-systemctl reset-failed "openstack-runbooks-$6-*.service" 2>/dev/null || :
+systemctl stop "openstack-runbooks-$4-*.service"
+systemctl reset-failed "openstack-runbooks-$4-*.service" 2>/dev/null || :
 for left in "$1"-new-*; do
   [ ! -e "$left" ] || [ "$left" = "$2" ] || rm -rf --one-file-system -- "$left"
 done
 rm -rf --one-file-system -- "$3"
 install -d -m 700 "$3"
-install -d -m 755 -o "$4" -g "$4" "$3/data"
-[ -z "$5" ] || chcon "$5" "$3/data"
+"""
+_MAKE_EMPTY = """
+install -d -m 755 -o "$2" -g "$2" "$1"
+[ -z "$3" ] || chcon "$3" "$1"
 """
 
 # The position: a physical copy has it in a file; a dump has none, and a history of its own begins. Not at 0, which is what a node
 # says that has never had any data. What only the servers that made it have needed goes.
 _FINISH = """
-work=$1 path=$2 mark=$3 key=$4 owner=$5
+work=$1 path=$2 mark=$3 key=$4 owner=$5 label=$6
 cd "$work/data" || exit
 position=
 for file in xtrabackup_galera_info mariadb_backup_galera_info; do
@@ -48,6 +50,7 @@ printf '# GALERA saved state\\nversion: 2.1\\nuuid:    %s\\nseqno:   %s\\nsafe_t
   "${position%%:*}" "${position##*:}" >grastate.dat
 printf '%s\\n' "$key" >"$mark"
 chown -R "$owner:$owner" .
+[ -z "$label" ] || chcon -R "$label" .
 sync -f .
 mv -T "$work/data" "$path"
 sync -f "$path"
@@ -140,19 +143,30 @@ class NewDirectory:
         asked = script(_HOLDS, f"{path}/{MARK}", self.key, quiet=True, changes=False, ok=(0, 1))
         return shell.run(asked).exit_code == 0
 
-    def begin(self, labelled: bool, runbook: str) -> Change:
+    def begin(self, runbook: str) -> Change:
         """Make an empty directory to work in; removes what was made of other backups, and what was not finished.
 
         Args:
-            labelled: Whether the host labels files for SELinux; what is made in the directory gets its label.
             runbook: The runbook's name: units of earlier attempts bear it.
         """
-        words = (self.directory, self.path, self.work, str(self.owner), LABEL if labelled else "", runbook)
-        return Change((script(_BEGIN, *words, timeout_s=600, says=f"make {self.data}"),))
+        words = (self.directory, self.path, self.work, runbook)
+        return Change((script(_BEGIN, *words, timeout_s=600, says=f"make {self.work}"),))
 
-    def finish(self) -> Change:
-        """Give what was made Galera's position, its owner and its name."""
-        words = (self.work, self.path, MARK, self.key, str(self.owner))
+    def make_empty(self, labelled: bool) -> Command:
+        """Make an empty data directory, for a server that makes its tables itself.
+
+        Args:
+            labelled: Whether the host labels files for SELinux; what is made in the directory gets its label.
+        """
+        return script(_MAKE_EMPTY, self.data, str(self.owner), LABEL if labelled else "")
+
+    def finish(self, labelled: bool) -> Change:
+        """Give what was made Galera's position, its owner and its name.
+
+        Args:
+            labelled: Whether the host labels files for SELinux: a container that made them may have given them its own label.
+        """
+        words = (self.work, self.path, MARK, self.key, str(self.owner), LABEL if labelled else "")
         return Change(
             (script(_FINISH, *words, timeout_s=900, says=f"name the new data {self.path}"),),
             already=lambda shell: self._holds(shell, self.path),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tasks.backup.manifest import Kind
+from tasks.backup.manifest import Kind, Method
 from tasks.database.data_directory import DataDirectory
 from tasks.database.directory_checks import check_space
 from tasks.database.importing_server import read_image
@@ -19,8 +19,9 @@ from tasks.runbooks.restore_galera.state import Contents
 from tasks.runbooks.stored_database.database import StoredDatabase
 from tasks.runbooks.stored_database.preflight import check_programs, find_database, programs_of
 
-# What is in the set, by its maker and its name there.
-_KIND = Kind("backup-control-plane", "overcloud", "logical")
+_METHODS: tuple[Method, ...] = ("physical", "logical")
+# What is in the set, by its maker and its name there. A copy is put in place as it is, which is quicker than loading a dump.
+_KINDS = [Kind("backup-control-plane", "overcloud", method) for method in _METHODS]
 # Of a data directory; what InnoDB has left empty goes.
 _PACKS = 4
 
@@ -38,7 +39,7 @@ def look_at_backup(run: Run, wanted: str, unverified: bool, container: str, vers
     Raises:
         RunbookError: The container's image can't be read.
     """
-    backup = find_database(run, _KIND, wanted, unverified, version)
+    backup = find_database(run, _KINDS, wanted, unverified, version)
     if backup is None:
         return Source(Contents(dump="", grants=""))
     source = Source(Contents(dump=backup.fingerprint, grants=""), backup.holds, backup.grants)

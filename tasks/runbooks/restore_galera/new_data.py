@@ -35,7 +35,7 @@ _DOCUMENTED = {
 _REMOVE = """
 systemctl stop "$1" 2>/dev/null || :
 systemctl reset-failed "$1" 2>/dev/null || :
-for container in "$2" "$2-create" "$2-password"; do podman rm --force "$container" >/dev/null 2>&1 || :; done
+for container in "$2" "$2-create" "$2-password" "$2-copy"; do podman rm --force "$container" >/dev/null 2>&1 || :; done
 rm -rf --one-file-system -- "$3"
 """
 
@@ -127,18 +127,23 @@ def make_new_data(steps: Steps, making: Making) -> None:
 def _make(steps: Steps, making: Making) -> None:
     """Steps N1 to N8, on the first node."""
     data, server, on = making.data, making.server, making.hosts[:1]
-    directory = data.directory
-    begin = directory.begin(on[0].name in making.labelled, making.runbook)
-    begin = Change((*server.discard().commands, *begin.commands))
+    directory, labelled = data.directory, on[0].name in making.labelled
+    begin = Change((*server.discard().commands, *directory.begin(making.runbook).commands))
     steps.step("N1", "Begin a new data directory beside the one in use", on, begin)
     fetch = data.backup.fetch(directory.work, making.within_s)
     steps.step("N2", f"Fetch {data.backup.shown_files} from the store", on, Change(fetch))
-    steps.step("N3", "Make the system tables", on, server.create())
-    steps.step("N4", "Start a database on it, without a network", on, server.start(making.start_s))
-    steps.step("N5", "Load the backup", on, Change(data.backup.load(server.server, directory.work, making.within_s)))
-    steps.step("N6", "Shut that database down", on, server.stop(making.start_s))
+    if data.backup.method == "physical":
+        words = (data.image, directory.data, directory.work, making.runbook, making.within_s)
+        steps.step("N3", "Unpack the copy, and prepare it", on, Change(data.backup.prepare(*words)))
+    else:
+        create = Change((directory.make_empty(labelled), *server.create().commands))
+        steps.step("N3", "Make the system tables", on, create)
+        steps.step("N4", "Start a database on it, without a network", on, server.start(making.start_s))
+        load = data.backup.load(server.server, directory.work, making.within_s)
+        steps.step("N5", "Load the backup", on, Change(load))
+        steps.step("N6", "Shut that database down", on, server.stop(making.start_s))
     steps.step("N7", "Set root's password to the site's", on, server.set_root_password(making.root_password_sql))
-    steps.step("N8", f"Name the new data {directory.path}", on, directory.finish())
+    steps.step("N8", f"Name the new data {directory.path}", on, directory.finish(labelled))
 
 
 def skip_import(steps: Steps) -> None:

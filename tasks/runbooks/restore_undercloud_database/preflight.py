@@ -152,7 +152,7 @@ def _source(run: Run, request: Request, asked: _HostFacts) -> _Source | None:
         dump = asked.dump
         return _Source(dump.fingerprint, dump.key, needs_of_dump(dump), dump=dump) if dump else None
     version = asked.container.version if asked.container else None
-    backup = find_database(run, _KIND, request.backup, request.unverified, version)
+    backup = find_database(run, [_KIND], request.backup, request.unverified, version)
     if backup is None:
         return None
     run.checks += check_programs(run.first.name, programs_of(run.first, ("zstd", "gzip")), backup.files)

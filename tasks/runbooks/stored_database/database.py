@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from blocks.remote.command import question
 from blocks.remote.connection import Action, Performed, Watch
@@ -18,11 +19,16 @@ from tasks.database import dump_contents
 from tasks.database.directory_checks import Needs
 from tasks.database.grants import Grants
 from tasks.database.mariadb import Server
+from tasks.database.prepared_copy import Preparation
 from tasks.database.sql_loading import SqlFile, load_sql, parse_loaded
 from tasks.engine.change import Call
 from tasks.runbooks.verify_backup.drill_host import data_bytes
 
 _UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+
+
+def _known(file: BackupFile) -> BackupFile:
+    return file
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class StoredDatabase:
         name: The set.
         manifest_sha256: What the catalogue says of its manifest.
         method: Of which of its backups.
-        files: The files of that, in the order in which they are loaded: the dump, the grants.
+        files: The files of that: the dump and its grants, in the order in which they are loaded; or the physical copy.
         verified: Whether the backup was verified.
         holds: What is in it, as losses are looked for.
         grants: Its accounts, in the same form.
@@ -81,9 +87,32 @@ class StoredDatabase:
             within_s: Seconds for each.
         """
         return tuple(
-            fetch(self.store, self.name, file.name, file.size_bytes, f"{folder}/{file.name}", within_s, file.sha256)
+            fetch(self.store, self.name, file.name, partial(_known, file), f"{folder}/{file.name}", within_s)
             for file in self.files
         )
+
+    def prepare(
+        self, image: str, directory: str, folder: str, runbook: str, within_s: float
+    ) -> tuple[Action[Shell], ...]:
+        """Unpack a physical copy, and prepare it: a server can start on the directory then.
+
+        Args:
+            image: The id of the image whose programs do it.
+            directory: The directory that is made.
+            folder: Where the copy is.
+            runbook: The runbook's name: unit and container bear it.
+            within_s: Seconds until it is ended.
+        """
+        (file,) = self.files
+        preparation = Preparation(image, f"openstack-runbooks-{runbook}-copy", directory, f"{folder}/prepared", runbook)
+
+        def see(shell: Shell, _: Watch) -> Performed:
+            if problems := preparation.read(shell).problems:
+                raise HostError(shell.name, "; ".join(problems), "restore from another backup")
+            return "done"
+
+        prepare = preparation.prepare(f"{folder}/{file.name}", _UNPACK[file.compression], within_s)
+        return prepare, Call(f"see what preparing {file.name} came to", see)
 
     def load(self, server: Server, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
         """Load them, to the first error.

@@ -10,7 +10,7 @@ from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE
 from tasks.backup.catalogue import StoredSet
 from tasks.backup.choice import choose
-from tasks.backup.manifest import BackupFile, Kind, Manifest
+from tasks.backup.manifest import BackupFile, Kind, Manifest, Method, Role
 from tasks.backup.store import Store
 from tasks.database.contents_losses import as_dump
 from tasks.database.mariadb import Version, parse_version
@@ -20,17 +20,18 @@ from tasks.runbooks.stored_database.database import StoredDatabase
 from tasks.runbooks.verify_backup.drill import contents_of
 
 BACKUP = "backup"
+_ROLES: dict[Method, tuple[Role, ...]] = {"logical": ("logical dump", "grants"), "physical": ("physical copy",)}
 _PROGRAMS = 'for p in "$@"; do ! command -v "$p" >/dev/null || echo "$p"; done'
 
 
 def find_database(
-    run: Run, kind: Kind, wanted: str, unverified: bool, version: Version | None
+    run: Run, kinds: Sequence[Kind], wanted: str, unverified: bool, version: Version | None
 ) -> StoredDatabase | None:
     """Find the backup that is meant, and see whether it can be restored.
 
     Args:
         run: The run, which has the store's host; what is wrong becomes a check of it.
-        kind: What is restored: of which runbook, which database, and how.
+        kinds: What can be restored, the best first: of which runbook, which database, and how.
         wanted: Which backup, as `tasks.backup.choice.choose` takes it.
         unverified: Whether one may be taken that nobody has verified.
         version: The version of MariaDB that it is restored into; None where that is not known.
@@ -39,21 +40,22 @@ def find_database(
         The database; None where that can't be said, and why is a check.
     """
     try:
-        return _find(run, kind, wanted, unverified, version)
+        return _find(run, kinds, wanted, unverified, version)
     except RunbookError as error:
         run.checks += Check.of(error, BACKUP)
         return None
 
 
-def _find(run: Run, kind: Kind, wanted: str, unverified: bool, version: Version | None) -> StoredDatabase:
+def _find(run: Run, kinds: Sequence[Kind], wanted: str, unverified: bool, version: Version | None) -> StoredDatabase:
     settings, site = run.site.store, run.site.site
     if settings is None:
         raise RunbookError(f"site {site} has no store", "write a section [store] into its site file, and apply it")
     store = Store(run.shells[run.site.named(BACKUP_NODE).name], settings, site)
-    stored = choose(store.catalogue(), wanted, [kind], unverified)
+    stored = choose(store.catalogue(), wanted, kinds, unverified)
     manifest = store.manifest(stored)
-    files = _files(manifest, kind.database)
-    server_version = next(each.server_version for each in manifest.databases if each.name == kind.database)
+    server_version = next(each.server_version for each in manifest.databases if each.name == kinds[0].database)
+    kind = _best(stored, kinds, parse_version(server_version), version)
+    files = _files(manifest, kind)
     reasons = [f"{stored.name}: {said}" for said in store.check_files(stored.name, manifest, sums=False)]
     reasons += _reasons(run, stored, manifest, files)
     made_by = parse_version(server_version)
@@ -67,10 +69,24 @@ def _find(run: Run, kind: Kind, wanted: str, unverified: bool, version: Version 
     return StoredDatabase(store, stored.name, sha256, kind.method, files, kind in stored.verified, holds, grants)
 
 
-def _files(manifest: Manifest, database: str) -> tuple[BackupFile, ...]:
-    """The dump, then the grants."""
-    roles = ("logical dump", "grants")
-    return tuple(file for role in roles for file in manifest.files if (file.role, file.database) == (role, database))
+def _best(stored: StoredSet, kinds: Sequence[Kind], made_by: Version | None, version: Version | None) -> Kind:
+    """The best of what was verified, else of what is there. A physical copy is for servers of its own series alone."""
+    fit = [kind for kind in kinds if kind.method == "logical" or (made_by is not None and made_by == version)]
+    there = [kind for kind in fit if kind in stored.verified] or [kind for kind in fit if kind in stored.kinds]
+    if not there:
+        raise RunbookError(
+            f"{stored.name} holds only a physical copy of MariaDB {made_by}, and what it is restored into is {version}",
+            "restore a backup with a dump",
+        )
+    return there[0]
+
+
+def _files(manifest: Manifest, kind: Kind) -> tuple[BackupFile, ...]:
+    """The dump, then the grants; or the copy."""
+    roles = _ROLES[kind.method]
+    return tuple(
+        file for role in roles for file in manifest.files if (file.role, file.database) == (role, kind.database)
+    )
 
 
 def _reasons(run: Run, stored: StoredSet, manifest: Manifest, files: Sequence[BackupFile]) -> Iterator[str]:

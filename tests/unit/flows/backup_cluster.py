@@ -142,6 +142,7 @@ class Beside:
         order("mv -T", ".part/overcloud", do=lambda _: None)
         order("podman rm --force", do=lambda _: None)
         order("-new-*", do=self._begin)
+        order('install -d -m 755 -o "$2"', do=lambda _: None)
         order(
             "systemd-run",
             "restore-galera-create",
@@ -161,7 +162,7 @@ class Beside:
         order("the new data is not in", do=self._put_in_place)
 
     def _begin(self, asked: Command) -> int:
-        _, path, *_ = asked.words[-6:]
+        _, path, *_ = asked.words[-4:]
         self.new = {at: key for at, key in self.new.items() if at == path}
         self.work = "begun"
         self.node.units.clear()
@@ -190,7 +191,7 @@ class Beside:
 
     def _finish(self, asked: Command) -> int:
         assert self.work == "password"
-        _, path, _, key, _ = asked.words[-5:]
+        _, path, _, key, *_ = asked.words[-6:]
         self.new[path], self.work = key, None
         return 0
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import blocks.remote.relay
+import tasks.backup.fetching
 import tasks.engine.journals
-import tasks.runbooks.verify_backup.changes
 import tasks.runbooks.verify_backup.copy_drill
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
@@ -343,7 +343,7 @@ def test_a_lost_connection_fetches_again(store: Store, monkeypatch: pytest.Monke
             raise failures.pop()
         return real(*words)
 
-    monkeypatch.setattr(tasks.runbooks.verify_backup.changes, "relay", relay)
+    monkeypatch.setattr(tasks.backup.fetching, "relay", relay)
     with pytest.raises(RunbookError, match="failed on backup-node: backup-node: cut"):
         verify(started(store), replace(job.drill, in_place=False))
     assert left(store) == []

@@ -47,10 +47,11 @@ def perform(shell: Shell, change: Change) -> bool:
 
 def make(shell: Shell, new: NewDirectory, **files: str) -> None:
     """Make new data that is whole."""
-    perform(shell, new.begin(labelled=False, runbook="restore-galera"))
+    perform(shell, new.begin("restore-galera"))
+    shell.run(new.make_empty(labelled=False))
     for name, text in files.items():
         (Path(new.data) / name).write_text(text)
-    perform(shell, new.finish())
+    perform(shell, new.finish(labelled=False))
 
 
 def state(path: str) -> dict[str, str]:
@@ -65,14 +66,14 @@ def test_what_was_made_of_other_backups_goes_and_this_one_stays(
     (tmp_path / "mysql-save-20261121T123456Z").mkdir()
     half = Path(new.data) / "half"
     half.mkdir(parents=True)
-    perform(shell, new.begin(labelled=False, runbook="restore-galera"))
+    perform(shell, new.begin("restore-galera"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "bin",
         "mysql",
         f"mysql-new-{KEY}.part",
         "mysql-save-20261121T123456Z",
     ]
-    assert list(Path(new.data).iterdir()) == []
+    assert list(Path(new.work).iterdir()) == []
     assert (Path(new.directory) / "ibdata1").read_text() == "old"
 
 
@@ -84,7 +85,7 @@ def test_what_was_made_gets_a_history_of_its_own_its_mark_and_its_name(shell: Sh
     assert (seen["seqno"], seen["safe_to_bootstrap"]) == ("1", "0")
     assert new.find(shell) == new.path
     assert not Path(new.work).exists()
-    assert not perform(shell, new.finish())
+    assert not perform(shell, new.finish(labelled=False))
 
 
 def test_two_of_them_never_have_one_history(shell: Shell, new: NewDirectory) -> None:
