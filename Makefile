@@ -60,7 +60,7 @@ test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 	$(RUN) tests.lab down  # the tests want the lab as it is made, not as somebody has left it
-	$(RUN) pytest $(UNCLOSED) -m lab tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry
+	$(RUN) pytest $(UNCLOSED) -m "lab and not exhaustive" tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry
 	$(RUN) pytest $(UNCLOSED) -m lab_teardown tests/lab
 
 .PHONY: test-openstack
@@ -70,8 +70,9 @@ test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on
 	$(RUN) pytest $(UNCLOSED) -m openstack_teardown tests/openstack
 
 .PHONY: test-interrupted
-test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
+test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and backups at more of theirs, and run them again
 	$(RUN) tests.interrupted
+	$(RUN) pytest $(UNCLOSED) -m "lab and exhaustive" tests/backups
 
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+from _pytest.mark.structures import ParameterSet
+
 from blocks.remote.command import command, script
 from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE, Site
@@ -39,6 +42,11 @@ podman ps --all --format '{{.Names}}' | grep drill || :
 ls -d /var/tmp/openstack-runbooks-drill* 2>/dev/null || :
 systemctl list-units --all --plain --no-legend 'openstack-runbooks-*' || :
 """
+
+
+def exhaustive(kill: str) -> ParameterSet:
+    """A point at which a run is killed in `make test-interrupted` alone."""
+    return pytest.param(kill, marks=pytest.mark.exhaustive)
 
 
 @dataclass

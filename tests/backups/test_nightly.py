@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tasks.backup.manifest import Manifest
-from tests.backups.backed_up import PATH, BackedUp
+from tests.backups.backed_up import PATH, BackedUp, exhaustive
 from tests.lab.settings import CONTROLLERS
 from tests.restore_galera.test_prefect import Watcher, secrets_of
 from tests.server.fixtures import wait_until
@@ -100,7 +100,11 @@ def test_twice_makes_two_sets(backed_up: BackedUp) -> None:
 
 @pytest.mark.parametrize(
     "kill",
-    ["--kill-after 3a", "--kill-after 3b", "--kill-during 3", "--kill-after 3", "--kill-after 3c", "--kill-after 3f"],
+    [
+        "--kill-during 3",
+        "--kill-after 3c",
+        *map(exhaustive, ("--kill-after 3a", "--kill-after 3b", "--kill-after 3", "--kill-after 3f")),
+    ],
 )
 def test_killed_it_leaves_no_set_and_the_hosts_undo_it_by_themselves(kill: str, backed_up: BackedUp) -> None:
     old = sets(backed_up)

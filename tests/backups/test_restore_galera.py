@@ -15,7 +15,7 @@ from tasks.database.contents_reading import read_contents
 from tasks.database.mariadb import Server
 from tasks.node.podman import find_container, names
 from tasks.runbooks.verify_backup.drill import contents_of
-from tests.backups.backed_up import BackedUp
+from tests.backups.backed_up import BackedUp, exhaustive
 from tests.lab import Lab
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.restore_galera.damages import all_databases_killed, data_of_one_wiped
@@ -121,7 +121,25 @@ def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp
 
 
 @pytest.mark.parametrize(
-    "kill", ["--kill-during N5", "--kill-during N9", "--kill-after 6", "--kill-during 7", "--kill-after 17"]
+    "kill",
+    [
+        "--kill-during N5",
+        "--kill-during N9",
+        "--kill-during 7",
+        *map(
+            exhaustive,
+            (
+                *(
+                    f"--kill-after {step}"
+                    for step in ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "2", "4", "4a", "5", "6")
+                ),
+                *(
+                    f"--kill-after {step}"
+                    for step in ("7", "8", "17", "20", "20a", "24", "25", "25a", "25d", "V1", "22")
+                ),
+            ),
+        ),
+    ],
 )
 def test_killed_and_started_again_it_reaches_the_same_end(
     kill: str, backed_up: BackedUp, cloud: Cloud, name: SetName
