@@ -33,7 +33,7 @@ HOST_PACKAGES = (
     "nftables,attr"
 )
 IMAGE_PACKAGES = (
-    "mariadb-server,mariadb-client,galera-4,pacemaker-remote,pacemaker-cli-utils,resource-agents,procps,"
+    "mariadb-server,mariadb-client,mariadb-backup,galera-4,pacemaker-remote,pacemaker-cli-utils,resource-agents,procps,"
     "iproute2,rsync,socat,hostname,psmisc,lsof,gawk,sudo,xinetd,netcat-openbsd,haproxy"
 )
 
