@@ -90,7 +90,7 @@ def procedure(steps: Steps, job: Job) -> None:
         steps.report_finding(f"not restored: {loss.full}")
     making = job.making
     if making:
-        make_new_data(steps, making)  # N1 to N9
+        make_new_data(steps, making)  # N1 to N10
     _fence_off(steps, job)
     _put_aside(steps, job)
     if making:

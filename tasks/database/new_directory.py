@@ -35,16 +35,19 @@ install -d -m 755 -o "$2" -g "$2" "$1"
 [ -z "$3" ] || chcon "$3" "$1"
 """
 
-# The position: a physical copy has it in a file; a dump has none, and a history of its own begins. Not at 0, which is what a node
-# says that has never had any data. What only the servers that made it have needed goes.
+# The position: a physical copy has it in a file of its own, else a node of Galera has left it. What only the servers that made the
+# data have needed goes.
 _FINISH = """
 work=$1 path=$2 mark=$3 key=$4 owner=$5 label=$6
 cd "$work/data" || exit
-position=
+position=$(sed -n 's/^uuid: *//p' grastate.dat 2>/dev/null):$(sed -n 's/^seqno: *//p' grastate.dat 2>/dev/null)
 for file in xtrabackup_galera_info mariadb_backup_galera_info; do
   [ ! -s "$file" ] || position=$(cut -d ' ' -f 1 "$file")
 done
-[ -n "$position" ] || position=$(cat /proc/sys/kernel/random/uuid):1
+case $position in
+  ????????-????-????-????-????????????:[0-9]*) ;;
+  *) echo "the new data has no position in Galera's history: ${position}"; exit 17 ;;
+esac
 rm -f ./*.sock ./*.pid openstack-runbooks.log gvwstate.dat galera.cache grastate.dat
 printf '# GALERA saved state\\nversion: 2.1\\nuuid:    %s\\nseqno:   %s\\nsafe_to_bootstrap: 0\\n' \\
   "${position%%:*}" "${position##*:}" >grastate.dat

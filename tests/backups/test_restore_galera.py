@@ -101,7 +101,7 @@ def test_the_latest_verified_backup_comes_back_without_a_state_transfer(
 
 
 def test_until_the_switch_clients_are_served(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
-    ended = restore(backed_up, "--kill-after", "N9")
+    ended = restore(backed_up, "--kill-after", "N10")
     assert ended.killed, ended.output[-4000:]
     backed_up.lab.wait_healthy()
     cloud.write_mark("after")
@@ -124,14 +124,14 @@ def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp
     "kill",
     [
         "--kill-during N5",
-        "--kill-during N9",
+        "--kill-during N10",
         "--kill-during 7",
         *map(
             exhaustive,
             (
                 *(
                     f"--kill-after {step}"
-                    for step in ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "2", "4", "4a", "5", "6")
+                    for step in ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9", "2", "4", "4a", "5", "6")
                 ),
                 *(
                     f"--kill-after {step}"

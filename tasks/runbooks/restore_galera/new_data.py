@@ -1,4 +1,4 @@
-"""Steps N1 to N9 of restore-galera from a backup: the new data is made beside the old, on every node, before clients miss anything.
+"""Steps N1 to N10 of restore-galera from a backup: new data is made beside the old, on every node, before clients miss anything.
 
 No document has it: BR 4.4 stops the databases first, and loads while nothing serves. Here the cluster goes on serving, if it still
 does, until all nodes have the new data; then directories change places (steps 5 to 7), and the cluster forms without a state
@@ -19,7 +19,7 @@ from tasks.engine.steps import Steps
 from tasks.runbooks.stored_database.database import StoredDatabase
 
 # The steps' numbers, in their order.
-NUMBERS = ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9")
+NUMBERS = ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9", "N10")
 # In whose place the new data is made.
 _DOCUMENTED = {
     "9": "Create the MySQL database",
@@ -119,13 +119,13 @@ def make_new_data(steps: Steps, making: Making) -> None:
 
         missing = [host for host in rest if host.name not in data.made]
         if missing:
-            steps.step("N9", "Copy the new data to the other controllers", missing, copy)
+            steps.step("N10", "Copy the new data to the other controllers", missing, copy)
         else:
-            steps.skip("N9", "Copy the new data to the other controllers", "each of them has it already")
+            steps.skip("N10", "Copy the new data to the other controllers", "each of them has it already")
 
 
 def _make(steps: Steps, making: Making) -> None:
-    """Steps N1 to N8, on the first node."""
+    """Steps N1 to N9, on the first node."""
     data, server, on = making.data, making.server, making.hosts[:1]
     directory, labelled = data.directory, on[0].name in making.labelled
     begin = Change((*server.discard().commands, *directory.begin(making.runbook).commands))
@@ -141,12 +141,14 @@ def _make(steps: Steps, making: Making) -> None:
         steps.step("N4", "Start a database on it, without a network", on, server.start(making.start_s))
         load = data.backup.load(server.server, directory.work, making.within_s)
         steps.step("N5", "Load the backup", on, Change(load))
-        steps.step("N6", "Shut that database down", on, server.stop(making.start_s))
-    steps.step("N7", "Set root's password to the site's", on, server.set_root_password(making.root_password_sql))
-    steps.step("N8", f"Name the new data {directory.path}", on, directory.finish(labelled))
+        galera = server.restart_with_galera(making.start_s)
+        steps.step("N6", "Restart it as a node of Galera, so that the data has a position in a history", on, galera)
+        steps.step("N7", "Shut that database down", on, server.stop(making.start_s))
+    steps.step("N8", "Set root's password to the site's", on, server.set_root_password(making.root_password_sql))
+    steps.step("N9", f"Name the new data {directory.path}", on, directory.finish(labelled))
 
 
 def skip_import(steps: Steps) -> None:
     """Note the documented steps in whose place the new data was made."""
     for number, sentence in _DOCUMENTED.items():
-        steps.skip(number, sentence, "the new data was made beside the old, in N1 to N9")
+        steps.skip(number, sentence, "the new data was made beside the old, in N1 to N10")

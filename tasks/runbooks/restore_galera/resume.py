@@ -8,7 +8,7 @@ Why each way is safe:
   that loads them. Whatever is not known to be of just these files is discarded and built anew: so is what an attempt left
   that was to discard it, and died before.
 - Until step 8 every step looks at the host before it changes it, so all of them are simply taken again.
-- A backup's data is made beside the old (N1 to N9), and bears the backup's mark only once it is whole; step 7 lets it take the
+- A backup's data is made beside the old (N1 to N10), and bears the backup's mark only once it is whole; step 7 lets it take the
   old data's place. What else lies there once the old data was moved aside, it discards. Steps 9 to 16 are not taken.
 - From 9 to 16 the new database lives in running containers. It is continued only if all of them still run, with their
   temporary servers where these must be up; and at 15 and 15b only if the import itself is found, running or ended. Else it

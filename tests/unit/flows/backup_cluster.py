@@ -24,6 +24,7 @@ from tests.unit.tasks.backup.samples import START, run_id
 
 DIRECTORY = "/var/lib/mysql"
 IMAGE = "sha256:0a1b"
+SYNCED = "wsrep_local_state_comment\tSynced\nwsrep_cluster_status\tPrimary\nwsrep_cluster_size\t1\n"
 LOADED = "milliseconds\t1\ncodes\t0 0 0 0\nsha256\t0\nlast line\t-- Dump completed on x\nerror\t\n"
 CONTENTS = ServerContents(
     version="10.3.28-MariaDB",
@@ -105,7 +106,7 @@ class Beside:
         node: The controller.
         new: Path of new data that is whole → the backup's key.
         work: What has become of the new data that is made: nothing (None), `begun`, `fetched`, `system`, `serving`, `dump`,
-            `imported`, `shut down`, `password`, `copied`.
+            `imported`, `galera`, `shut down`, `password`, `copied`.
         in_place: The key of the backup whose data has taken the old data's place.
     """
 
@@ -123,6 +124,11 @@ class Beside:
         node.on("command -v", say="tar\nzstd\ngzip\n")
         node.on(MARK, '= "$2" ]', say=self._holds)
         node.on("cat ", "/loaded-", say=LOADED)
+        node.on(
+            "mysql --defaults",
+            "openstack-runbooks-restore-galera",
+            say=lambda _: SYNCED if self.work == "galera" else 1,
+        )
         node.on('[ -e "$1" ] && printf', say=1)
         node.on("tar --numeric-owner -cf", say=self._pack)
         node.on("podman ps", say=lambda _: "openstack-runbooks-restore-galera\n" if self._serves else "")
@@ -130,7 +136,7 @@ class Beside:
 
     @property
     def _serves(self) -> bool:
-        return self.work in {"serving", "dump", "imported"}
+        return self.work in {"serving", "dump", "imported", "galera"}
 
     def _holds(self, asked: Command) -> int:
         path, key = asked.words[-2].removesuffix(f"/{MARK}"), asked.words[-1]
@@ -151,9 +157,10 @@ class Beside:
             do=self._step("fetched", "system"),
         )
         order("podman run", "--detach", "restore-galera", do=self._step("system", "serving"))
+        order("podman run", "--detach", "--wsrep-on=ON", do=self._step("imported", "galera"))
         order("systemd-run", "restore-galera-dump", do=self._step("serving", "dump"))
         order("systemd-run", "restore-galera-grants", do=self._step("dump", "imported"))
-        order("Shutdown complete", do=self._step("imported", "shut down"))
+        order("Shutdown complete", do=lambda _: self._shut_down())
         order("--bootstrap", do=self._step("shut down", "password"))
         order("sha256sum", "tee -- ", do=lambda _: self._fetch())
         order("tar --numeric-owner -xpf", do=lambda _: self._copied())
@@ -177,6 +184,10 @@ class Beside:
             return 0
 
         return do
+
+    def _shut_down(self) -> None:
+        assert self.work in {"imported", "galera", "shut down"}, f"shut down as {self.work}"
+        self.work = "imported" if self.work == "imported" else "shut down"
 
     def _fetch(self) -> None:
         assert self.work in {"begun", "fetched"}

@@ -45,8 +45,12 @@ def perform(shell: Shell, change: Change) -> bool:
     return True
 
 
+GALERA = "version: 2.1\nuuid:    0f0758d6-72ee-4c40-ab38-52766dfcd456\nseqno:   2\nsafe_to_bootstrap: 1\n"
+
+
 def make(shell: Shell, new: NewDirectory, **files: str) -> None:
     """Make new data that is whole."""
+    files = {"grastate.dat": GALERA} | files
     perform(shell, new.begin("restore-galera"))
     shell.run(new.make_empty(labelled=False))
     for name, text in files.items():
@@ -77,23 +81,24 @@ def test_what_was_made_of_other_backups_goes_and_this_one_stays(
     assert (Path(new.directory) / "ibdata1").read_text() == "old"
 
 
-def test_what_was_made_gets_a_history_of_its_own_its_mark_and_its_name(shell: Shell, new: NewDirectory) -> None:
+def test_what_was_made_keeps_its_position_and_gets_its_mark_and_its_name(shell: Shell, new: NewDirectory) -> None:
     make(shell, new, ibdata1="new", **{"openstack-runbooks.log": "x", "mysql.sock": "", "gvwstate.dat": "of another"})
     assert sorted(path.name for path in Path(new.path).iterdir()) == ["grastate.dat", "ibdata1", MARK]
     seen = state(new.path)
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", seen["uuid"])
-    assert (seen["seqno"], seen["safe_to_bootstrap"]) == ("1", "0")
+    assert seen["uuid"] == "0f0758d6-72ee-4c40-ab38-52766dfcd456"
+    assert (seen["seqno"], seen["safe_to_bootstrap"]) == ("2", "0")
     assert new.find(shell) == new.path
     assert not Path(new.work).exists()
     assert not perform(shell, new.finish(labelled=False))
 
 
-def test_two_of_them_never_have_one_history(shell: Shell, new: NewDirectory) -> None:
-    make(shell, new)
-    first = state(new.path)["uuid"]
-    shell.run(Command(("rm", "-rf", new.path)))
-    make(shell, new)
-    assert state(new.path)["uuid"] != first
+@pytest.mark.parametrize("left", ["", "uuid:    0f0758d6-72ee-4c40-ab38-52766dfcd456\nseqno:   -1\n"])
+def test_data_without_a_position_is_none_that_a_cluster_could_form_of(
+    left: str, shell: Shell, new: NewDirectory
+) -> None:
+    with pytest.raises(CommandFailed, match="has no position in Galera's history"):
+        make(shell, new, **{"grastate.dat": left})
+    assert new.find(shell) == ""
 
 
 def test_a_copy_of_a_cluster_goes_on_with_its_position(shell: Shell, new: NewDirectory) -> None:
