@@ -19,35 +19,11 @@ from tasks.database.contents_sql import contents_sql
 from tasks.database.mariadb import Server
 from tasks.database.prepared_copy import Preparation, is_hosts_fault
 from tasks.database.sql_loading import Loaded, SqlFile, load_sql, parse_loaded
+from tasks.database.throwaway_start import DATA, START, START_ON_COPY
 from tasks.engine.change import Change, Wait
 from tasks.node.podman import podman_exec
 
 _ANSWERING, _SILENT, _SETTLED = "answering", "silent", "answering, or has ended"
-_DATA = "/var/lib/mysql"
-_LOG = f"{_DATA}/drill.log"
-_OPTIONS = f"""--datadir={_DATA} --socket={_DATA}/mysql.sock --user=mysql --skip-networking \\
-  --event-scheduler=OFF --max-allowed-packet=1G --log-error={_LOG}"""
-# No option file: the image's own may name a cluster, and a password in root's would be wrong. Events must not run in a copy
-# (OFF is the default; an event that a dump creates stays as it is). Settings of durability are MariaDB's own, so that the time
-# that loading takes says something of a real restore's. What mysql_install_db makes beside the system tables by itself, a
-# schema and an account for its socket, would differ from what was backed up.
-_START = f"""
-set -o errexit
-chown mysql:mysql {_DATA}
-mysql_install_db --no-defaults --datadir={_DATA} --user=mysql \\
-  --auth-root-authentication-method=normal --skip-test-db >/dev/null
-exec mysqld_safe --no-defaults {_OPTIONS} "$@"
-"""
-# A copy brings InnoDB's layout along, as an option file, and its own root, whose password is nobody's business here: one without a
-# password takes its place before anybody can log in. Without grant tables, MariaDB would not tell of events.
-_START_ON_COPY = f"""
-set -o errexit
-cat >{_DATA}/drill.sql <<'SQL'
-CREATE OR REPLACE USER root@localhost IDENTIFIED VIA mysql_native_password USING '';
-GRANT ALL PRIVILEGES ON *.* TO root@localhost WITH GRANT OPTION;
-SQL
-exec mysqld_safe --defaults-file={_DATA}/backup-my.cnf {_OPTIONS} --init-file={_DATA}/drill.sql "$@"
-"""
 # All must bear being run where nothing is left; what can't be removed is an error. The clients end with their units or, in the
 # container, with it.
 _REMOVE = """
@@ -96,7 +72,7 @@ class ThrowawayServer:
     @property
     def server(self) -> Server:
         """How it is spoken to: as the passwordless root of a new server."""
-        return Server(self.container, _DATA, "/dev/null", "verify-backup")
+        return Server(self.container, DATA, "/dev/null", "verify-backup")
 
     @property
     def contents_file(self) -> str:
@@ -115,7 +91,7 @@ class ThrowawayServer:
             (
                 command(*self.remove_words, timeout_s=_REMOVE_S),
                 command("install", "-d", "-m", "700", self.directory, self._data),
-                self._run(_START, within_s),
+                self._run(START, within_s),
             ),
             until=self._wait(_ANSWERING, self._answers, within_s),
         )
@@ -124,7 +100,7 @@ class ThrowawayServer:
         # Its own label (Z): with SELinux no container may see a directory of the host as it is.
         run = (
             *("podman", "run", "--detach", "--rm", "--network=none", f"--name={self.container}", "--user=root"),
-            *("--entrypoint=/usr/bin/env", f"--volume={self._data}:{_DATA}:Z", self.image),
+            *("--entrypoint=/usr/bin/env", f"--volume={self._data}:{DATA}:Z", self.image),
             *("bash", "-c", start, "drill", f"--innodb-buffer-pool-size={self.buffer_pool_bytes}"),
         )
         return command(*run, timeout_s=within_s)
@@ -152,7 +128,7 @@ class ThrowawayServer:
         Args:
             within_s: Seconds until it must have done either.
         """
-        return Change((self._run(_START_ON_COPY, within_s),), until=self._wait(_SETTLED, self._settled, within_s))
+        return Change((self._run(START_ON_COPY, within_s),), until=self._wait(_SETTLED, self._settled, within_s))
 
     def _settled(self, shell: Shell) -> str:
         seen = self._answers(shell)

@@ -102,6 +102,19 @@ def test_roots_own_password_in_the_copy_does_not_matter(site: DrillSite, origin:
     assert verify(site, taken)[0].differences == ()
 
 
+def test_a_plugin_of_the_server_that_judges_passwords_does_not_keep_the_drill_out(
+    site: DrillSite, origin: LocalServer
+) -> None:
+    origin.empty()
+    origin.sql(SAMPLE)
+    origin.sql("INSTALL SONAME 'simple_password_check'")
+    try:
+        taken = with_copy(back_up(origin), origin)
+    finally:
+        origin.sql("UNINSTALL SONAME 'simple_password_check'")
+    assert verify(site, taken)[0].differences == ()
+
+
 def test_what_is_written_while_it_is_copied_is_told_and_the_rest_compared(site: DrillSite, origin: LocalServer) -> None:
     origin.empty()
     origin.sql(SAMPLE)

@@ -10,9 +10,20 @@ from tasks.backup.manifest import BackupFile
 from tasks.database.desync import Candidate
 from tasks.database.node_status import NodeStatus
 from tasks.runbooks.verify_backup import drill_host
-from tasks.runbooks.verify_backup.drill_host import Needs, Seen, data_bytes, lacks, look, serves_clients
+from tasks.runbooks.verify_backup.drill import CopyRestore, DumpRestore, StoredFile
+from tasks.runbooks.verify_backup.drill_host import (
+    EMPTY_SERVER_BYTES,
+    Needs,
+    Seen,
+    data_bytes,
+    lacks,
+    look,
+    needs_of,
+    serves_clients,
+)
 from tests.unit.fakes import FakeShell, LocalShell
-from tests.unit.tasks.runbooks.verify_backup.samples import with_programs
+from tests.unit.tasks.backup.samples import make_store
+from tests.unit.tasks.runbooks.verify_backup.samples import COPY, FILES, IMAGE, make_set, with_programs
 from tests.unit.tasks.samples import SITE
 
 GIB = 2**30
@@ -63,6 +74,21 @@ def test_what_is_compressed_grows_most() -> None:
         )
 
     assert [data_bytes(file(each)) for each in ("none", "gzip", "zstd")] == [200, 1200, 1500]
+
+
+@pytest.mark.parametrize(("known", "expected"), [(0, 100 * 15), (700, 700)])
+def test_a_copy_takes_what_the_data_took_and_restores_share_the_room(known: int, expected: int, tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    make_set(store, 0, FILES | COPY, data_bytes=known)
+    manifest = store.manifest(store.catalogue().sets[0])
+    packed = manifest.files[-1].model_copy(update={"compression": "zstd"})
+    manifest = manifest.model_copy(update={"files": (*manifest.files[:-1], packed)})
+    dump = DumpRestore("undercloud", IMAGE, StoredFile("undercloud.sql"), StoredFile("undercloud-grants.sql"))
+    copy = CopyRestore("undercloud", IMAGE, StoredFile("undercloud.mbstream", "zstd"))
+    needs = needs_of(manifest, "/m", "5", [dump, copy])
+    assert needs.data_bytes == EMPTY_SERVER_BYTES + expected, "the larger one's: they are restored one after the other"
+    assert (needs.files_bytes, needs.programs, needs.images) == (100, ("podman", "zstd"), (IMAGE,))
+    assert needs_of(manifest, "/m", "5", [dump]).data_bytes == EMPTY_SERVER_BYTES + 2 * len(FILES["undercloud.sql"][1])
 
 
 def test_a_host_is_looked_at_as_it_is(tmp_path: Path) -> None:
