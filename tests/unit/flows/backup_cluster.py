@@ -125,8 +125,7 @@ class Beside:
         node.on(MARK, '= "$2" ]', say=self._holds)
         node.on("cat ", "/loaded-", say=LOADED)
         node.on(
-            "mysql --defaults",
-            "openstack-runbooks-restore-galera",
+            "exec -i openstack-runbooks-restore-galera mysql",
             say=lambda _: SYNCED if self.work == "galera" else 1,
         )
         node.on('[ -e "$1" ] && printf', say=1)
