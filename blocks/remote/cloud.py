@@ -53,6 +53,19 @@ class Cloud:
         with self.request("log in") as sdk:
             return str(sdk.current_project_id)
 
+    @property
+    def restricted(self) -> bool:
+        """Whether it is an application credential with which no trusts may be made, as Keystone makes them by default.
+
+        Raises:
+            CloudError, Stopped: As `request`.
+        """
+        with self.request("log in") as sdk:
+            access = sdk.session.auth.get_access(sdk.session)
+            # What the token says of it, keystoneauth tells in no other way.
+            token = getattr(access, "_data", {}).get("token") or {}
+            return bool((token.get("application_credential") or {}).get("restricted"))
+
     @contextmanager
     def request(self, action: str) -> Iterator[Connection]:
         """Give the SDK's connection, and turn whatever it raises into this project's errors.

@@ -51,7 +51,9 @@ def test_an_entry_without_a_password_is_said_to_have_none(
     assert "Horizon" in said
 
 
-@pytest.mark.parametrize(("value", "kind"), [("yes", "bool"), ("2024-05-01", "date"), ("[a]", "list"), ("{a: b}", "dict")])
+@pytest.mark.parametrize(
+    ("value", "kind"), [("yes", "bool"), ("2024-05-01", "date"), ("[a]", "list"), ("{a: b}", "dict")]
+)
 def test_a_password_that_is_no_text_to_yaml_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, kind: str
 ) -> None:
@@ -66,7 +68,8 @@ def test_digits_are_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "entry", ["auth: null", "auth: text", "auth: [a]", "auth: {}", "regions: {a: b}", "auth: {auth_url: 3}", "verify: {}"]
+    "entry",
+    ["auth: null", "auth: text", "auth: [a]", "auth: {}", "regions: {a: b}", "auth: {auth_url: 3}", "verify: {}"],
 )
 def test_an_entry_of_another_shape_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry: str
