@@ -92,7 +92,7 @@ def read_file(shell: Shell, containerized: bool) -> PollingFile:
     """
     options = read_options(shell, _GENERATED_ROOT if containerized else "")
     named = options.polling_file
-    if named not in {"", "polling.yaml", "/etc/ceilometer/polling.yaml"}:
+    if named not in {"", "polling.yaml", f"{CONFIG}/polling.yaml"}:
         return _read_named(shell, named, containerized)
     if containerized:
         return read_existing(shell, _GENERATED, _UNMANAGED)

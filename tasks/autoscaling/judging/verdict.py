@@ -80,8 +80,8 @@ class Verdict:
 def judge(timeline: Timeline, more: Sequence[Finding] = ()) -> Verdict:
     """Judge a timeline.
 
-    In this order: a finding that fails decides, then one that leaves it open. Else a group that went all the way has passed. Else a finding that spoils
-    the check leaves it open; and all else has failed, for what explains it, if anything does.
+    In this order: a finding that fails decides, then one that leaves it open. Else a group that went all the way has passed.
+    Else a finding that spoils the check leaves it open; and all else has failed, for what explains it, if anything does.
 
     Args:
         timeline: What was seen.

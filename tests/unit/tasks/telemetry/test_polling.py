@@ -140,6 +140,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     etc = (str(tmp_path / "absent"), str(tmp_path / "polling.yaml"))
     monkeypatch.setattr("tasks.telemetry.polling._INSTALLED", etc)
     monkeypatch.setattr("tasks.telemetry.polling._GENERATED", (str(tmp_path / "generated.yaml"),))
+    monkeypatch.setattr("tasks.telemetry.polling._GENERATED_ROOT", str(tmp_path / "root"))
     (tmp_path / "polling.yaml").write_text(POLLING)
     (tmp_path / "polling.yaml").chmod(0o640)
     return tmp_path
