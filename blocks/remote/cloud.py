@@ -61,9 +61,9 @@ class Cloud:
             CloudError, Stopped: As `request`.
         """
         with self.request("log in") as sdk:
-            access = sdk.session.auth.get_access(sdk.session)
+            get_access = getattr(sdk.session.auth, "get_access", None)  # a login without Keystone has none
             # What the token says of it, keystoneauth tells in no other way.
-            token = getattr(access, "_data", {}).get("token") or {}
+            token = getattr(get_access(sdk.session) if get_access else None, "_data", {}).get("token") or {}
             return bool((token.get("application_credential") or {}).get("restricted"))
 
     @contextmanager

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from keystoneauth1.exceptions import AuthPluginException
 from keystoneauth1.session import Session
@@ -125,12 +126,25 @@ def _check_login(name: str, auth_type: str, auth: Mapping[str, Any]) -> None:
         if not textual and key != "auth_methods":  # which is a list
             kind = "a date" if hasattr(value, "isoformat") else f"a {type(value).__name__} of YAML"
             raise CloudMisconfigured(name, f"{key} in its entry in clouds.yaml is {kind}, not a text", _QUOTES)
+    _check_address(name, auth.get("auth_url"))
     if auth_type in {"password", "v3password", "v2password"} and auth.get("password") in {None, ""}:
         hint = (
             "add `password` below `auth` (a file that Horizon has made holds none), or use an application credential; one that "
             "begins with & or # is lost without quotes"
         )
         raise CloudMisconfigured(name, "its entry in clouds.yaml has no password", hint)
+
+
+def _check_address(name: str, auth_url: Any) -> None:
+    """Keystone's address is one, where there is any: a login of another kind may need none."""
+    try:
+        parts = urlsplit(str(auth_url or "http://none"))
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        known = False
+    if not known:
+        hint = "correct it: it looks like https://overcloud.example.com:13000/v3"
+        raise CloudMisconfigured(name, "auth_url in its entry in clouds.yaml is no address", hint)
 
 
 def _register_secrets(auth: Mapping[str, Any]) -> None:

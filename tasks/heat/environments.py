@@ -7,12 +7,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-
-from openstack.exceptions import SDKException
-from openstack.orchestration.util import template_utils, utils
 
 from blocks.remote.errors import RunbookError
+from tasks.heat.named_files import NamedFiles, address_of
+from tasks.heat.outputs import register_credentials
 from tasks.heat.template_text import parse_mapping, raise_if_no_mapping, read_text
 
 # heat/common/environment_format.py
@@ -31,7 +29,7 @@ class Environments:
     """
 
     each: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def merged(self) -> dict[str, Any]:
@@ -62,14 +60,15 @@ def read_environments(paths: Iterable[Path]) -> Environments:
     Raises:
         RunbookError: One is missing or is not what it should be; with its name and the place.
     """
-    files: dict[str, str | bytes] = {}
-    each = [(utils.normalise_file_path_to_url(str(path)), _read_environment(path, files)) for path in paths]
-    return Environments(tuple(each), files)
+    files = NamedFiles()
+    each = [(address_of(path), _read_environment(path, files)) for path in paths]
+    return Environments(tuple(each), files.texts)
 
 
-def _read_environment(path: Path, files: dict[str, str | bytes]) -> dict[str, Any]:
+def _read_environment(path: Path, files: NamedFiles) -> dict[str, Any]:
     """Read one; an empty section, which newer Heats refuse, says nothing and is left out."""
     parsed = {name: value for name, value in parse_mapping(read_text(path), path).items() if value is not None}
+    register_credentials(parsed)
     for section in parsed:
         if section not in _SECTIONS:
             known = ", ".join(_SECTIONS)
@@ -81,7 +80,7 @@ def _read_environment(path: Path, files: dict[str, str | bytes]) -> dict[str, An
     registry = parsed.get("resource_registry")
     if registry:
         _check_registry(registry, path)
-        _read_files_of(registry, path, files)
+        files.read_of_registry(registry, address_of(path))
     return parsed
 
 
@@ -117,18 +116,6 @@ def _check_hooks(value: Any, at: str) -> None:
     hooks = value if isinstance(value, list) else [value]
     if wrong := [hook for hook in hooks if not isinstance(hook, str) or hook not in _HOOKS]:
         raise RunbookError(f"{at} has {wrong[0]!r}, which is no hook", f"hooks are {', '.join(sorted(_HOOKS))}")
-
-
-def _read_files_of(registry: dict[str, Any], path: Path, files: dict[str, str | bytes]) -> None:
-    """Read what the registry names; the names in it become addresses."""
-    base = utils.base_url_for_url(utils.normalise_file_path_to_url(str(path)))
-    try:
-        template_utils.resolve_environment_urls(registry, files, base)
-    except RecursionError:
-        raise RunbookError(f"{path}: a template that it names contains itself", "take it out of itself") from None
-    except (SDKException, URLError, OSError, ValueError, TypeError, AttributeError) as error:
-        hint = "file names in an environment file are taken from that file's own folder"
-        raise RunbookError(f"{path}: what its registry names can't be read: {error}", hint) from error
 
 
 def hooked_resources(environment: Mapping[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ def _raise_if_not_json(parsed: Mapping[str, Any], where: object) -> None:
         try:
             json.dumps({section: value}, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            said = {RecursionError: "an alias that contains itself"}.get(type(error), str(error))
+            said = "an alias that contains itself" if isinstance(error, RecursionError) else str(error)
             hint = "write it as a text or a number that JSON has; Heat is sent JSON"
             raise RunbookError(f"{where}: section {section} holds a value that can't be sent: {said}", hint) from None
 

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-
-from openstack.exceptions import SDKException
-from openstack.orchestration.util import template_utils, utils
 
 from blocks.remote.errors import RunbookError
 from tasks.heat.environments import read_environments
+from tasks.heat.named_files import NamedFiles, address_of, shown
 from tasks.heat.template_text import parse_mapping, raise_if_no_template, read_text
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "deployments" / "templates"
@@ -86,29 +83,10 @@ def read_template(template: Path, environments: Sequence[Path] = ()) -> StackFil
     """
     parsed = parse_mapping(read_text(template), template)
     raise_if_no_template(parsed, template)
-    files = _read_files_of(parsed, template)
+    files = NamedFiles()
+    files.read_of_template(parsed, address_of(template))
     read = read_environments(environments)
-    named = {name: _as_text(content) for name, content in {**files, **read.files}.items()}
-    return StackFiles(parsed, read.merged, named, read.each)
-
-
-def _read_files_of(parsed: dict[str, Any], template: Path) -> dict[str, str | bytes]:
-    """Read what a template names; the names in it become addresses."""
-    files: dict[str, str | bytes] = {}
-    base = utils.base_url_for_url(utils.normalise_file_path_to_url(str(template)))
-    try:
-        template_utils.resolve_template_get_files(parsed, files, base)
-    except RecursionError:
-        raise RunbookError(f"template {template} contains itself", "take it out of itself") from None
-    except (SDKException, URLError, OSError, ValueError, TypeError, AttributeError) as error:
-        hint = "file names in it are taken from its own folder"
-        raise RunbookError(f"template {template}: what it names can't be read: {error}", hint) from error
-    return files
-
-
-def _as_text(content: str | bytes) -> str:
-    """What Heat is sent of a file, in JSON: the library gives an empty one as bytes, and a binary one in base64."""
-    return content if isinstance(content, str) else content.decode()
+    return StackFiles(parsed, read.merged, {**files.texts, **read.files}, read.each)
 
 
 def choose_example(example: Example, offered: Collection[str]) -> ExampleTemplate:
@@ -259,8 +237,8 @@ def _parse_nested(address: str, text: str) -> dict[str, Any]:
     Raises:
         RunbookError: It is none.
     """
-    parsed = parse_mapping(text, f"{address}, which stands for a resource type and is no template,")
-    raise_if_no_template(parsed, f"{address}, which stands for a resource type,")
+    parsed = parse_mapping(text, f"{shown(address)}, which stands for a resource type and is no template,")
+    raise_if_no_template(parsed, f"{shown(address)}, which stands for a resource type,")
     return parsed
 
 

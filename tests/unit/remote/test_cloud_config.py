@@ -79,6 +79,14 @@ def test_an_entry_of_another_shape_is_refused_by_name(
         _ = overcloud().project
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[keystone.test", "keystone.test:5000", "http://", "http://k.test:five/v3", "ftp://k.test"]
+)
+def test_an_address_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    text = CLOUDS_YAML.replace("http://keystone.test:5000/v3", f"'{url}'")
+    assert "auth_url in its entry in clouds.yaml is no address" in refusal(monkeypatch, tmp_path, text)
+
+
 def test_a_file_that_is_no_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(monkeypatch, tmp_path)
     (tmp_path / "clouds.yaml").write_bytes(CLOUDS_YAML.encode("utf-16"))

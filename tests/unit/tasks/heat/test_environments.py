@@ -52,7 +52,7 @@ def read(tmp_path: Path) -> Callable[..., StackSource]:
         ("resource_registry: {resources: [a]}\n", "resource_registry > resources is no mapping"),
         ("resource_registry: {resources: {one: a.yaml}}\n", "resource_registry > resources > one is no mapping"),
         ("resource_registry: {resources: {one: {hooks: before}}}\n", "one > hooks has 'before', which is no hook"),
-        ('resource_registry: {"My::Server": absent.yaml}\n', "what its registry names can't be read: .*absent.yaml"),
+        ('resource_registry: {"My::Server": absent.yaml}\n', "what it names can't be read: .*absent.yaml"),
         ("parameters: {release: .nan}\n", "section parameters holds a value that can't be sent"),
         ("parameters: {release: !!binary aGVsbG8=}\n", "section parameters holds a value that can't be sent"),
         ("parameters: {release: !!set {a, b}}\n", "section parameters holds a value that can't be sent"),
@@ -116,7 +116,7 @@ def test_a_parameter_of_the_stack_counts_more_than_any_file(read: Callable[..., 
 
 def test_an_event_sink_is_a_difference(read: Callable[..., StackSource]) -> None:
     with_sink = read("event_sinks: [{type: zaqar-queue, target: events}]\n")
-    held = {"parameters": {}, "event_sinks": []}
+    held: dict[str, Any] = {"parameters": {}, "event_sinks": []}
     assert not with_sink.matches(with_sink.stack.template, held, with_sink.files)
     held["event_sinks"] = [{"type": "zaqar-queue", "target": "events"}]
     assert with_sink.matches(with_sink.stack.template, held, with_sink.files)
@@ -149,6 +149,34 @@ def test_a_template_that_contains_itself_is_refused(tmp_path: Path) -> None:
     own.write_text(TEMPLATE.replace("OS::Heat::RandomString", "main.yaml"))
     with pytest.raises(RunbookError, match=r"main\.yaml contains itself"):
         read_template(own)
+
+
+def test_templates_that_contain_each_other_are_refused(tmp_path: Path) -> None:
+    for name, other in (("one", "other"), ("other", "one")):
+        (tmp_path / f"{name}.yaml").write_text(TEMPLATE.replace("OS::Heat::RandomString", f"{other}.yaml"))
+    with pytest.raises(RunbookError, match=r"other\.yaml: .*/one\.yaml contains itself"):
+        read_template(tmp_path / "one.yaml")
+
+
+def test_a_nested_template_that_is_broken_is_the_one_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.yaml").write_text(TEMPLATE.replace("OS::Heat::RandomString", "inner.yaml"))
+    for text, said in (
+        ("heat_template_version: 2018-08-31\nresources: {a: @x}\n", "is not YAML: line 2, column 16"),
+        ("heat_template_version: 2018-08-31\nresources: [a]\n", "section resources is a list"),
+        ("heat_template_version: 2018-08-31\nresources: {a: !!binary aGk=}\n", "holds a value that can't be sent"),
+        ("heat_template_version: 2018-08-31\nresources: {a: !!bool resources}\n", "line 2, column 16"),
+    ):
+        (tmp_path / "inner.yaml").write_text(text)
+        with pytest.raises(RunbookError, match=said) as refused:
+            read_template(tmp_path / "main.yaml")
+        assert refused.value.message.startswith(f"{tmp_path}/inner.yaml")
+
+
+def test_a_date_in_a_nested_template_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "main.yaml").write_text(TEMPLATE.replace("OS::Heat::RandomString", "inner.yaml"))
+    (tmp_path / "inner.yaml").write_text(TEMPLATE.replace("type: json", "type: string, default: 2031-12-24"))
+    (text,) = read_template(tmp_path / "main.yaml").files.values()
+    assert json.loads(text)["parameters"]["tags"]["default"] == "2031-12-24"
 
 
 @pytest.mark.parametrize(

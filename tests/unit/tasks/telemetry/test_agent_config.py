@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from tasks.telemetry import agent_config, polling
 from tasks.telemetry.agent_config import AgentOptions, parse_options, read_options
@@ -57,7 +58,7 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_only_two_options_leave_the_host(etc: Path) -> None:
     (etc / "ceilometer.conf").write_text(CONF.format("a.yaml"))
-    answer = LocalShell().run(agent_config.script(agent_config._READ, "", str(etc), quiet=True, changes=False))
+    answer = LocalShell().run(script(agent_config._READ, "", str(etc), quiet=True, changes=False))
     assert answer.stdout == "[polling]\ncfg_file = a.yaml\n"
     (etc / "ceilometer.conf.d").mkdir()
     (etc / "ceilometer.conf.d/10.conf").write_text("[polling]\ncfg_file = b.yaml\n")
