@@ -40,7 +40,8 @@ install -d -m 755 -o "$2" -g "$2" "$1"
 _FINISH = """
 work=$1 path=$2 mark=$3 key=$4 owner=$5 label=$6
 cd "$work/data" || exit
-position=$(sed -n 's/^uuid: *//p' grastate.dat 2>/dev/null):$(sed -n 's/^seqno: *//p' grastate.dat 2>/dev/null)
+position=
+[ ! -e grastate.dat ] || position=$(sed -n 's/^uuid: *//p' grastate.dat):$(sed -n 's/^seqno: *//p' grastate.dat)
 for file in xtrabackup_galera_info mariadb_backup_galera_info; do
   [ ! -s "$file" ] || position=$(cut -d ' ' -f 1 "$file")
 done

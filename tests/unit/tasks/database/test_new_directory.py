@@ -50,7 +50,8 @@ GALERA = "version: 2.1\nuuid:    0f0758d6-72ee-4c40-ab38-52766dfcd456\nseqno:   
 
 def make(shell: Shell, new: NewDirectory, **files: str) -> None:
     """Make new data that is whole."""
-    files = {"grastate.dat": GALERA} | files
+    if "xtrabackup_galera_info" not in files:
+        files = {"grastate.dat": GALERA} | files
     perform(shell, new.begin("restore-galera"))
     shell.run(new.make_empty(labelled=False))
     for name, text in files.items():
