@@ -15,7 +15,7 @@ from keystoneauth1.adapter import Adapter
 from openstack.connection import Connection
 from requests import Response
 
-from blocks.remote.cloud_config import find_cloud
+from blocks.remote.cloud_config import open_cloud
 from blocks.remote.cloud_errors import CloudUnreachable, explain
 from blocks.remote.cloud_session import CallCount, CloudSession, Throttle
 from blocks.remote.errors import RunbookError, Stopped
@@ -161,7 +161,7 @@ class Cloud:
             if self._throttle.closed:
                 raise Stopped(self.name, "the run was stopped")
             if self._connection is None:
-                self._connection = Connection(config=find_cloud(self.name, self.region, self._session))
+                self._connection = open_cloud(self.name, self.region, self._session)
                 self._connection.cache_enabled = False  # clouds.yaml may turn it on; a runbook must see what is
             return self._connection
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from keystoneauth1.exceptions import AuthPluginException
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig, loader
-from openstack.config.cloud_region import CloudRegion
+from openstack.connection import Connection
 from openstack.exceptions import ConfigException
 
 from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown
@@ -27,8 +27,8 @@ _SECRET_KEYS = re.compile(r"pass|secret|token", re.IGNORECASE)
 _QUOTES = "correct the file: a password that begins with one of @ % * ! & # ` | > [ {, or holds ': ' or ' #', needs single quotes"
 
 
-def find_cloud(name: str, region: str | None, session: Callable[..., Session]) -> CloudRegion:
-    """Find a cloud in clouds.yaml; its secrets are masked from now on.
+def open_cloud(name: str, region: str | None, session: Callable[..., Session]) -> Connection:
+    """Find a cloud in clouds.yaml, and make the SDK's client of it; its secrets are masked from now on.
 
     Args:
         name: The cloud's name.
@@ -47,6 +47,7 @@ def find_cloud(name: str, region: str | None, session: Callable[..., Session]) -
         auth = found.get_auth_args()
         _register_secrets(auth)
         _check_login(name, str(found.config.get("auth_type")), auth)
+        return Connection(config=found)
     except CloudError:
         raise
     except ConfigException as error:
@@ -56,25 +57,22 @@ def find_cloud(name: str, region: str | None, session: Callable[..., Session]) -
         said = mask(f"{type(error).__name__}: {error}")
         hint = "compare it with openstacksdk's manual"
         raise CloudMisconfigured(name, f"its entry in clouds.yaml can't be used ({said})", hint) from error
-    return found
 
 
 def _raise_if_broken(name: str) -> None:
     """Raise where one of the files that the SDK would read can't be parsed, or be read."""
-    files = (
-        ("OS_CLIENT_CONFIG_FILE", loader.CONFIG_FILES),
-        ("OS_CLIENT_SECURE_FILE", loader.SECURE_FILES),
-        ("", loader.VENDOR_FILES),
-    )
-    for variable, places in files:
-        named = [os.environ[variable]] if os.environ.get(variable) else []
-        _raise_if_first_is_broken(name, map(Path, [*named, *places]))
+    found = _first_parsed(name, "OS_CLIENT_CONFIG_FILE", loader.CONFIG_FILES)
+    _first_parsed(name, "OS_CLIENT_SECURE_FILE", loader.SECURE_FILES)
+    _first_parsed(name, "", loader.VENDOR_FILES)
+    if found is not None:
+        _check_shape(name, *found)
 
 
-def _raise_if_first_is_broken(name: str, places: Iterable[Path]) -> None:
+def _first_parsed(name: str, variable: str, places: Iterable[str]) -> tuple[Path, Any] | None:
     """The first that is there counts; one that this account may not read the SDK passes over rightly, if there is another."""
+    named = [os.environ[variable]] if os.environ.get(variable) else []
     locked: Path | None = None
-    for path in places:
+    for path in map(Path, [*named, *places]):
         try:
             text = path.read_text(encoding="utf-8") if path.exists() else None
         except PermissionError:
@@ -85,16 +83,37 @@ def _raise_if_first_is_broken(name: str, places: Iterable[Path]) -> None:
         except OSError as error:
             raise CloudMisconfigured(name, f"{path} can't be read: {error.strerror}", "correct its path") from None
         if text is not None:
-            _parse(name, path, text)
-            return
+            return path, _parse(name, path, text)
     if locked is not None:
         hint = "let the worker's account read it (it holds a password: nobody else)"
         raise CloudMisconfigured(name, f"{locked} can't be read: permission denied", hint)
+    return None
 
 
-def _parse(name: str, path: Path, text: str) -> None:
+def _check_shape(name: str, path: Path, parsed: Any) -> None:
+    """The file, its clouds, the cloud and its login are mappings: the SDK takes that for granted."""
+    inner, place = parsed, str(path)
+    for section in ("clouds", name, "auth"):
+        if inner is None and place == str(path):  # an empty file has no cloud, and is told as that
+            return
+        if not isinstance(inner, Mapping):
+            kind = "empty" if inner is None else f"a {type(inner).__name__} of YAML"
+            hint = "write it as `name: value`, one a line, indented"
+            raise CloudMisconfigured(name, f"{place} is {kind}, and must be a mapping", hint)
+        if wrong := [key for key in inner if not isinstance(key, str)]:
+            raise CloudMisconfigured(name, f"{place} has the name {wrong[0]!r}, which is no text", "put it in quotes")
+        if section not in inner:
+            return
+        inner, place = inner[section], f"{place}: {section}"
+    if not isinstance(inner, Mapping):
+        raise CloudMisconfigured(
+            name, f"{place} is no mapping", "write auth_url, username and so on below it, indented"
+        )
+
+
+def _parse(name: str, path: Path, text: str) -> Any:
     try:
-        json.loads(text) if path.suffix == ".json" else parse_yaml(text)
+        return json.loads(text) if path.suffix == ".json" else parse_yaml(text)
     except InvalidYaml as error:
         raise CloudMisconfigured(name, f"{path} is no YAML: {error}", _QUOTES) from None
     except json.JSONDecodeError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
+import openstack.config
+import openstack.config.loader
 import pytest
 
 from blocks.remote.cloud_errors import CloudMisconfigured, CloudUnknown
@@ -62,6 +63,23 @@ def test_a_password_that_is_no_text_to_yaml_is_told(
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clouds:\n", "clouds.yaml: clouds is empty, and must be a mapping"),
+        ("clouds: text\n", "clouds.yaml: clouds is a str of YAML"),
+        ("[clouds]\n", "clouds.yaml is a list of YAML"),
+        ("clouds:\n  overcloud:\n", "clouds.yaml: clouds: overcloud is empty"),
+        ("clouds:\n  7: {}\n  overcloud: {}\n", "clouds.yaml: clouds has the name 7, which is no text"),
+        ("clouds:\n  overcloud:\n    auth:\n", "clouds.yaml: clouds: overcloud: auth is no mapping"),
+    ],
+)
+def test_a_file_of_another_shape_is_told_by_the_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
+) -> None:
+    assert said in refusal(monkeypatch, tmp_path, text)
+
+
 def test_digits_are_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(monkeypatch, tmp_path, CLOUDS_YAML.replace(PASSWORD, "12345"))
     assert overcloud().project == PROJECT
@@ -69,9 +87,18 @@ def test_digits_are_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "entry",
-    ["auth: null", "auth: text", "auth: [a]", "auth: {}", "regions: {a: b}", "auth: {auth_url: 3}", "verify: {}"],
+    [
+        "auth: null",
+        "auth: text",
+        "auth: [a]",
+        "auth: {}",
+        "regions: {a: b}",
+        "auth: {auth_url: 3}",
+        "verify: {}",
+        "api_timeout: soon",
+    ],
 )
-def test_an_entry_of_another_shape_is_refused_by_name(
+def test_an_entry_that_the_sdk_can_not_use_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry: str
 ) -> None:
     install(monkeypatch, tmp_path, f"clouds:\n  overcloud:\n    {entry}\n")
@@ -110,9 +137,25 @@ def test_a_broken_secure_yaml_is_named_too(monkeypatch: pytest.MonkeyPatch, tmp_
         _ = overcloud().project
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_named_unless_there_is_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     install(monkeypatch, tmp_path)
-    (tmp_path / "clouds.yaml").chmod(0)
-    with pytest.raises(CloudMisconfigured, match="permission denied"):
+    locked, read = tmp_path / "clouds.yaml", Path.read_text
+
+    def read_text(path: Path, *options: str, **more: str) -> str:
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return read(path, *options, **more)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(openstack.config.loader, "CONFIG_FILES", [])
+    with pytest.raises(CloudMisconfigured, match=f"{locked} can't be read: permission denied"):
+        _ = overcloud().project
+    (tmp_path / "other.yaml").write_text("clouds: {}\n")
+    monkeypatch.setattr(openstack.config.loader, "CONFIG_FILES", [str(tmp_path / "other.yaml")])
+    monkeypatch.setattr(
+        openstack.config.OpenStackConfig, "_load_config_file", lambda _: (str(tmp_path / "other.yaml"), {})
+    )
+    with pytest.raises(CloudUnknown, match=r"other\.yaml has no cloud"):
         _ = overcloud().project
