@@ -10,15 +10,18 @@ import json
 import sys
 from typing import Any, cast
 
+from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
 from flows.restore_galera import restore_galera
+from flows.restore_undercloud_database import restore_undercloud_database
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
 
-FLOWS = {flow.name: flow for flow in (backup_control_plane, backup_undercloud, restore_galera, verify_backup)}
+RUNBOOKS = (backup_control_plane, backup_undercloud, restore_galera, restore_undercloud_database, verify_backup)
+FLOWS: dict[str, Flow[..., Any]] = {flow.name: flow for flow in RUNBOOKS}
 
 
 def main() -> int:

@@ -44,6 +44,17 @@ def name(backed_up: BackedUp, cloud: Cloud) -> SetName:
         return store.catalogue().sets[-1].name
 
 
+@pytest.fixture(scope="module")
+def dumped(backed_up: BackedUp, name: SetName) -> SetName:
+    """A backup of the same without a physical copy: more is done to restore it."""
+    ended = backed_up.run("backup-control-plane", methods=["logical"])
+    assert ended.code == 0, ended.output[-4000:]
+    with backed_up.store() as store:
+        made = store.catalogue().sets[-1].name
+    assert made != name
+    return made
+
+
 @pytest.fixture(autouse=True)
 def _old_data_is_removed(backed_up: BackedUp) -> Iterator[None]:
     """Kept data of each test would fill the machine."""
@@ -100,13 +111,22 @@ def test_the_latest_verified_backup_comes_back_without_a_state_transfer(
     assert watcher.found == set()
 
 
+@pytest.mark.releases
+def test_a_dump_comes_back_without_a_state_transfer_too(backed_up: BackedUp, cloud: Cloud, dumped: SetName) -> None:
+    cloud.write_mark("after")
+    ended = restore(backed_up, backup=str(dumped))
+    assert ended.code == 0, ended.output[-4000:]
+    assert_is(backed_up, cloud, dumped)
+    assert joined_by_ist(backed_up.lab) == [True, True]
+
+
 def test_until_the_switch_clients_are_served(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
-    ended = restore(backed_up, "--kill-after", "N10")
+    ended = restore(backed_up, "--kill-after", "N10", backup=str(name))
     assert ended.killed, ended.output[-4000:]
     backed_up.lab.wait_healthy()
     cloud.write_mark("after")
     assert cloud.marks("controller-2") == {"before", "after"}
-    ended = restore(backed_up)
+    ended = restore(backed_up, backup=str(name))
     assert ended.code == 0, ended.output[-4000:]
     assert "has it already" in cloud.report()
     assert_is(backed_up, cloud, name)
@@ -142,19 +162,19 @@ def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp
     ],
 )
 def test_killed_and_started_again_it_reaches_the_same_end(
-    kill: str, backed_up: BackedUp, cloud: Cloud, name: SetName
+    kill: str, backed_up: BackedUp, cloud: Cloud, dumped: SetName
 ) -> None:
-    ended = restore(backed_up, *kill.split())
+    ended = restore(backed_up, *kill.split(), backup=str(dumped))
     assert ended.killed, ended.output[-4000:]
-    ended = restore(backed_up)
+    ended = restore(backed_up, backup=str(dumped))
     assert ended.code == 0, ended.output[-4000:]
-    assert_is(backed_up, cloud, name)
+    assert_is(backed_up, cloud, dumped)
 
 
-def test_a_store_that_goes_in_the_middle_harms_nobody(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
+def test_a_store_that_goes_in_the_middle_harms_nobody(backed_up: BackedUp, cloud: Cloud, dumped: SetName) -> None:
     backed_up.apply(bandwidth_bytes_per_s="64K")
     try:
-        process: subprocess.Popen[str] = backed_up.start("restore-galera", approved_by="a test")
+        process: subprocess.Popen[str] = backed_up.start("restore-galera", approved_by="a test", backup=str(dumped))
         started = "until ls /var/lib/mysql-new-*.part/overcloud.sql* 2>/dev/null; do sleep 0.2; done"
         backed_up.lab.exec("controller-0", f"timeout 120 bash -c '{started}'")
         backed_up.lab.exec("backup", "pkill -KILL -f '^sshd: heat-admin'; systemctl stop ssh")
@@ -166,6 +186,6 @@ def test_a_store_that_goes_in_the_middle_harms_nobody(backed_up: BackedUp, cloud
     backed_up.lab.wait_healthy()
     for host in backed_up.lab.controllers:
         assert backed_up.lab.exec(host, _LEFT).stdout == "", host
-    ended = restore(backed_up)
+    ended = restore(backed_up, backup=str(dumped))
     assert ended.code == 0, ended.output[-4000:]
-    assert_is(backed_up, cloud, name)
+    assert_is(backed_up, cloud, dumped)
