@@ -119,7 +119,7 @@ def close_folder(folder: str) -> Change:
     """
     return Change(
         (script('chmod 700 "$1"; chown root:root "$1"', folder, says=f"let nobody but root into {folder}"),),
-        already=lambda shell: shell.run(question("stat", "-c", "%a %u", folder)).text == "700 0",
+        already=lambda shell: shell.run(question("stat", "-c", "%a", folder)).text == "700",
     )
 
 

@@ -82,6 +82,7 @@ def config_text(user: str, host: str) -> str:
 
 
 _PUT = """
+install -d -m 755 "${1%/*}"
 new=$1.new
 install -m 600 /dev/null "$new"
 cat >"$new"
