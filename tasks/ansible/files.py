@@ -116,7 +116,7 @@ _WRITE = """
 install -d -m 755 "${1%/*}"
 group=$(id -g "$3")
 install -d -m 750 -o root -g "$group" "$1"
-new=$1/.$2.new
+new="$1/.$2.new"
 install -m 640 -o root -g "$group" /dev/null "$new"
 cat >"$new"
 mv -fT -- "$new" "$1/$2"

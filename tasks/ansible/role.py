@@ -53,10 +53,10 @@ known=$(mktemp)
 trap 'rm -f -- "$known"' EXIT
 cat >"$known"
 chmod 644 "$known"
-options="-o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null"
+options=(-o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null)
 for each in "${@:4}"; do
   read -r name user address <<<"$each"
-  { if said=$(sudo -n -H -u "$1" ssh -n $options -o UserKnownHostsFile="$known" -i "$2" -p "$3" "$user@$address" \
+  { if said=$(sudo -n -H -u "$1" ssh -n "${options[@]}" -o UserKnownHostsFile="$known" -i "$2" -p "$3" "$user@$address" \
       sudo -n true 2>&1)
     then printf '%s\tok\n' "$name"
     else printf '%s\t%s\n' "$name" "$(printf '%s' "$said" | tr '\n' ' ' | head -c 300)"

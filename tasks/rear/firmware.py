@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.remote.command import question, script
+from blocks.remote.command import command, question, script
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change
 
@@ -12,10 +12,6 @@ UEFI_LINES = ("USING_UEFI_BOOTLOADER=1",)
 _UEFI = "/sys/firmware/efi"
 
 _MISSING = 'for each in "$@"; do type -P "$each" >/dev/null || printf "%s\\n" "$each"; done'
-_INSTALL = """
-if type -P dnf >/dev/null; then exec dnf -y install "$@"; fi
-DEBIAN_FRONTEND=noninteractive exec apt-get -y install "$@"
-"""
 
 
 def booted_by_uefi(shell: Shell) -> bool:
@@ -29,12 +25,12 @@ def missing_programs(shell: Shell, *programs: str) -> list[str]:
 
 
 def install_tools(within_s: float) -> Change:
-    """Install the tools for UEFI, with the host's own package manager.
+    """Install the tools for UEFI, as documented.
 
     Args:
         within_s: Seconds for the package manager.
     """
     return Change(
-        (script(_INSTALL, *PACKAGES, timeout_s=within_s, says=f"install {' and '.join(PACKAGES)}"),),
+        (command("dnf", "-y", "install", *PACKAGES, timeout_s=within_s),),
         already=lambda shell: not missing_programs(shell, *PACKAGES.values()),
     )

@@ -28,6 +28,7 @@ _NAMES = (
 
 # As ReaR's main script does it, on defaults that are ReaR's. A file that ends with an error would end ReaR, too.
 _READ = """
+# shellcheck disable=SC1090,SC2034 # the files are read for what they set, and use what is set here
 VAR_DIR=/var/lib/rear
 HOSTNAME=$(hostname -s)
 NETFS_PREFIX=$HOSTNAME OUTPUT_PREFIX=$HOSTNAME

@@ -133,10 +133,8 @@ def _look_at_node(shell: Shell, site: Site, store: BackupStore) -> NodeState:
         _check_sshfs(shell)
     else:
         _check_size(shell)
-    if shell.name in site.rear.networking:
-        network = NetworkSetUp(tuple(site.rear.networking[shell.name]))
-    else:
-        network = read_network(shell)
+    own = site.rear.networking.get(shell.name)
+    network = read_network(shell) if own is None else NetworkSetUp(tuple(own))
     return NodeState(booted_by_uefi(shell), network.commands, network.findings, has_block(shell, NETWORK))
 
 

@@ -228,8 +228,13 @@ def test_a_password_that_somebody_has_put_into_a_url_is_found_and_not_shown(worl
         file.write("OUTPUT_URL=sftp://u:hunter2@h/\n")
     install(world)
     assert world.role_runs == 2
-    site_conf = world.nodes[0].path("/etc/rear/rescue.conf")
-    world.role = lambda: (world.set_up_rear(), site_conf.write_text("OUTPUT_URL=sftp://u:hunter2@h/\n"))  # type: ignore[func-returns-value]
+    rescue_conf = world.nodes[0].path("/etc/rear/rescue.conf")
+
+    def with_password() -> None:
+        world.set_up_rear()
+        rescue_conf.write_text("OUTPUT_URL=sftp://u:hunter2@h/\n")
+
+    world.role = with_password
     with pytest.raises(StepFailed, match="OUTPUT_URL holds a password") as failed:
         install(world, again=True)
     assert "hunter2" not in str(failed.value)
@@ -245,7 +250,7 @@ def test_an_unreachable_host_is_a_failure_though_ansible_ends_well(world: World)
         {CONTROLLERS[0]: GOOD, CONTROLLERS[1]: unreachable, CONTROLLERS[2]: GOOD},
         f"fatal: [{CONTROLLERS[1]}]: UNREACHABLE! => {said}",
     )
-    with pytest.raises(StepFailed, match="controller-1: unreachable .*: Failed to connect to the host via ssh"):
+    with pytest.raises(StepFailed, match=r"controller-1: unreachable .*: Failed to connect to the host via ssh"):
         install(world)
 
 

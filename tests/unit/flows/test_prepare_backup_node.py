@@ -145,14 +145,14 @@ def test_a_role_that_failed_fails_the_run_with_the_reason(world: World) -> None:
     bad = GOOD.replace("failed=0", "failed=1")
     fatal = 'fatal: [backup-node]: FAILED! => {"changed": false, "msg": "Unable to enable service nfs-server"}'
     world.output = ansible_output({"backup-node": bad}, fatal)
-    with pytest.raises(StepFailed, match="backup-node: failed .*: Unable to enable service nfs-server"):
+    with pytest.raises(StepFailed, match=r"backup-node: failed .*: Unable to enable service nfs-server"):
         prepare(world)
 
 
 def test_a_server_that_does_not_export_the_folder_fails_the_run(world: World) -> None:
     world.role = lambda: None
     world.backup_node.path(FOLDER).mkdir()
-    with pytest.raises(StepFailed, match="not exported to 192.168.24.0/24"):
+    with pytest.raises(StepFailed, match=r"not exported to 192\.168\.24\.0/24"):
         prepare(world)
 
 
@@ -165,7 +165,7 @@ def test_hosts_outside_the_networks_are_told(world: World) -> None:
 def test_a_zone_that_firewalld_has_not_is_a_refusal(world: World) -> None:
     world.backup_node.on("firewall-cmd", say="block dmz public trusted\n")
     with pytest.raises(
-        Refused, match="firewalld has no zone libvirt, .* it has block, dmz, public, trusted"
+        Refused, match=r"firewalld has no zone libvirt, .* it has block, dmz, public, trusted"
     ) as refused:
         look_at(world)
     assert "[rear.variables]" in str(refused.value)
