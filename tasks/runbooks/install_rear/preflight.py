@@ -98,7 +98,8 @@ def _groups(run: Run, roles: Sequence[str]) -> dict[str, list[Shell]]:
             raise RunbookError(
                 f"site {run.site.site} has no host with role {role}", "see the site's inventory, and `roles`"
             )
-        groups[role] = [run.shells[host.name] for host in hosts]
+        # A group may not have its host's name.
+        groups["Undercloud" if role == UNDERCLOUD else role] = [run.shells[host.name] for host in hosts]
     return groups
 
 

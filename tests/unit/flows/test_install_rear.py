@@ -267,7 +267,7 @@ def test_the_undercloud_is_set_up_with_its_own_playbook(world: World) -> None:
     run = install(world, ("undercloud",))
     directory = world.undercloud.path(f"/var/lib/openstack-runbooks/ansible/{NAME}-lab")
     playbook = (directory / "bar_rear_setup-undercloud.yaml").read_text()
-    assert "hosts: undercloud" in playbook
+    assert "hosts: Undercloud" in playbook
     assert "ansible_connection: local" in (directory / "inventory.yaml").read_text()
     assert ("V2", "done") in outcomes(run)
 
