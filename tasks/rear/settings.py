@@ -23,7 +23,7 @@ _RUN = re.compile(r"^[^/]+/\d{8}T\d{6}Z$")
 _PASSWORD = re.compile(r"^\w+://[^/@:]*:[^/@]+@")
 _NAMES = (
     *("OUTPUT_URL", "BACKUP_URL", "BACKUP_PROG_EXCLUDE", "BACKUP_INTEGRITY_CHECK", "NETFS_PREFIX", "OUTPUT_PREFIX"),
-    *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "OPENSTACK_RUNBOOKS"),
+    *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "COPY_AS_IS", "OPENSTACK_RUNBOOKS"),
 )
 
 # As ReaR's main script does it, on defaults that are ReaR's. A file that ends with an error would end ReaR, too.
@@ -98,6 +98,7 @@ class Wanted:
         uefi: Whether the node has booted by UEFI.
         networking: Commands that set up the rescue system's network, before what ReaR makes itself.
         digest: What the role's variables are known by.
+        copied: Files that the rescue system needs, and that ReaR does not take along by itself.
     """
 
     output_url: str
@@ -105,6 +106,7 @@ class Wanted:
     uefi: bool
     networking: tuple[str, ...]
     digest: str
+    copied: tuple[str, ...] = ()
 
     @property
     def mended(self) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ class Wanted:
             "# is told of every NETFS_ variable and so finds its own archive; BACKUP_PROG_ARCHIVE it would not be told.",
             'NETFS_PREFIX="$HOSTNAME/$(date -u +%Y%m%dT%H%M%SZ)"',
             'OUTPUT_PREFIX="$NETFS_PREFIX"',
+            *(f"COPY_AS_IS+=( {path} )" for path in self.copied),
             f"OPENSTACK_RUNBOOKS={self.digest}",
         )
 
@@ -154,6 +157,8 @@ def differences(seen: Settings, wanted: Wanted) -> list[str]:
     prefix = seen.one("NETFS_PREFIX")
     if not _RUN.match(prefix) or seen.one("OUTPUT_PREFIX") != prefix:
         found.append("NETFS_PREFIX and OUTPUT_PREFIX are not one directory a run")
+    if left := [path for path in wanted.copied if path not in seen.all("COPY_AS_IS")]:
+        found.append(f"COPY_AS_IS lacks {' '.join(left)}")
     if wanted.uefi and seen.one("USING_UEFI_BOOTLOADER") != "1":
         found.append("USING_UEFI_BOOTLOADER is not 1, and the node has booted by UEFI")
     if wanted.networking and seen.all("NETWORKING_PREPARATION_COMMANDS") != wanted.networking:

@@ -1,8 +1,8 @@
 """Images by SFTP with a key, and no password in any URL: a key for each node, which may do nothing else on the backup node.
 
 ReaR gives its URLs to lftp and sshfs, and both start ssh. ReaR 2.4 hands no options to lftp; so the key stands in a file of ssh's
-own configuration, for this user at this host alone, which ReaR takes into its rescue system with the rest of it. The key itself
-lies below `/etc/rear`, which ReaR takes along whole: the rescue system must fetch the archive.
+own configuration, for this user at this host alone. The rescue system must fetch the archive: the key lies below `/etc/rear`,
+which ReaR takes along whole; ssh's file it is told of, since it takes `ssh_config` alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks.engine.change import Change
 DIRECTORY = "/etc/rear/openstack-runbooks"
 KEY = f"{DIRECTORY}/id_ed25519"
 _KNOWN_HOSTS = f"{DIRECTORY}/known_hosts"
-_CONFIG = "/etc/ssh/ssh_config.d/05-openstack-runbooks-rear.conf"
+CONFIG = "/etc/ssh/ssh_config.d/05-openstack-runbooks-rear.conf"
 _PUBLIC_KEY = re.compile(r"^ssh-ed25519 [A-Za-z0-9+/=]+ openstack-runbooks-rear@[\w.-]+$")
 # Nothing but files: no shell, no forwarding, no terminal.
 _RESTRICTED = 'restrict,command="internal-sftp"'
@@ -99,7 +99,7 @@ def configure(user: str, host: str, known_hosts: str) -> Change:
         host: The backup node's address.
         known_hosts: Its pinned keys.
     """
-    texts = {_KNOWN_HOSTS: (known_hosts, "600"), _CONFIG: (config_text(user, host), "644")}
+    texts = {_KNOWN_HOSTS: (known_hosts, "600"), CONFIG: (config_text(user, host), "644")}
 
     def already(shell: Shell) -> bool:
         said = [

@@ -10,14 +10,21 @@ import json
 import sys
 from typing import Any, cast
 
+from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
+from flows.install_rear import install_rear
+from flows.prepare_backup_node import prepare_backup_node
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
 
-FLOWS = {flow.name: flow for flow in (backup_control_plane, backup_undercloud, verify_backup)}
+_RUNBOOKS: tuple[Flow[..., Any], ...] = (
+    *(backup_control_plane, backup_undercloud, verify_backup),
+    *(prepare_backup_node, install_rear),
+)
+FLOWS = {flow.name: flow for flow in _RUNBOOKS}
 
 
 def main() -> int:

@@ -77,7 +77,7 @@ def look(run: Run, request: Request) -> Installation:
         backup_node=backup_node,
         nodes=nodes,
         states=states,
-        wanted={name: _wanted(state, urls, files.digest) for name, state in states.items()},
+        wanted={name: _wanted(state, urls, files.digest, store.kind) for name, state in states.items()},
         run=PlaybookRun(files, tuple(node.name for node in nodes), TAG, site.rear.roles_path, request.role_timeout_s),
         crontab=tuple(crontabs[undercloud.name]),
         request=request,
@@ -195,5 +195,6 @@ def urls_of(site: Site, store: BackupStore) -> dict[str, str]:
     }
 
 
-def _wanted(state: NodeState, urls: Mapping[str, str], digest: str) -> Wanted:
-    return Wanted(urls["output_url"], urls["backup_url"], state.uefi, state.networking, digest)
+def _wanted(state: NodeState, urls: Mapping[str, str], digest: str, kind: str) -> Wanted:
+    copied = (sftp.CONFIG,) if kind == "sftp" else ()
+    return Wanted(urls["output_url"], urls["backup_url"], state.uefi, state.networking, digest, copied)

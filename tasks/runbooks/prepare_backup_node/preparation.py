@@ -176,7 +176,7 @@ def _check_account(shell: Shell, user: str) -> None:
         )
 
 
-_MAKE_FOLDER = 'install -d -m 755 "$1"; install -d -m 700 -o "$3" -g "$(id -g "$3")" "$2"'
+_MAKE_FOLDER = 'install -d -m 711 "$1"; install -d -m 700 -o "$3" -g "$(id -g "$3")" "$2"'
 
 
 def make_image_folder(store: BackupStore, user: str) -> Change:

@@ -216,6 +216,7 @@ def test_images_go_by_sftp_with_a_key_and_without_a_password(world: World) -> No
         assert settings.one("OUTPUT_URL") == f"sftp://rear:@{BACKUP_NODE}/ctl_plane_backups/images/"
         assert settings.one("BACKUP_URL") == f"sshfs://rear@{BACKUP_NODE}/ctl_plane_backups/images"
         assert settings.with_password == []
+        assert settings.all("COPY_AS_IS") == ("/etc/ssh/ssh_config.d/05-openstack-runbooks-rear.conf",)
         config = node.path("/etc/rear/openstack-runbooks/known_hosts").read_text()
         assert config.startswith(f"{BACKUP_NODE} ssh-ed25519 ")
     assert [number for number, outcome in outcomes(install(world)) if outcome == "done"] == ["3d.1", "V2"]

@@ -12,7 +12,8 @@ from tasks.rear.settings import EXCLUDED, Settings, Wanted, differences, parse_s
 from tests.unit.fakes import LocalShell
 
 URL = "nfs://192.168.24.100/ctl_plane_backups"
-WANTED = Wanted(URL, URL, uefi=True, networking=("ip link set eth0 up",), digest="0123456789ab")
+SSH = "/etc/ssh/ssh_config.d/x.conf"
+WANTED = Wanted(URL, URL, True, ("ip link set eth0 up",), "0123456789ab", (SSH,))
 GOOD = {
     "OUTPUT_URL": (URL,),
     "BACKUP_URL": (URL,),
@@ -22,6 +23,7 @@ GOOD = {
     "OUTPUT_PREFIX": ("controller-0/20261127T020000Z",),
     "USING_UEFI_BOOTLOADER": ("1",),
     "NETWORKING_PREPARATION_COMMANDS": ("ip link set eth0 up",),
+    "COPY_AS_IS": ("/usr/share/rear", SSH),
     "OPENSTACK_RUNBOOKS": ("0123456789ab",),
 }
 
@@ -50,6 +52,7 @@ def test_what_is_as_it_should_be_has_no_difference() -> None:
         ("OUTPUT_PREFIX", ("controller-0",), "NETFS_PREFIX and OUTPUT_PREFIX are not one directory a run"),
         ("USING_UEFI_BOOTLOADER", ("0",), "USING_UEFI_BOOTLOADER is not 1"),
         ("NETWORKING_PREPARATION_COMMANDS", (), "NETWORKING_PREPARATION_COMMANDS is not what"),
+        ("COPY_AS_IS", ("/usr/share/rear",), f"COPY_AS_IS lacks {SSH}"),
         ("OPENSTACK_RUNBOOKS", ("another",), "the role was not run with these variables"),
     ],
 )
