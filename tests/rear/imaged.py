@@ -54,7 +54,7 @@ class Imaged:
         """Have what a deployment has: the public half of Ansible's key, an NFS server's unit, an account for images."""
         self.lab.exec("undercloud", f"ssh-keygen -y -f {KEY} > {KEY}.pub")
         self.lab.exec("backup", _NFS_SERVER)
-        self.lab.exec("backup", "id rear >/dev/null 2>&1 || useradd --create-home rear")
+        self.lab.exec("backup", "id rear >/dev/null 2>&1 || useradd --create-home --shell /usr/sbin/nologin rear")
         for name in (*CONTROLLERS, "undercloud"):
             self.lab.exec(name, "command -v hiera rear")
 

@@ -1,6 +1,6 @@
 """What the lab's hosts need besides: Ansible and the role on the undercloud, ReaR on the nodes, an NFS server on the backup host.
 
-It is built once, as a layer over the hosts' root file system, and unpacked on hosts that run: they have no way to a mirror.
+It is built once, as a layer over what all hosts have, and unpacked on hosts that run: they have no way to a mirror.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def layer(lab: Lab) -> Path:
     """Returns the layer, after building it where it is not in the cache."""
     script = _HERE / "install-packages.sh"
     cache = lab.paths.cache
-    made = cache / f"rear-{digest([script, lab.base().rootfs.name, *PACKAGES, ROLE])}"
+    base = lab.base()
+    made = cache / f"rear-{digest([script, base.path.name, *PACKAGES, ROLE])}"
     if made.exists():
         return made / "layer"
     building = unfinished(made)
@@ -82,10 +83,11 @@ def unpack(lab: Lab, made: Path, host: str, ansible: bool) -> None:
         ansible: Whether Ansible runs there.
     """
     left_out = [] if ansible else [f"--exclude={path}" for path in _ANSIBLE_ALONE]
+    # What the packages have taken away is a device of the overlay's in the layer; it stays on the host.
+    listed = subprocess.run(["find", ".", "!", "-type", "c", "-print0"], cwd=made, capture_output=True, check=True)
+    packing = ["tar", *left_out, "--null", "--no-recursion", "--files-from=-", "--create", "--file=-"]
+    packed = subprocess.run(packing, cwd=made, input=listed.stdout, capture_output=True, check=True)
     into = enter(lab.machines.host(host), ["tar", "--extract", "--directory=/", "--file=-"])
-    with subprocess.Popen(
-        ["tar", f"--directory={made}", *left_out, "--create", "--file=-", "."], stdout=subprocess.PIPE
-    ) as packing:
-        run_into = subprocess.run(into, stdin=packing.stdout, capture_output=True, text=True)
-    assert run_into.returncode == 0, run_into.stderr
+    unpacked = subprocess.run(into, input=packed.stdout, capture_output=True)
+    assert unpacked.returncode == 0, unpacked.stderr.decode()
     lab.exec(host, "ldconfig; systemctl daemon-reload")

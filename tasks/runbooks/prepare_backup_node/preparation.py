@@ -110,9 +110,10 @@ def look(run: Run, request: Request) -> Preparation:
         raise RunbookError(f"site {site.site} has no store", "write a section [store] into its site file, and apply it")
     undercloud, backup_node = run.shells[site.named(UNDERCLOUD).name], run.shells[site.named(BACKUP_NODE).name]
     if store.kind == "sftp":
-        run.everywhere("account for images", lambda shell: _check_account(shell, site.rear.sftp_user), [backup_node])
+        user = site.rear.sftp_user
+        told = run.everywhere("account for images", lambda shell: _look_at_account(shell, user), [backup_node])
         run.refuse_if_any()
-        return Preparation(store, backup_node, undercloud, site, None)
+        return Preparation(store, backup_node, undercloud, site, None, findings=told[backup_node.name])
     checked = run.everywhere("versions", lambda shell: read_versions(shell, ANSIBLE), [undercloud])
     run.checks += [check for name, seen in checked.items() for check in check_versions(name, seen, ANSIBLE)]
     roles = run.everywhere("role of the backup", lambda shell: find_role(shell, site.rear.roles_path), [undercloud])
@@ -166,14 +167,34 @@ def _check_zone(shell: Shell, zone: str) -> None:
         )
 
 
-def _check_account(shell: Shell, user: str) -> None:
-    """Raises HostError: There is no such account."""
-    if shell.run(question("getent", "passwd", user, ok=(0, 2))).exit_code:
+_NO_SHELL = ("nologin", "false")
+
+
+def _look_at_account(shell: Shell, user: str) -> tuple[str, ...]:
+    """Look at the account that takes images.
+
+    Returns:
+        What the operator should know of it.
+
+    Raises:
+        HostError: There is no such account.
+    """
+    said = shell.run(question("getent", "passwd", user, ok=(0, 2)))
+    if said.exit_code:
         raise HostError(
             shell.name,
             f"there is no account {user}, which is to take images by SFTP",
-            f"make it there: `useradd --create-home {user}`; or name another one as sftp_user in [rear] of the site file",
+            f"make it there: `useradd --create-home --shell /sbin/nologin {user}`; or name another one as sftp_user in [rear] of "
+            "the site file",
         )
+    login = said.text.rpartition(":")[2]
+    if login.endswith(_NO_SHELL):
+        return ()
+    # SFTP reaches the account's own authorized_keys, in which its restriction stands.
+    return (
+        f"{shell.name}: {user} has the shell {login}, which a node could open with its key: "
+        f"`usermod --shell /sbin/nologin {user}`; SFTP needs none",
+    )
 
 
 _MAKE_FOLDER = 'install -d -m 711 "$1"; install -d -m 700 -o "$3" -g "$(id -g "$3")" "$2"'

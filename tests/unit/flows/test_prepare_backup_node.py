@@ -191,13 +191,21 @@ def test_a_site_without_a_store_is_told_what_to_write(world: World) -> None:
 def test_by_sftp_a_folder_is_made_for_its_account(world: World) -> None:
     world.kind = "sftp"
     world.backup_node.on("stat -c", say=["", "700 rear\n"])
+    world.backup_node.on("getent", "passwd", say="rear:x:1002:1002::/home/rear:/sbin/nologin\n")
     run = prepare(world)
     assert mode(world, f"{FOLDER}/images") == 0o700
-    assert outcomes(run)[-1] == ("5f", "done")
+    assert (outcomes(run)[-1], run.journal.findings) == (("5f", "done"), [])
     assert outcomes(prepare(world))[-1] == ("5f", "already")
+
+
+def test_an_account_for_images_that_is_not_there_or_could_log_in_is_told(world: World) -> None:
+    world.kind = "sftp"
     world.backup_node.on("getent", "passwd", say=2)
     with pytest.raises(Refused, match="there is no account rear"):
         look_at(world)
+    world.backup_node.on("getent", "passwd", say="rear:x:1002:1002::/home/rear:/bin/bash\n")
+    (finding,) = look_at(world).findings
+    assert "rear has the shell /bin/bash" in finding
 
 
 def test_the_plan_is_the_golden_one(world: World) -> None:
