@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,8 +61,8 @@ class PlaybookRun(Action[Shell]):
 
     @property
     def shown(self) -> str:
-        """The command without the unit around it."""
-        return self.long.shown
+        """The command without the unit around it; it is root that becomes Ansible's account."""
+        return shlex.join(self.long.words)
 
     def perform(self, connection: Shell, watch: Watch) -> Performed:
         """Run it or attach to it, and judge what came of it on each host: Ansible's exit code is not enough.
