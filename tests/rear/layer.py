@@ -52,11 +52,12 @@ def layer(lab: Lab) -> Path:
     building = unfinished(made)
     building.mkdir()
     overlay: list[str | Path] = ["unshare", "--mount", "bash", SCRIPTS / "in-overlay.sh"]
-    run(
-        [*overlay, lab.base().rootfs, building / "layer", building / "root", script, *PACKAGES], what="Ansible and ReaR"
-    )
+    run([*overlay, base.lower, building / "layer", building / "root", script, *PACKAGES], what="Ansible and ReaR")
     discard(building / "root", building / "layer.work")
     _unpack_role(building)
+    # What the packages have taken away is a device of the overlay's in the layer: it stays on the host.
+    listed = run(["find", building / "layer", "-mindepth", "1", "!", "-type", "c", "-printf", "./%P\\n"]).stdout
+    (building / "files").write_text(listed)
     building.rename(made)
     return made / "layer"
 
@@ -83,11 +84,9 @@ def unpack(lab: Lab, made: Path, host: str, ansible: bool) -> None:
         ansible: Whether Ansible runs there.
     """
     left_out = [] if ansible else [f"--exclude={path}" for path in _ANSIBLE_ALONE]
-    # What the packages have taken away is a device of the overlay's in the layer; it stays on the host.
-    listed = subprocess.run(["find", ".", "!", "-type", "c", "-print0"], cwd=made, capture_output=True, check=True)
-    packing = ["tar", *left_out, "--null", "--no-recursion", "--files-from=-", "--create", "--file=-"]
-    packed = subprocess.run(packing, cwd=made, input=listed.stdout, capture_output=True, check=True)
+    words = ["tar", *left_out, "--no-recursion", f"--files-from={made.parent / 'files'}", "--create", "--file=-"]
     into = enter(lab.machines.host(host), ["tar", "--extract", "--directory=/", "--file=-"])
-    unpacked = subprocess.run(into, input=packed.stdout, capture_output=True)
+    with subprocess.Popen(words, cwd=made, stdout=subprocess.PIPE) as packing:
+        unpacked = subprocess.run(into, stdin=packing.stdout, capture_output=True)
     assert unpacked.returncode == 0, unpacked.stderr.decode()
     lab.exec(host, "ldconfig; systemctl daemon-reload")
