@@ -18,6 +18,7 @@ from tasks.engine.results import Results
 # What a site's own ansible.cfg must not change: the check of host keys, and the output that is read. Ansible's account may have
 # no terminal, and its output comes line by line.
 _ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",  # without a locale of UTF-8, Ansible does not run from 2.14 on
     "ANSIBLE_HOST_KEY_CHECKING": "True",
     "ANSIBLE_STDOUT_CALLBACK": "default",
     "ANSIBLE_NOCOLOR": "1",

@@ -17,7 +17,8 @@ from tasks.node.versions import Range
 # With a hyphen up to the release Train, which is Platform 16.1.
 ROLES = ("backup-and-restore", "backup_and_restore")
 # Platform 16.1 has 2.9.
-ANSIBLE = (Range("Ansible", (2, 8), (2, 14), ("ansible-playbook", "--version")),)
+# From 2.14 on it ends with an error where the locale is not of UTF-8, as it is for all commands on a host.
+ANSIBLE = (Range("Ansible", (2, 8), (2, 14), ("env", "LC_ALL=C.UTF-8", "ansible-playbook", "--version")),)
 _PUBLIC_KEY = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$")
 _ACCESS = "Ansible's access"
 

@@ -29,6 +29,7 @@ BACKUP_NODE, UNDERCLOUD = "192.168.24.100", "192.168.24.1"
 FOLDER = "/ctl_plane_backups"
 ANSIBLE_KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB stack@undercloud"
 NODE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 openstack-runbooks-rear@"
+ASK_ANSIBLE = "env LC_ALL=C.UTF-8 ansible-playbook --version"
 RUN = "11111111-0000-4000-8000-000000000000"
 # A directory of the host's that the scripts work in, and that is a folder of the test instead.
 _IN_FOLDER = re.compile(r"(?:^|(?<=[\"@]))/(?:etc|var/lib/openstack-runbooks|home|ctl_plane_backups)(?=/|\b)")
@@ -184,7 +185,7 @@ class World:
     def _prepare_undercloud(self, shell: FolderShell) -> None:
         self._prepare_node(shell)
         (shell.root / "crontab").write_text("")
-        shell.on("ansible-playbook --version", say="ansible-playbook --version: ansible-playbook 2.9.27\n")
+        shell.on("ansible-playbook --version", say=f"{ASK_ANSIBLE}: ansible-playbook 2.9.27\n")
         shell.on("/usr/share/ansible/roles", say="backup-and-restore\n")
         shell.on("test", "-r", "id_rsa", say="").on("cat", "id_rsa.pub", say=ANSIBLE_KEY)
         shell.on("ssh -n", say=lambda command: "".join(f"{word.split()[0]}\tok\n" for word in command.words[11:]))

@@ -20,7 +20,7 @@ from tasks.runbooks.install_rear.preflight import look
 from tasks.runbooks.install_rear.request import Installation, Request
 from tests.unit.fakes import FakeClock, silent
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.rear_site import BACKUP_NODE, CONTROLLERS, GOOD, World, ansible_output, outcomes
+from tests.unit.flows.rear_site import ASK_ANSIBLE, BACKUP_NODE, CONTROLLERS, GOOD, World, ansible_output, outcomes
 from tests.unit.tasks.rear.samples import ADDRESSES, BRIDGES, INTERFACES, PORTS
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -294,7 +294,7 @@ def test_a_node_that_is_down_is_a_refusal(world: World) -> None:
 
 def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
     world.undercloud.on("/usr/share/ansible/roles", say="")
-    world.undercloud.on("ansible-playbook --version", say="ansible-playbook --version: ansible-playbook 2.7.1\n")
+    world.undercloud.on("ansible-playbook --version", say=f"{ASK_ANSIBLE}: ansible-playbook 2.7.1\n")
     world.undercloud.on(
         "ssh -n", say="controller-0\tok\ncontroller-1\tok\ncontroller-2\tPermission denied (publickey).\n"
     )

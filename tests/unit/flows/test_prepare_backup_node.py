@@ -15,7 +15,7 @@ from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
 from tasks.runbooks.prepare_backup_node.preparation import Preparation, Request, look
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.rear_site import ANSIBLE_KEY, FOLDER, GOOD, World, ansible_output, outcomes
+from tests.unit.flows.rear_site import ANSIBLE_KEY, ASK_ANSIBLE, FOLDER, GOOD, World, ansible_output, outcomes
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 OTHERS = "# ours\n/srv/images *(ro)\n"
@@ -175,7 +175,7 @@ def test_a_zone_that_firewalld_has_not_is_a_refusal(world: World) -> None:
 
 def test_everything_that_is_wrong_is_told_at_once(world: World) -> None:
     world.undercloud.on("/usr/share/ansible/roles", say="").on("cat", "id_rsa.pub", say=1)
-    world.undercloud.on("ansible-playbook --version", say="ansible-playbook --version: \n")
+    world.undercloud.on("ansible-playbook --version", say=f"{ASK_ANSIBLE}: \n")
     with pytest.raises(Refused) as refused:
         look_at(world)
     assert len(refused.value.reasons) == 3

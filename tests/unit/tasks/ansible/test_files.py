@@ -62,6 +62,7 @@ def test_no_ansible_cfg_of_the_sites_can_switch_the_check_of_host_keys_off() -> 
     words = PlaybookRun(FILES, (), "bar_setup_rear", "/r", 60).long.words
     assert words[:6] == ("sudo", "-n", "-H", "-u", "stack", "env")
     assert "ANSIBLE_HOST_KEY_CHECKING=True" in words
+    assert "LC_ALL=C.UTF-8" in words, "Ansible wants it"
     assert not any("StrictHostKeyChecking=no" in word for word in words)
 
 
