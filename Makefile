@@ -60,7 +60,7 @@ test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 	$(RUN) tests.lab down  # the tests want the lab as it is made, not as somebody has left it
-	$(RUN) pytest $(UNCLOSED) -m "lab and not exhaustive" tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry
+	$(RUN) pytest $(UNCLOSED) -m "lab and not exhaustive" tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
 	$(RUN) pytest $(UNCLOSED) -m lab_teardown tests/lab
 
 .PHONY: test-openstack

@@ -10,6 +10,7 @@ from blocks.cloud import CloudAccess
 from blocks.constraints import Address, CleanupAfter, HostName, RoleName, SiteName
 from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.host import Host
+from blocks.rear import RearSettings
 from blocks.remote.shell import Shell
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
@@ -69,6 +70,9 @@ class Site(Block):
         default_factory=UndercloudDatabase, description="The undercloud's database."
     )
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
+    rear: RearSettings = Field(
+        default_factory=RearSettings, description="How nodes are set up for images of them by ReaR."
+    )
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(
         default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
@@ -84,6 +88,8 @@ class Site(Block):
             raise ValueError(f"undercloud, backup_node and ssh.users name no host: {', '.join(sorted(strangers))}")
         if self.store and self.store.drill_host and self.store.drill_host not in self.hosts:
             raise ValueError(f"[store] drill_host names no host: {self.store.drill_host}")
+        if strangers := self.rear.networking.keys() - self.hosts.keys():
+            raise ValueError(f"[rear] networking names no host: {', '.join(sorted(strangers))}")
         return self
 
     def host(self, name: str) -> Host:

@@ -15,6 +15,7 @@ from blocks.constraints import Address, CleanupAfter, SiteName
 from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
 from blocks.keys import KeyFileError, UnpinnedHost, check_private_key, hosts_without_key, keyscan_commands
+from blocks.rear import RearSettings
 from blocks.site import Site
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
@@ -59,6 +60,9 @@ class SiteFile(BaseModel):
         default_factory=UndercloudDatabase, description="The undercloud's database."
     )
     store: BackupStore | None = Field(default=None, description="Where backups are kept.")
+    rear: RearSettings = Field(
+        default_factory=RearSettings, description="How nodes are set up for images of them by ReaR."
+    )
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(
         default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
@@ -223,6 +227,9 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
     if content.store and content.store.drill_host not in {None, *hosts}:
         problems.append(f"[store] drill_host: no host is called {content.store.drill_host}")
         return None
+    if strangers := content.rear.networking.keys() - hosts.keys():
+        problems.append(f"[rear] networking: no host is called {', '.join(sorted(strangers))}")
+        return None
     try:
         return Site(
             site=content.name,
@@ -234,6 +241,7 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
             database=content.database,
             undercloud_database=content.undercloud_database,
             store=content.store,
+            rear=content.rear,
             cloud=content.cloud,
             cleanup_after_s=content.cleanup_after_s,
         )

@@ -16,6 +16,8 @@ from prefect.client.schemas.objects import State
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
 from flows.check_site import check_site
+from flows.install_rear import install_rear
+from flows.prepare_backup_node import prepare_backup_node
 from flows.restore_galera import restore_galera
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.verify_backup import verify_backup
@@ -23,6 +25,8 @@ from tests.restore_galera.run import kill_after, kill_during
 
 RUNBOOKS = (
     check_site,
+    install_rear,
+    prepare_backup_node,
     backup_control_plane,
     backup_undercloud,
     restore_galera,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,8 @@ from flows.backup_undercloud import backup_undercloud
 from flows.check_autoscaling import check_autoscaling
 from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
+from flows.install_rear import install_rear
+from flows.prepare_backup_node import prepare_backup_node
 from flows.prune_backups import prune_backups
 from flows.restore_galera import restore_galera
 from flows.restore_undercloud_database import restore_undercloud_database
@@ -38,6 +41,8 @@ FLOWS: list[Flow[..., Any]] = [
     verify_backup,
     backup_control_plane,
     backup_undercloud,
+    prepare_backup_node,
+    install_rear,
 ]
 
 
@@ -106,6 +111,16 @@ def test_every_parameter_of_a_backup_is_told() -> None:
     assert set(inspect.signature(backup_undercloud.fn).parameters) == told - {"drain_timeout_s"} | {"site"}
 
 
+def test_every_parameter_of_the_runbooks_of_images_is_told_with_its_default() -> None:
+    rows = table(DOCS / "images.md", "Parameter")
+    for flow in (prepare_backup_node, install_rear):
+        told = {row[0].strip("`"): row[2].strip("`") for row in rows if row[1].strip("`") in {"both", flow.name}}
+        parameters = {
+            name: each.default for name, each in inspect.signature(flow.fn).parameters.items() if name != "site"
+        }
+        assert told == {name: json.dumps(default) for name, default in parameters.items()}
+
+
 def _said() -> str:
     """Every string of the code, one a line; a string in parts counts as one."""
     found = []
@@ -118,7 +133,7 @@ def _said() -> str:
 
 def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
     said = _said()
-    rows = [*table(OPERATING, "It says"), *table(DOCS / "backups.md", "It says")]
+    rows = [row for file in (OPERATING, DOCS / "backups.md", DOCS / "images.md") for row in table(file, "It says")]
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[0])]
     assert len(phrases) > 25
     assert [phrase for phrase in phrases if phrase not in said] == []

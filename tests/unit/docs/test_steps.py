@@ -94,7 +94,10 @@ def test_a_documented_step_departs_where_the_departures_say_so() -> None:
 BACKUP_ROWS = table(DOCS / "backups.md", "Backup step")
 
 
-@pytest.mark.parametrize("row", BACKUP_ROWS, ids=lambda row: f"{row[0]} {row[1]}")
+IMAGE_ROWS = table(DOCS / "images.md", "Image step")
+
+
+@pytest.mark.parametrize("row", [*BACKUP_ROWS, *IMAGE_ROWS], ids=lambda row: f"{row[0]} {row[1]}")
 def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     module, *names = row[4].strip("`").rsplit(".", 1)
     assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
@@ -108,3 +111,15 @@ def test_every_step_of_a_backup_is_told_in_its_order(plan: str, letter: str) -> 
     text = (PROJECT / "tests" / "plans" / f"{plan}.txt").read_text(encoding="utf-8")
     taken = re.findall(r"^(\w+)\. ", text, re.MULTILINE)
     assert [row[0] for row in BACKUP_ROWS if letter in row[1].split(", ")] == taken
+
+
+@pytest.mark.parametrize(("plan", "letter"), [("prepare-backup-node", "P"), ("install-rear", "R")])
+def test_every_step_of_images_is_told_in_its_order(plan: str, letter: str) -> None:
+    told = [row[0] for row in IMAGE_ROWS if row[1] == letter]
+    taken = [
+        list(dict.fromkeys(re.findall(r"^([\w.]+)\. ", (PROJECT / "tests" / "plans" / name).read_text(), re.MULTILINE)))
+        for name in (f"{plan}.txt", f"{plan}-sftp.txt")
+    ]
+    assert set(told) == {number for numbers in taken for number in numbers}
+    for numbers in taken:
+        assert [number for number in told if number in numbers] == numbers

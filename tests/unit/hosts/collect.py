@@ -50,6 +50,8 @@ from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_check_site as check_site_runs
+from tests.unit.flows import test_install_rear as rear_runs
+from tests.unit.flows import test_prepare_backup_node as preparations
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
@@ -59,6 +61,7 @@ from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_d
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.jobs import job
+from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
@@ -138,6 +141,7 @@ def made_commands() -> Made:
             _stores()
             _nightly(patch)
             _backups(made)
+            _images()
     _constants(made)
     return made
 
@@ -292,6 +296,27 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
                 host.on("systemctl show", say=UNIT).on("tail -c", say="").on("systemctl stop", "|| :", say="")
                 host.on("systemd-run", "on-active", say="")
             world.back_up(documented_file=True, methods=("logical", "physical"))
+
+
+def _images() -> None:
+    """install-rear and prepare-backup-node, by NFS and by SFTP, with all that a node may need and what a run mends."""
+    rear: list[dict[str, object]] = [{}, {}, {"archive": "inside"}]
+    for kind, settings in zip(("nfs", "sftp", "sftp"), rear, strict=True):
+        with TemporaryDirectory() as folder:
+            world = World(Path(folder), kind, settings)
+            world.nodes[0].on("/sys/firmware/efi", say="").on("efibootmgr", say="mkfs.vfat\n").on("dnf -y", say="")
+            world.nodes[0].on("ovs-vsctl", say=rear_runs.OVS)
+            world.undercloud.path("crontab").write_text(f"{rear_runs.CRON_LINE}\n")
+            for node in world.nodes:
+                node.on("df --output", say="1\n")
+            rear_runs.install(world, disable_cron=True)
+            world.nodes[0].on("ovs-vsctl", say="")
+            rear_runs.install(world)
+    for kind in ("nfs", "sftp"):
+        with TemporaryDirectory() as folder:
+            world = World(Path(folder), kind)
+            world.role = world.export
+            preparations.prepare(world)
 
 
 def _single() -> None:

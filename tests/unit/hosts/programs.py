@@ -89,7 +89,7 @@ def _systemd_run(words: Words) -> tuple[Words, list[Words]]:
 
 
 _STARTS: dict[str, Callable[[Words], tuple[Words, list[Words]]]] = {
-    "sudo": _prefix(),
+    "sudo": _prefix("-u"),
     "timeout": _prefix("-k", operands=1),
     "setsid": _prefix(),
     "ionice": _prefix("-c -n"),

@@ -1,0 +1,1 @@
+"""What install-rear alone needs."""

@@ -1,0 +1,1 @@
+"""What prepare-backup-node alone needs."""

@@ -1,0 +1,89 @@
+"""The lab with Ansible and ReaR, a Prefect server that knows it, and the runbooks on both."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.project import PROJECT
+from tests.lab import Lab
+from tests.lab.settings import CONTROLLERS
+from tests.restore_galera.cloud import Ended
+from tests.server.fixtures import PrefectServer
+
+STORE = "/srv/images"
+KEY = "/home/stack/.ssh/id_ed25519"
+_REAR = f"""
+[rear]
+ansible_key = "{KEY}"
+
+[rear.variables]
+tripleo_backup_and_restore_rear_packages = ["rear", "lftp"]
+tripleo_backup_and_restore_nfs_packages = ["nfs-kernel-server"]
+"""
+# The kernel has no NFS: the unit stands for its server, `exportfs` is the real one, and something listens at the port.
+_NFS_SERVER = """
+systemctl disable --now nfs-blkmap rpcbind rpcbind.socket 2>/dev/null || :
+printf '%s\\n' [Service] Type=oneshot RemainAfterExit=yes 'ExecStart=-/usr/sbin/exportfs -r' \
+  'ExecReload=-/usr/sbin/exportfs -r' [Install] WantedBy=multi-user.target > /etc/systemd/system/nfs-server.service
+printf '%s\\n' [Service] 'ExecStart=/usr/bin/socat TCP-LISTEN:2049,fork,reuseaddr EXEC:true' \
+  > /etc/systemd/system/lab-nfs-port.service
+systemctl daemon-reload
+systemctl start lab-nfs-port.service
+"""
+
+
+@dataclass
+class Imaged:
+    """The lab, the server, and the site file that it knows.
+
+    Attributes:
+        lab: The lab.
+        server: The server.
+        site_file: The lab's site file, with a store.
+    """
+
+    lab: Lab
+    server: PrefectServer
+    site_file: Path
+
+    def prepare(self) -> None:
+        """Have what a deployment has: the public half of Ansible's key, an NFS server's unit, an account for images."""
+        self.lab.exec("undercloud", f"ssh-keygen -y -f {KEY} > {KEY}.pub")
+        self.lab.exec("backup", _NFS_SERVER)
+        self.lab.exec("backup", "id rear >/dev/null 2>&1 || useradd --create-home --shell /usr/sbin/nologin rear")
+        for name in (*CONTROLLERS, "undercloud"):
+            self.lab.exec(name, "command -v hiera rear")
+
+    def apply(self, kind: str = "nfs") -> None:
+        """Make the server know the site with a store of this kind."""
+        store = f'[store]\nkind = "{kind}"\nhost = "192.168.24.20"\npath = "{STORE}"\n'
+        self.site_file.write_text(f"{self.lab.site.read_text()}\n{store}{_REAR}")
+        applied = self.server.run("-m", "deployments", "apply", "--site", str(self.site_file))
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+
+    def run(self, runbook: str, **parameters: object) -> Ended:
+        """Run a runbook in a process of its own."""
+        words = ["-m", "tests.backups.run", runbook, json.dumps({"site": "lab"} | parameters)]
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=PROJECT,
+            env=self.server.env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        return Ended(done.returncode, done.stdout, 0)
+
+    def text(self, host: str, command: str) -> str:
+        """What a command prints on a host."""
+        return self.lab.exec(host, command).stdout.strip()
+
+    def reads(self, host: str, what: str) -> str:
+        """What ReaR reads on a host, by an expression of bash's, as its main script evaluates its files."""
+        read = 'VAR_DIR=/var/lib/rear HOSTNAME=$(hostname -s); for f in local rescue; do . "/etc/rear/$f.conf"; done'
+        return self.text(host, f'{read}; echo "{what}"')
