@@ -84,7 +84,8 @@ def read_versions(shell: Shell, ranges: Sequence[Range], container: str = "") ->
         Program → what it says of its version; empty where it is not there. One that was not asked is left out.
     """
     asks = {" ".join(each.ask): each.program for each in ranges if each.ask}
-    said = shell.run(script(_ASK, container, *asks, quiet=True, says="ask the programs for their versions")).stdout
+    asked = script(_ASK, container, *asks, quiet=True, changes=False, says="ask the programs for their versions")
+    said = shell.run(asked).stdout
     found = {asks.get(key, key): text.strip() for key, _, text in (line.partition(": ") for line in said.splitlines())}
     return {each.program: found[each.program] for each in ranges if each.program in found}
 
