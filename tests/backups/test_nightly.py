@@ -96,6 +96,7 @@ def test_a_backup_is_taken_from_a_node_without_clients_and_verified(backed_up: B
     assert watcher.found == set()
 
 
+@pytest.mark.exhaustive
 def test_twice_makes_two_sets(backed_up: BackedUp) -> None:
     assert_next_works(backed_up, sets(backed_up))
 
@@ -104,8 +105,9 @@ def test_twice_makes_two_sets(backed_up: BackedUp) -> None:
     "kill",
     [
         "--kill-during 3",
-        "--kill-after 3c",
-        *map(exhaustive, ("--kill-after 3a", "--kill-after 3b", "--kill-after 3", "--kill-after 3f")),
+        *map(
+            exhaustive, ("--kill-after 3c", "--kill-after 3a", "--kill-after 3b", "--kill-after 3", "--kill-after 3f")
+        ),
     ],
 )
 def test_killed_it_leaves_no_set_and_the_hosts_undo_it_by_themselves(kill: str, backed_up: BackedUp) -> None:
@@ -150,7 +152,7 @@ def test_a_store_that_fills_up_in_the_middle(backed_up: BackedUp) -> None:
         backed_up.apply()
 
 
-@pytest.mark.parametrize("host", ["backup", "node"])
+@pytest.mark.parametrize("host", ["backup", exhaustive("node")])
 def test_an_ssh_connection_that_is_cut(host: str, backed_up: BackedUp) -> None:
     old = sets(backed_up)
 

@@ -53,8 +53,7 @@ def test_a_backup_is_fetched_to_another_host(backed_up: BackedUp, name: SetName)
     "kill",
     [
         "--kill-during 2",
-        "--kill-after 3",
-        *map(exhaustive, ("--kill-during 1", "--kill-after 1", "--kill-after 5")),
+        *map(exhaustive, ("--kill-after 3", "--kill-during 1", "--kill-after 1", "--kill-after 5")),
     ],
 )
 def test_killed_and_started_again_it_reaches_the_same_end(kill: str, backed_up: BackedUp, name: SetName) -> None:
