@@ -58,7 +58,7 @@ def read_version(shell: Shell, container: str) -> Version:
     Raises:
         HostError: It gives no version.
     """
-    text = shell.run(script(ASK_SERVER, container, quiet=True)).stdout
+    text = shell.run(script(ASK_SERVER, container, quiet=True, changes=False)).stdout
     version = parse_version(text)
     if version is None:
         raise HostError(shell.name, f"the server in {container} does not say its version: {text.strip()[:200]!r}")

@@ -59,7 +59,8 @@ class Work(Generic[J]):
     Attributes:
         look: Looks at everything, and returns what the steps are made from; what it looks at, it adds to the run's checks. It
             is called again after an approval.
-        procedure: The steps, in the order in which they are taken.
+        procedure: The steps, in the order in which they are taken. None: looking is all that is done. Then no lock is taken, and
+            the run fails where a check is not ok.
         summary: What is done, in a sentence, for log, report and approval.
         destroys: What must be approved; empty where nobody needs to be asked.
         take_up: Where the work is taken up; None for the run's own new journal.
@@ -67,7 +68,7 @@ class Work(Generic[J]):
     """
 
     look: Callable[[Run], J]
-    procedure: Callable[[Steps, J], None]
+    procedure: Callable[[Steps, J], None] | None
     summary: Callable[[J], str] = _nothing
     destroys: Callable[[J], str] = _nothing
     take_up: Callable[[J], TakeUp] | None = None
@@ -150,6 +151,9 @@ def carry_out(name: str, hosts: HostsOf | None, work: Work[J], parameters: Mappi
     Raises:
         RunbookError: The site is unknown; preflight refuses; nobody approved; a step failed; what `work.conclude` raises.
     """
+    if work.procedure is None:
+        _inspect(name, hosts, work, parameters)
+        return
     dry_run = bool(parameters.get("dry_run"))
     with open_run(name, hosts, parameters, dry_run) as run:
         found, plan = _look(run, work)
@@ -160,9 +164,30 @@ def carry_out(name: str, hosts: HostsOf | None, work: Work[J], parameters: Mappi
         found = _approved(run, work, found, plan, parameters.get("approved_by"))
         _tell(run, work.summary(found))
         run.begin(work.take_up(found) if work.take_up else TakeUp(run.journal), str(flow_run.id))
-        work.procedure(run, found)
+        _procedure(work)(run, found)
         run.finish()
         work.conclude(found)
+
+
+def _inspect(name: str, hosts: HostsOf | None, work: Work[J], parameters: Mapping[str, Any]) -> None:
+    """Look at everything, change nothing, and fail where anything is wrong.
+
+    Raises:
+        RunbookError: With every check that is not ok.
+    """
+    with open_run(name, hosts, parameters, dry_run=True) as run:
+        run.journal.finished = True
+
+        def look() -> None:
+            try:
+                work.look(run)
+            except RunbookError as error:
+                run.checks += Check.of(error, "site")
+
+        Task(look, name="look", task_run_name="look", cache_policy=NO_CACHE, persist_result=False)()
+        if reasons := run.reasons:
+            listed = "\n".join(f"  - {reason}" for reason in reasons)
+            raise RunbookError(f"{len(reasons)} of {len(run.checks)} checks are not ok:\n{listed}")
 
 
 def _tell(run: Run, summary: str) -> None:
@@ -170,6 +195,11 @@ def _tell(run: Run, summary: str) -> None:
     if summary:
         run.facts.append(summary)
         get_run_logger().info("%s", mask(summary))
+
+
+def _procedure(work: Work[J]) -> Callable[[Steps, J], None]:
+    assert work.procedure is not None, "a runbook that only looks has no steps"
+    return work.procedure
 
 
 def _look(run: Run, work: Work[J]) -> tuple[J, Plan]:
@@ -182,7 +212,7 @@ def _look(run: Run, work: Work[J]) -> tuple[J, Plan]:
 
     task = Task(look, name="preflight", task_run_name="preflight", cache_policy=NO_CACHE, persist_result=False)
     found = task()
-    return found, plan_of(work.procedure, found)
+    return found, plan_of(_procedure(work), found)
 
 
 def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | None) -> J:
@@ -259,7 +289,8 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
                 run.heartbeat = _locks(run, stack, holder, float(parameters.get("wait_s", 0)))
             stack.enter_context(run.resources)
             yield run
-            outcome = "dry run" if dry_run else "completed"
+            # Looking alone finishes, though nothing may change.
+            outcome = "dry run" if dry_run and not run.journal.finished else "completed"
         except Refused as refusal:
             outcome, error = "refused", str(refusal)
             raise
@@ -271,7 +302,8 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
         finally:
             # A signal (cancel, crash) leaves the report to the hooks, which read the journal in a process of their own.
             if outcome != "completed" or run.journal.finished:
-                checks = run.checks if outcome in {"dry run", "refused"} else ()
+                only_looked = dry_run and run.journal.finished
+                checks = run.checks if only_looked or outcome in {"dry run", "refused"} else ()
                 publish(run.journal, outcome, error, run.facts, run.plan if outcome == "dry run" else "", checks)
 
 

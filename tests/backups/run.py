@@ -15,12 +15,20 @@ from prefect.client.schemas.objects import State
 
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
+from flows.check_site import check_site
 from flows.restore_galera import restore_galera
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
 
-RUNBOOKS = (backup_control_plane, backup_undercloud, restore_galera, restore_undercloud_database, verify_backup)
+RUNBOOKS = (
+    check_site,
+    backup_control_plane,
+    backup_undercloud,
+    restore_galera,
+    restore_undercloud_database,
+    verify_backup,
+)
 FLOWS: dict[str, Flow[..., Any]] = {flow.name: flow for flow in RUNBOOKS}
 
 

@@ -63,7 +63,7 @@ def parse_names(host: Shell, text: str) -> KnownAs:
 
 def read_names(shell: Shell) -> KnownAs:
     """Ask a host for its names and addresses."""
-    return parse_names(shell, shell.run(script(_NAMES, quiet=True)).stdout)
+    return parse_names(shell, shell.run(script(_NAMES, quiet=True, changes=False)).stdout)
 
 
 _RESOLVE = r"""
@@ -75,7 +75,9 @@ done
 
 def resolve(shell: Shell, names: Sequence[str]) -> dict[str, frozenset[str]]:
     """Resolve names as a host does; one that it does not know has no address."""
-    lines = [line.split() for line in shell.run(script(_RESOLVE, *names, quiet=True)).stdout.splitlines()]
+    lines = [
+        line.split() for line in shell.run(script(_RESOLVE, *names, quiet=True, changes=False)).stdout.splitlines()
+    ]
     return {name: frozenset(words[1] for words in lines if len(words) == 2 and words[0] == name) for name in names}
 
 

@@ -49,6 +49,7 @@ from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
 from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
+from tests.unit.flows import test_check_site as check_site_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
@@ -130,6 +131,7 @@ def made_commands() -> Made:
             _restores()
             _restores_from_backups(patch)
             _telemetry()
+            _checks()
             _undercloud()
             _hooks(patch)
             _single()
@@ -177,6 +179,14 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             from_backup.restore(controllers, store)
         make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
+
+
+def _checks() -> None:
+    """check-site, on a site on which all is well."""
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder))
+        make_backup(store)
+        check_site_runs.checked(store)
 
 
 def _undercloud() -> None:

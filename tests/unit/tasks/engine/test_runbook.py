@@ -75,6 +75,36 @@ def test_a_dry_run_takes_no_lock_and_changes_nothing(
     assert all(shell.ran == [] for shell in shells)
 
 
+def test_a_runbook_that_only_looks_takes_no_lock_and_completes(
+    published: Published, shells: list[FakeShell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise AssertionError("a look took a lock")
+
+    monkeypatch.setattr(tasks.engine.runbook, "locked", locked)
+    take(work(look=lambda run: run.checks.append(Check("dump", "", "whole")), procedure=None))
+    assert published == [("completed", "", [])]
+    assert all(shell.ran == [] for shell in shells)
+
+
+def test_a_runbook_that_only_looks_fails_with_all_that_is_wrong(published: Published) -> None:
+    def look(run: Run) -> None:
+        run.checks += [
+            Check("dump", "", "whole"),
+            Check("node", "", "", "a node is down"),
+            Check("disk", "", "", "full"),
+        ]
+        raise RunbookError("the store is gone")
+
+    with pytest.raises(RunbookError, match="3 of 4 checks are not ok") as failed:
+        take(work(look=look, procedure=None))
+    for reason in ("a node is down", "full", "the store is gone"):
+        assert f"  - {reason}" in str(failed.value)
+    ((outcome, error, _),) = published
+    assert outcome == "failed"
+    assert "a node is down" in error
+
+
 def test_a_lock_that_is_taken_is_told_with_the_other_reasons_and_each_once(
     published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:

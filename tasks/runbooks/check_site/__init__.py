@@ -1,0 +1,1 @@
+"""What check-site alone needs."""
