@@ -78,7 +78,7 @@ def parse_candidate(text: str) -> Candidate:
 
 def read_candidate(shell: Shell, server: Server) -> Candidate:
     """Ask a node."""
-    ask = replace(server.statement(_ASK, timeout_s=20), ok=tuple(range(124)), changes=False)
+    ask = replace(server.statement(_ASK, timeout_s=20), ok=tuple(range(124)))
     answer = shell.run(ask)
     return parse_candidate(answer.stdout if answer.exit_code == 0 else "")
 
@@ -110,7 +110,7 @@ def _state(shell: Shell, server: Server) -> str:
 def desync(server: Server) -> Change:
     """Let the cluster go on without waiting for this node. What sets it back is announced before (`resync_words`)."""
     return Change(
-        (server.statement("SET GLOBAL wsrep_desync = ON;"),),
+        (replace(server.statement("SET GLOBAL wsrep_desync = ON;"), changes=True),),
         already=lambda shell: read_candidate(shell, server).desynced,
         until=Wait(f"MariaDB in {server.container}", _DESYNCED, lambda shell: _state(shell, server), 60, "see its log"),
     )

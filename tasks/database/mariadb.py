@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.remote.command import Command, command, question, script
 from blocks.remote.errors import HostError
@@ -94,7 +94,7 @@ class Server:
     def statement(self, sql: str, options: str | None = None, timeout_s: float = 60) -> Command:
         """A question in SQL; the answer has a row a line, columns separated by tabs, no heading."""
         words = self.client("--batch", "--skip-column-names", options=options)
-        return Command(words, stdin=sql, stdin_is="SQL", quiet=True, timeout_s=timeout_s)
+        return Command(words, stdin=sql, stdin_is="SQL", quiet=True, timeout_s=timeout_s, changes=False)
 
     def statement_until(self, sql: str, lines: Sequence[str], seconds: int) -> Command:
         """The same question, asked four times a second within the container until the answer will do.
@@ -132,7 +132,7 @@ class Server:
     def root_can_log_in(self, shell: Shell, options: str) -> bool:
         """Whether root gets in with the password of this option file."""
         query = self.statement("SELECT 1", options=options)
-        return shell.run(Command(query.words, query.stdin, query.stdin_is, ok=(0, 1), quiet=True)).exit_code == 0
+        return shell.run(replace(query, ok=(0, 1))).exit_code == 0
 
     # -- changes
 

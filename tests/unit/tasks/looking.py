@@ -57,6 +57,7 @@ def changed_nothing(shells: Shells) -> None:
             assert not CHANGING.search(line), line
             assert command.stdin in {None, inventory._SQL}
             assert command.quiet
+            assert not command.changes, f"a question that is asked under the host's lock alone: {line}"
 
 
 def answer(host: int, *words: str, say: str | int | Exception) -> Break:
