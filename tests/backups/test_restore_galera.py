@@ -57,8 +57,13 @@ def dumped(backed_up: BackedUp, name: SetName) -> SetName:
 
 @pytest.fixture(autouse=True)
 def _old_data_is_removed(backed_up: BackedUp) -> Iterator[None]:
-    """Kept data of each test would fill the machine."""
+    """Kept data of each test, and of suites before, would fill the machine."""
+    _remove_old_data(backed_up)
     yield
+    _remove_old_data(backed_up)
+
+
+def _remove_old_data(backed_up: BackedUp) -> None:
     for host in backed_up.lab.controllers:
         backed_up.lab.exec(host, "rm -rf /var/lib/mysql-save-*")
 
