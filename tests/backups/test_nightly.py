@@ -181,6 +181,7 @@ def dumped(backed_up: BackedUp) -> str:
     return name
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_is_killed_while_it_is_dumped(backed_up: BackedUp) -> None:
     old = sets(backed_up)
     killed: list[str] = []
@@ -199,6 +200,7 @@ def test_a_node_that_is_killed_while_it_is_dumped(backed_up: BackedUp) -> None:
     assert_next_works(backed_up, old)
 
 
+@pytest.mark.exhaustive
 def test_two_at_once_run_one_after_the_other(backed_up: BackedUp) -> None:
     old = sets(backed_up)
     processes: list[subprocess.Popen[str]] = [backed_up.start(NAME, **_DUMP_ALONE) for _ in range(2)]
@@ -208,6 +210,7 @@ def test_two_at_once_run_one_after_the_other(backed_up: BackedUp) -> None:
     assert len(sets(backed_up)) == len(old) + 2
 
 
+@pytest.mark.exhaustive
 def test_one_that_may_not_wait_is_refused(backed_up: BackedUp) -> None:
     backed_up.apply(bandwidth_bytes_per_s=_SLOW)
     process = backed_up.start(NAME, **_DUMP_ALONE)
@@ -222,6 +225,7 @@ def test_one_that_may_not_wait_is_refused(backed_up: BackedUp) -> None:
     assert "another runbook holds the lock of site lab" in second.output
 
 
+@pytest.mark.exhaustive
 def test_the_undercloud_s_database_is_backed_up(backed_up: BackedUp) -> None:
     if backed_up.lab.exec("undercloud", "podman inspect --type=container mysql", check=False).returncode:
         pytest.skip("the lab's undercloud has no database")
