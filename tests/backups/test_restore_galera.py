@@ -147,6 +147,7 @@ def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp
     assert_is(backed_up, cloud, name)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "kill",
     [
