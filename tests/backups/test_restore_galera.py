@@ -179,6 +179,7 @@ def test_killed_and_started_again_it_reaches_the_same_end(
     assert_is(backed_up, cloud, dumped)
 
 
+@pytest.mark.exhaustive
 def test_a_store_that_goes_in_the_middle_harms_nobody(backed_up: BackedUp, cloud: Cloud, dumped: SetName) -> None:
     backed_up.apply(bandwidth_bytes_per_s="64K")
     try:
