@@ -43,7 +43,7 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(BIN)/lint-imports
-	$(RUN) pytest tests/unit
+	$(RUN) pytest --numprocesses auto tests/unit
 
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
