@@ -5,28 +5,21 @@ Reads and changes of OpenStack go through `Cloud`, as those of hosts go through 
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import AuthPluginException
-from openstack.config import OpenStackConfig
-from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
-from openstack.exceptions import ConfigException
 from requests import Response
-from yaml import YAMLError
 
-from blocks.remote.cloud_errors import CloudError, CloudMisconfigured, CloudUnknown, CloudUnreachable, explain
+from blocks.remote.cloud_config import open_cloud
+from blocks.remote.cloud_errors import CloudUnreachable, explain
 from blocks.remote.cloud_session import CallCount, CloudSession, Throttle
 from blocks.remote.errors import RunbookError, Stopped
-from blocks.remote.secrets import mask, register
 
-_SECRET_KEYS = re.compile(r"pass|secret|token", re.IGNORECASE)
 # Services that the SDK speaks to by itself; the others get a plain client.
 _PROXIES = {"orchestration", "compute", "network", "image", "load-balancer", "block-storage", "identity"}
 
@@ -59,6 +52,19 @@ class Cloud:
         """The id of the project that the credentials belong to."""
         with self.request("log in") as sdk:
             return str(sdk.current_project_id)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it is an application credential with which no trusts may be made, as Keystone makes them by default.
+
+        Raises:
+            CloudError, Stopped: As `request`.
+        """
+        with self.request("log in") as sdk:
+            get_access = getattr(sdk.session.auth, "get_access", None)  # a login without Keystone has none
+            # What the token says of it, keystoneauth tells in no other way.
+            token = getattr(get_access(sdk.session) if get_access else None, "_data", {}).get("token") or {}
+            return bool((token.get("application_credential") or {}).get("restricted"))
 
     @contextmanager
     def request(self, action: str) -> Iterator[Connection]:
@@ -139,6 +145,9 @@ class Cloud:
             )
             return None if plain or not response.content else response.json()
 
+    def _session(self, **options: Any) -> CloudSession:
+        return CloudSession(self._throttle, **options)
+
     def _client(self, service: str) -> Adapter:
         with self._connection_lock:
             sdk = self._connect()
@@ -152,8 +161,7 @@ class Cloud:
             if self._throttle.closed:
                 raise Stopped(self.name, "the run was stopped")
             if self._connection is None:
-                region = _region(self.name, self.region, self._throttle)
-                self._connection = Connection(config=region)
+                self._connection = open_cloud(self.name, self.region, self._session)
                 self._connection.cache_enabled = False  # clouds.yaml may turn it on; a runbook must see what is
             return self._connection
 
@@ -168,59 +176,3 @@ def _adapter(sdk: Connection, service: str) -> Adapter:
         region_name=config.get_region_name(service),
         endpoint_override=config.get_endpoint(service),
     )
-
-
-def _region(name: str, region: str | None, throttle: Throttle) -> CloudRegion:
-    """Find the cloud in clouds.yaml.
-
-    Raises:
-        CloudUnknown: No such cloud or region; the message lists those there are, and the files.
-        CloudMisconfigured: The file or the entry can't be used.
-    """
-
-    def session(**options: Any) -> CloudSession:
-        return CloudSession(throttle, **options)
-
-    try:
-        config = OpenStackConfig(session_constructor=session, app_name="openstack-runbooks")  # type: ignore[arg-type]
-        _refuse_unknown(name, config)
-        found = config.get_one(cloud=name, region_name=region or "")
-    except CloudError:
-        raise
-    except ConfigException as error:
-        kind = CloudUnknown if "region" in str(error).lower() else CloudMisconfigured
-        raise kind(name, mask(str(error)), "correct the cloud's entry in clouds.yaml") from error
-    except YAMLError as error:
-        # Only where it is wrong: the message would quote the line, which may hold the password.
-        mark = getattr(error, "problem_mark", None)
-        raise CloudMisconfigured(name, f"clouds.yaml is no YAML{mark or ''}", "correct the file") from None
-    except (AuthPluginException, AttributeError, TypeError, ValueError, OSError) as error:
-        said = mask(f"{type(error).__name__}: {error}")
-        hint = "compare it with openstacksdk's manual"
-        raise CloudMisconfigured(name, f"its entry in clouds.yaml can't be used ({said})", hint) from error
-    _register_secrets(found.get_auth_args())
-    return found
-
-
-def _refuse_unknown(name: str, config: OpenStackConfig) -> None:
-    names = sorted(set(config.get_cloud_names()) - {"defaults", "envvars"})
-    if name in config.get_cloud_names() and name != "defaults":
-        return
-    if config.config_filename is None:
-        searched = ", ".join(path for path in config._config_files if path.endswith("clouds.yaml"))
-        raise CloudUnknown(
-            name,
-            f"there is no clouds.yaml; looked for {searched}",
-            "write one there, or set OS_CLIENT_CONFIG_FILE for the worker",
-        )
-    raise CloudUnknown(
-        name,
-        f"{config.config_filename} has no cloud {name!r}; it has {', '.join(names) or 'none'}",
-        "correct the cloud's name in the site file, or add it to clouds.yaml",
-    )
-
-
-def _register_secrets(auth: Mapping[str, Any]) -> None:
-    for key, value in auth.items():
-        if isinstance(value, str) and _SECRET_KEYS.search(key):
-            register(value)

@@ -17,6 +17,12 @@ from blocks.remote.errors import HostError
 from blocks.remote.secrets import mask
 
 _QUOTA = re.compile(r"quota|maximum stacks|LimitExceeded|limit exceeded", re.IGNORECASE)
+# Keystone's words where an application credential is to make a trust, as Heat does for every stack.
+_RESTRICTED = "Using method 'application_credential' is not allowed"
+UNRESTRICTED = (
+    "make one with `openstack application credential create --unrestricted NAME`, since Heat makes a trust with it for every "
+    "stack, or log in with a password"
+)
 # Where the services put their sentence: Heat and Keystone, WSME (Aodh), Pecan (Gnocchi), Octavia.
 _MESSAGE_KEYS = ("message", "faultstring", "description", "cause", "detail", "explanation", "title")
 
@@ -141,6 +147,8 @@ def _explain_response(cloud: str, action: str, response: requests.Response) -> C
         hint = "raise the project's quota, or remove what it no longer needs"
         return QuotaExceeded(cloud, message, hint, status, detail)
     kind, hint = _BY_STATUS.get(status, (RequestRejected, ""))
+    if status == 403 and _RESTRICTED in detail:
+        hint = UNRESTRICTED
     if status >= 500:
         # What a balancer says whose service is down: as good as no answer.
         kind = CloudUnreachable if status in {502, 503, 504} else ServiceFailed

@@ -175,6 +175,10 @@ class Timeline:
         server_failures: In their order.
         alarm_transitions: In their order; read where a policy acted on an alarm.
         low_timing: As `timing`, with the low alarm's granularity and periods; None where they are the same.
+        policy_without_rate: Name of the archive policy of the members' metric, where that keeps no rate.
+        signal_once: "high" and "low", as far as these alarms do not repeat their signal.
+        time_constraints: "high" and "low" → when alone that alarm is evaluated.
+        other_alarms: Direction → other alarms that signal the policy that leads there.
     """
 
     min_size: int
@@ -194,6 +198,10 @@ class Timeline:
     server_failures: tuple[ServerFailure, ...] = ()
     alarm_transitions: tuple[AlarmTransition, ...] = ()
     low_timing: Timing | None = None
+    policy_without_rate: str = ""
+    signal_once: frozenset[str] = frozenset()
+    time_constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    other_alarms: Mapping[Direction, tuple[str, ...]] = field(default_factory=dict)
 
     def timing_of(self, direction: Direction) -> Timing:
         """The intervals with those of the alarm that leads there."""

@@ -6,11 +6,15 @@ Looking and refusing are apart. A function that looks returns checks; a runbook 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
 from blocks.remote.errors import HostError, Refused, RunbookError
+from blocks.remote.secrets import mask
+from blocks.state import state_directory
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,26 @@ class Check:
             return self.seen
         sentence, newline, output = self.reason.partition("\n")
         return f"{sentence}; {self.hint}{newline}{output}" if self.hint else self.reason
+
+
+def unforeseen(error: Exception, name: str) -> Check:
+    """What nobody foresaw while something was looked at, as a reason like any other: so that all else is told, too.
+
+    It is a defect of the runbook, or an input of a kind that it does not know. Its traceback, secrets masked, goes into a file.
+
+    Args:
+        error: What was raised.
+        name: What was looked at.
+    """
+    said = mask(" ".join(str(error).split())[:200])
+    kind = type(error).__name__
+    reason = f"something that nobody foresaw, and that may be an input of an unknown kind: {kind}{f': {said}' if said else ''}"
+    text = mask("".join(traceback.format_exception(error)))
+    path = state_directory() / "unforeseen" / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+    except OSError as unwritten:
+        return Check(name, "", "", reason, f"report it (its traceback could not be kept: {unwritten.strerror})")
+    return Check(name, "", "", reason, f"where it happened stands in {path} on the worker's machine: report it")

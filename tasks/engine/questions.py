@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from blocks.remote.errors import RunbookError
-from tasks.engine.checks import Check
+from tasks.engine.checks import Check, unforeseen
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -45,16 +45,14 @@ class Answer(Generic[T_co]):
 
     @property
     def checks(self) -> list[Check]:
-        """Why there is no answer; nothing where there is one: what it says, its asker judges.
-
-        Raises:
-            Exception: One that says nothing about a host: a defect.
-        """
+        """Why there is no answer; nothing where there is one: what it says, its asker judges."""
         error = self._future.exception()
         if error is None:
             return []
         if isinstance(error, RunbookError):
             return Check.of(error, self._name)
+        if isinstance(error, Exception):
+            return [unforeseen(error, self._name)]
         raise error
 
 

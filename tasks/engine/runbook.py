@@ -14,6 +14,7 @@ from uuid import UUID
 from prefect import Flow
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.flow_engine import FlowRunTimeoutError
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -24,7 +25,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.secrets import install_mask, mask
 from blocks.site import Site
 from tasks.engine.approval import approved_beforehand, ask_approval
-from tasks.engine.checks import Check
+from tasks.engine.checks import Check, unforeseen
 from tasks.engine.heartbeat import Heartbeat
 from tasks.engine.hooks import Hooks
 from tasks.engine.journal import Journal, now
@@ -205,14 +206,19 @@ def _procedure(work: Work[J]) -> Callable[[Steps, J], None]:
 def _look(run: Run, work: Work[J]) -> tuple[J, Plan]:
     """Look at everything, as one Prefect task, and make the plan of what is found."""
 
-    def look() -> J:
-        found = work.look(run)
-        run.refuse_if_any()
-        return found
+    def look() -> tuple[J, Plan]:
+        try:
+            found = work.look(run)
+            run.refuse_if_any()
+            return found, plan_of(_procedure(work), found)
+        except (RunbookError, FlowRunTimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing has been changed: it is told with all else
+            run.checks.append(unforeseen(error, "preflight"))
+            raise Refused(run.name, run.reasons) from None
 
     task = Task(look, name="preflight", task_run_name="preflight", cache_policy=NO_CACHE, persist_result=False)
-    found = task()
-    return found, plan_of(_procedure(work), found)
+    return task()
 
 
 def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | None) -> J:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Conflict, NotFound
-from tasks.heat.preview import Changes, preview_create, preview_update
+from tasks.heat.preview import Changes, merged_by_heat, preview_create, preview_update
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, find_stack
 
@@ -87,7 +87,10 @@ def _is_current(cloud: Cloud, stack: Stack, source: StackSource) -> bool:
     The Heat of OSP 8 does not tell all: there an update is asked for, in which it finds nothing to do.
     """
     template, environment, files = read_current_source(cloud, stack)
-    return environment is not None and files is not None and source.matches(template, environment, files)
+    if environment is None or files is None:
+        return False
+    merged = merged_by_heat(cloud, source)
+    return merged is not None and merged.matches(template, environment, files)
 
 
 def read_current_source(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blocks.remote.cloud import Cloud
@@ -41,6 +41,26 @@ class Changes:
         return [f"{kind} {', '.join(sorted(names))}" for kind, names in found.items() if names]
 
 
+def merged_by_heat(cloud: Cloud, source: StackSource) -> StackSource | None:
+    """Let Heat merge the environment files of a source, by its own rules.
+
+    Returns:
+        The source with the environment that Heat makes of them; None where Heat does not tell it (before Queens) and clients
+        merge by other rules.
+
+    Raises:
+        RequestRejected: Heat will not have the template or an environment, and says why.
+        CloudError, Stopped: As `Cloud.request`.
+    """
+    if not source.stack.environments:
+        return source
+    answer = cloud.send("merge the environment files", "orchestration", "POST", "/validate", source.body)
+    merged = answer.get("Environment")
+    if isinstance(merged, Mapping):
+        return replace(source, stack=replace(source.stack, environment=dict(merged)))
+    return None if source.merge_strategies else source
+
+
 def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
     """Let Heat check a template.
 
@@ -52,7 +72,8 @@ def validate_template(cloud: Cloud, source: StackSource) -> list[str]:
         CloudError, Stopped: As `Cloud.request`.
     """
     answer = cloud.send("validate the template", "orchestration", "POST", "/validate", source.body)
-    given = {**(source.environment.get("parameter_defaults") or {}), **(source.environment.get("parameters") or {})}
+    merged = answer.get("Environment") or source.environment
+    given = {**(merged.get("parameter_defaults") or {}), **(merged.get("parameters") or {})}
     wanted = answer.get("Parameters") or {}
     return sorted(name for name, said in wanted.items() if "Default" not in said and name not in given)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from blocks.remote.secrets import register
+from tasks.heat.outputs import register_credentials
 from tasks.heat.templates import StackFiles
 
 # What Heat shows in place of a hidden parameter.
@@ -32,12 +34,51 @@ class StackSource:
         return {**self.stack.environment, "parameters": {**given, **self.parameters}}
 
     @property
-    def body(self) -> dict[str, Any]:
-        """The part of a request that says what the stack is."""
-        return {"template": self.stack.template, "environment": self.environment, "files": self.stack.files}
+    def files(self) -> dict[str, str]:
+        """All files, the environment's among them.
 
-    def register_hidden(self) -> None:
-        """Register the values of the parameters that the template hides, which an output may show."""
+        Heat counts what an environment file says of a parameter before what the request says (`merge_environments`); ours
+        counts more, and so the files do not say it.
+        """
+        return {**self.stack.files, **{at: self._as_file(environment) for at, environment in self.stack.environments}}
+
+    def _as_file(self, environment: Mapping[str, Any]) -> str:
+        parameters = environment.get("parameters")
+        if not parameters:
+            return json.dumps(environment)
+        left = {name: value for name, value in parameters.items() if name not in self.parameters}
+        return json.dumps({**environment, "parameters": left})
+
+    @property
+    def merge_strategies(self) -> dict[str, Any]:
+        """What the environment files say of how parameters are merged."""
+        found: dict[str, Any] = {}
+        for _, environment in self.stack.environments:
+            found |= environment.get("parameter_merge_strategies") or {}
+        return found
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The part of a request that says what the stack is.
+
+        Environment files are sent as they are, for Heat to merge. One that is older than Ocata takes the environment that was
+        merged here instead, or besides: where that would not be the same, it gets the section that such a Heat refuses.
+        """
+        body = {"template": self.stack.template, "environment": self.environment, "files": self.files}
+        if not self.stack.environments:
+            return body
+        addresses = [address for address, _ in self.stack.environments]
+        if strategies := self.merge_strategies:
+            body["environment"] = {"parameter_merge_strategies": strategies}
+        return body | {"environment_files": addresses, "parameters": dict(self.parameters)}
+
+    def register_secrets(self) -> None:
+        """Register the values of the parameters that the template hides, or that are named like a secret.
+
+        An output may show them, or Heat where it complains of one.
+        """
+        for section in ("parameters", "parameter_defaults"):
+            register_credentials(self.environment.get(section) or {})
         parameters = self.stack.template.get("parameters") or self.stack.template.get("Parameters") or {}
         given = {**(self.environment.get("parameter_defaults") or {}), **self.environment["parameters"]}
         for name, declared in parameters.items():
@@ -51,7 +92,7 @@ class StackSource:
         held = (template, _normalize_environment(environment), files)
         return bool(
             _comparable(held)
-            == _comparable((self.stack.template, _normalize_environment(self.environment), self.stack.files))
+            == _comparable((self.stack.template, _normalize_environment(self.environment), self.files))
         )
 
     def may_match(
@@ -68,8 +109,8 @@ class StackSource:
             files: The same; None where it tells nothing.
         """
         shown = self.environment if environment is None else environment
-        held = (template, _normalize_environment(shown), self.stack.files if files is None else files)
-        ours = (self.stack.template, _mask_hidden(_normalize_environment(self.environment), shown), self.stack.files)
+        held = (template, _normalize_environment(shown), self.files if files is None else files)
+        ours = (self.stack.template, _mask_hidden(_normalize_environment(self.environment), shown), self.files)
         return bool(_comparable(held) == _comparable(ours))
 
 
@@ -89,6 +130,7 @@ def _normalize_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
         "resource_registry": {key: value for key, value in registry.items() if value not in ({}, key)},
         "parameters": environment.get("parameters") or {},
         "parameter_defaults": environment.get("parameter_defaults") or {},
+        "event_sinks": environment.get("event_sinks") or [],
     }
 
 

@@ -18,6 +18,7 @@ from blocks.remote.waiting import wait_until
 from tasks.heat.events import EventFollower, last_operation, newest_event, read_events
 from tasks.heat.failure import StackFailed, read_failure
 from tasks.heat.planning import plan_stack, raise_if_suspended, read_current_source
+from tasks.heat.preview import merged_by_heat
 from tasks.heat.source import StackSource
 from tasks.heat.stack import TAG, Stack, read_stack
 
@@ -123,7 +124,9 @@ def _raise_if_changed_by_others(cloud: Cloud, stack: Stack, source: StackSource)
         hint = "find out who did; started again, the runbook makes it anew"
         raise Conflict(cloud.name, f"stack {stack.name} was deleted while this runbook made or updated it", hint)
     raise_if_suspended(cloud, stack)
-    if not source.may_match(*read_current_source(cloud, stack)):
+    template, environment, files = read_current_source(cloud, stack)
+    merged = merged_by_heat(cloud, source) if environment is not None else source
+    if not (merged or source).may_match(template, environment if merged else None, files):
         hint = "agree with whoever did; started again, the runbook shows what it would change back"
         said = f"somebody else has updated stack {stack.name} meanwhile: it holds another template or other parameters"
         raise Conflict(cloud.name, said, hint)

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-
-import yaml
-from openstack.exceptions import SDKException
-from openstack.orchestration.util import template_format, template_utils
 
 from blocks.remote.errors import RunbookError
+from tasks.heat.environments import read_environments
+from tasks.heat.named_files import NamedFiles, address_of, shown
+from tasks.heat.template_text import parse_mapping, raise_if_no_template, read_text
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "deployments" / "templates"
 _GNOCCHI_ALARM = "OS::Aodh::GnocchiAggregationByResourcesAlarm"
@@ -43,13 +41,15 @@ class StackFiles:
 
     Attributes:
         template: The template; its file names have become addresses in `files`.
-        environment: All environment files, merged in their order.
+        environment: All environment files, merged in their order: by Heat where it was asked, else as its clients once did.
         files: Address → text of every file that template and environment name, and those name in turn.
+        environments: Address of each environment file, and what it says, in their order: Heat merges them itself.
     """
 
     template: dict[str, Any]
     environment: dict[str, Any]
     files: dict[str, str]
+    environments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,40 +81,12 @@ def read_template(template: Path, environments: Sequence[Path] = ()) -> StackFil
     Raises:
         RunbookError: A file is missing or is not what it should be.
     """
-    for path in (template, *environments):
-        _raise_if_no_mapping(path)
-    try:
-        files, parsed = template_utils.get_template_contents(template_file=str(template))
-        more, environment = template_utils.process_multiple_environments_and_files([str(path) for path in environments])
-    except (SDKException, URLError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise RunbookError(
-            f"template {template} can't be read: {error}",
-            "file names in it are taken from its own folder, those in an environment file from that file's",
-        ) from error
-    return StackFiles(
-        parsed or {}, environment, {name: _as_text(content) for name, content in {**files, **more}.items()}
-    )
-
-
-def _as_text(content: str | bytes) -> str:
-    """What Heat is sent of a file, in JSON: the library gives an empty one as bytes, and a binary one in base64."""
-    return content if isinstance(content, str) else content.decode()
-
-
-def _raise_if_no_mapping(path: Path) -> None:
-    """Say which file is wrong before the library trips over it.
-
-    Raises:
-        RunbookError: It is not there, or holds no YAML mapping.
-    """
-    try:
-        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunbookError(f"{path} can't be read: {error}", "give its path on the worker's machine") from error
-    except yaml.YAMLError as error:
-        raise RunbookError(f"{path} is not YAML: {error}", "correct the file at that line") from error
-    if parsed is not None and not isinstance(parsed, dict):
-        raise RunbookError(f"{path} is no mapping, and so no template or environment", "see Heat's template guide")
+    parsed = parse_mapping(read_text(template), template)
+    raise_if_no_template(parsed, template)
+    files = NamedFiles()
+    files.read_of_template(parsed, address_of(template))
+    read = read_environments(environments)
+    return StackFiles(parsed, read.merged, {**files.texts, **read.files}, read.each)
 
 
 def choose_example(example: Example, offered: Collection[str]) -> ExampleTemplate:
@@ -189,45 +161,92 @@ def _template_uses(
     stack: StackFiles, template: Mapping[str, Any], within: ResourceUse, above: tuple[str, ...]
 ) -> Iterator[ResourceUse]:
     resources = template.get("resources") or template.get("Resources") or {}
+    values = parameter_values(template, stack.environment) if not above else defaults(template)
     for name, resource in resources.items():
         if isinstance(resource, Mapping):
             path = f"{within.path} > {name}" if within.path else str(name)
-            yield from _uses_of(stack, resource, path, within.conditional, above)
+            yield from _uses_of(stack, resource, path, within.conditional, above, values)
 
 
 def _uses_of(
-    stack: StackFiles, resource: Mapping[str, Any], path: str, conditional: bool, above: tuple[str, ...]
+    stack: StackFiles,
+    resource: Mapping[str, Any],
+    path: str,
+    conditional: bool,
+    above: tuple[str, ...],
+    values: Mapping[str, Any],
 ) -> Iterator[ResourceUse]:
-    named = str(resource.get("type") or resource.get("Type") or "")
-    real = _resolve_type(stack.environment.get("resource_registry") or {}, path.rsplit(" > ", 1)[-1], named)
-    use = ResourceUse(path, real, named, conditional or "condition" in resource or "Condition" in resource)
-    if real in stack.files:
-        if real not in above:  # a template within itself is Heat's to refuse
+    conditional = conditional or "condition" in resource or "Condition" in resource
+    for named, unsure in _named_types(resource.get("type") or resource.get("Type"), values):
+        real = _resolve_type(stack.environment.get("resource_registry") or {}, path.rsplit(" > ", 1)[-1], named)
+        use = ResourceUse(path, real, named, conditional or unsure)
+        if real not in stack.files:
+            yield use
+        elif real not in above:  # a template within itself is Heat's to refuse
             yield from _template_uses(stack, _parse_nested(real, stack.files[real]), use, (*above, real))
-        return
-    yield use
     # What a group is made of: AutoScalingGroup calls it `resource`, ResourceGroup `resource_def`.
     properties = resource.get("properties") or resource.get("Properties") or {}
     for key in ("resource", "resource_def"):
         member = properties.get(key) if isinstance(properties, Mapping) else None
         if isinstance(member, Mapping):
-            yield from _uses_of(stack, member, f"{path} > member", use.conditional, above)
+            yield from _uses_of(stack, member, f"{path} > member", conditional, above, values)
+
+
+def _named_types(written: Any, values: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The types that a group's member may be of, and whether that hangs on a condition: by name, by a parameter, by `if`.
+
+    One that is made by another function is left to Heat, which checks it when it is asked to validate.
+    """
+    if isinstance(written, str):
+        yield written, False
+    elif isinstance(written, Mapping) and len(written) == 1:
+        ((function, argument),) = written.items()
+        if function in {"get_param", "Ref"}:
+            name = argument[0] if isinstance(argument, list) and len(argument) == 1 else argument
+            value = values.get(name) if isinstance(name, str) else None
+            if isinstance(value, str):
+                yield value, False
+        elif function in {"if", "Fn::If"} and isinstance(argument, list):
+            for branch in argument[1:]:
+                yield from ((named, True) for named, _ in _named_types(branch, values))
+
+
+def parameter_values(template: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parameters of a template are, as Heat counts it: parameters, then defaults of the environment, then its own."""
+    given = (environment.get(section) or {} for section in ("parameter_defaults", "parameters"))
+    values = defaults(template)
+    for section in given:
+        values |= section
+    return values
+
+
+def defaults(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that a template declares for its parameters."""
+    declared = template.get("parameters") or template.get("Parameters") or {}
+    found = {}
+    for name, parameter in declared.items():
+        for key in ("default", "Default"):
+            if isinstance(parameter, Mapping) and key in parameter:
+                found[name] = parameter[key]
+    return found
 
 
 def _parse_nested(address: str, text: str) -> dict[str, Any]:
-    try:
-        parsed: dict[str, Any] = template_format.parse(text)
-    except (ValueError, TypeError) as error:
-        raise RunbookError(
-            f"{address} stands for a resource type and is no template: {error}", "correct the file"
-        ) from error
+    """Parse a template that stands for a resource type.
+
+    Raises:
+        RunbookError: It is none.
+    """
+    parsed = parse_mapping(text, f"{shown(address)}, which stands for a resource type and is no template,")
+    raise_if_no_template(parsed, f"{shown(address)}, which stands for a resource type,")
     return parsed
 
 
 def _resolve_type(registry: Mapping[str, Any], name: str, named: str) -> str:
     """What the environment puts in a type's place, for this resource or for all; wildcards too (`OS::Quantum*`)."""
-    here = (registry.get("resources") or {}).get(name) or {}
-    for mapping in (here, registry):
+    resources = registry.get("resources")
+    here = resources.get(name) if isinstance(resources, Mapping) else None
+    for mapping in (here if isinstance(here, Mapping) else {}, registry):
         found = mapping.get(named)
         if isinstance(found, str):
             return found

@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass, replace
 
 from blocks.remote.command import command, question, script
+from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change, Wait
 from tasks.node.podman import restart_service
+from tasks.telemetry.other_layouts import describe_other_layout, raise_if_edpm
 
 # Those of the agents that poll. `notification` reads pipeline.yaml alone, `collector` and `api` neither file.
 _POLLING = ("compute", "central", "ipmi", "polling")
@@ -66,8 +68,18 @@ def parse_agents(units: str, containers: str) -> list[Agent]:
 
 
 def read_agents(shell: Shell) -> list[Agent]:
-    """Ask the host."""
-    return parse_agents(shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout)
+    """Ask the host.
+
+    Raises:
+        HostError: None of them polls; with how they run instead, where that can be told.
+    """
+    units, containers = shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout
+    found = parse_agents(units, containers)
+    if not any(agent.polls for agent in found):
+        raise HostError(shell.name, *describe_other_layout(shell, units, containers))
+    if any(agent.containerized for agent in found):
+        raise_if_edpm(shell)
+    return found
 
 
 # Since when: systemd tells it in microseconds of the host's uptime, podman in seconds of the clock. Systemd of OSP 8 knows no

@@ -6,14 +6,18 @@ openstacksdk has no client of it: its REST API is asked as https://docs.openstac
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from blocks.remote.cloud import Cloud
 from tasks.heat.outputs import register_credentials
 from tasks.heat.stack import parse_time
+
+_SIGNALED = re.compile(r"[/:]stacks/[^/]+/[^/]+/resources/([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Alarm:
         repeats: Whether its actions run at every evaluation, or only when the state changes.
         rule: What it compares; None for a kind of alarm that compares no metric.
         actions: How many actions it has in the state `alarm`.
+        type: Aodh's word for its kind (`prometheus`, `composite`).
+        time_constraints: When alone it is evaluated, as sentences; empty for always.
+        signals: Names of the resources of Heat that its actions in the state `alarm` signal.
     """
 
     id: str
@@ -64,6 +71,9 @@ class Alarm:
     repeats: bool
     rule: Rule | None
     actions: int
+    type: str = ""
+    time_constraints: tuple[str, ...] = ()
+    signals: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,20 @@ def parse_alarm(body: Mapping[str, Any]) -> Alarm:
         repeats=bool(body.get("repeat_actions")),
         rule=_parse_rule(rule) if rule and "threshold" in rule else None,
         actions=len(body.get("alarm_actions") or ()),
+        type=str(body["type"]),
+        time_constraints=tuple(map(_constraint, body.get("time_constraints") or ())),
+        signals=frozenset(name for action in body.get("alarm_actions") or () for name in _signaled(str(action))),
     )
+
+
+def _constraint(body: Mapping[str, Any]) -> str:
+    zone = body.get("timezone") or "UTC"
+    return f"{body.get('name')}: from {body.get('start')!r} ({zone}) for {body.get('duration')} s"
+
+
+def _signaled(action: str) -> list[str]:
+    """The resource whose `signal_url` or `alarm_url` an action is."""
+    return _SIGNALED.findall(unquote(action).partition("?")[0])
 
 
 def _parse_rule(rule: Mapping[str, Any]) -> Rule:

@@ -20,6 +20,12 @@ CPU = "cpu"
 RATE = "rate:mean"
 # Gnocchi's words, with a 400, where none of the resources has such a metric yet.
 _NO_METRIC = "Metrics not found"
+# Its words, with a 404, where a metric's archive policy keeps no such aggregation.
+_NO_RATE = "unknown aggregation"
+RATE_HINT = (
+    f"the alarm needs its mean alone, and this check {RATE}: set an archive policy with {RATE} in the publisher of Ceilometer's "
+    "pipeline.yaml (gnocchi://?archive_policy=…), for metrics that are made from then on"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def read_newest(
         metric: Its name.
 
     Raises:
-        RequestRejected: The metrics' archive policy has no such granularity.
+        RequestRejected: The metrics' archive policy has no such granularity, or keeps no rate.
         CloudError, Stopped: As `Cloud.request`.
     """
     if not servers:
@@ -96,8 +102,11 @@ def read_newest(
     span = {"granularity": f"{granularity_s:g}", "start": since.isoformat(), "fill": "dropna"}
     try:
         body = cloud.send(what, "metric", "POST", "/v1/aggregates", query, **span)
-    except NotFound:
-        return {}
+    except NotFound as error:
+        if _NO_RATE not in error.detail:
+            return {}
+        said = f"the archive policy of {metric} keeps no {RATE} for all of the members"
+        raise RequestRejected(cloud.name, said, RATE_HINT, error.status, error.detail) from error
     except RequestRejected as error:
         if _NO_METRIC in error.detail:
             return {}

@@ -9,27 +9,25 @@ next update of the overcloud writes the file anew.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from io import StringIO
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from blocks.remote.command import script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
+from blocks.remote.yaml_text import InvalidYaml
+from tasks.telemetry.agent_config import CONFIG, absolute, read_options
+from tasks.telemetry.polling_sources import InvalidSources, WrittenSource, parse_sources, polls
 
 METER = "cpu"
 SHORTEST_S, LONGEST_S = 1, 86_400
 # What is shipped since Pike; OSP 8 shipped 600 (AS 1.2 step 4: "every 10 minutes").
 PRODUCTION_S = 300
 
-_GENERATED = ("/var/lib/config-data/puppet-generated/ceilometer/etc/ceilometer/polling.yaml",)
+_GENERATED_ROOT = "/var/lib/config-data/puppet-generated/ceilometer"
+_GENERATED = (f"{_GENERATED_ROOT}{CONFIG}/polling.yaml",)
 # The first that is there is the one that is read: newer releases have a pipeline.yaml too, without intervals.
-_INSTALLED = ("/etc/ceilometer/polling.yaml", "/etc/ceilometer/pipeline.yaml")
+_INSTALLED = (f"{CONFIG}/polling.yaml", f"{CONFIG}/pipeline.yaml")
 # tripleo-heat-templates, deployment/ceilometer/ceilometer-base-container-puppet.yaml: false unless it is set.
 _UNMANAGED = (
     "containers without it read the polling.yaml of their image, and a change would last until they are made anew: deploy "
@@ -49,11 +47,13 @@ class PollingFile:
         host: Where it was read.
         path: Its path there.
         text: All of it.
+        named_by_config: Whether ceilometer.conf names it as what the agents poll by, whatever it is called.
     """
 
     host: str
     path: str
     text: str
+    named_by_config: bool = False
 
     @property
     def read_by_notification_agent(self) -> bool:
@@ -70,16 +70,18 @@ class Source:
         interval_s: How often it polls.
         line: Where the interval stands, from 0.
         column: Likewise.
+        index: How many characters of the text stand before it.
     """
 
     name: str
     interval_s: int
     line: int
     column: int
+    index: int = field(default=0, compare=False)
 
 
 def read_file(shell: Shell, containerized: bool) -> PollingFile:
-    """Read the file that this host's agents use.
+    """Read the file that this host's agents use: the one that their ceilometer.conf names, else where it is installed.
 
     Args:
         shell: The host's.
@@ -88,9 +90,28 @@ def read_file(shell: Shell, containerized: bool) -> PollingFile:
     Raises:
         HostError: There is none.
     """
+    options = read_options(shell, _GENERATED_ROOT if containerized else "")
+    named = options.polling_file
+    if named not in {"", "polling.yaml", f"{CONFIG}/polling.yaml"}:
+        return _read_named(shell, named, containerized)
     if containerized:
         return read_existing(shell, _GENERATED, _UNMANAGED)
-    return read_existing(shell, _INSTALLED, "name the hosts on which Ceilometer polls instances: computes")
+    installed = _INSTALLED
+    if options.pipeline_file and not options.polling_file:
+        installed = (*_INSTALLED[:-1], absolute(options.pipeline_file))
+    return read_existing(shell, installed, "name the hosts on which Ceilometer polls instances: computes")
+
+
+def _read_named(shell: Shell, named: str, containerized: bool) -> PollingFile:
+    """Read the file that `[polling] cfg_file` names, which is none of the usual ones."""
+    path = absolute(named)
+    says = f"ceilometer.conf names {named} in [polling] cfg_file"
+    if containerized and not path.startswith(f"{CONFIG}/"):
+        hint = f"let it lie in {CONFIG}, which TripleO mounts from the host, or take the option out"
+        raise HostError(shell.name, f"{says}, and the containers have that of their own image", hint)
+    there = f"{_GENERATED_ROOT}{path}" if containerized else path
+    found = read_existing(shell, (there,), f"{says}: correct the option, or put the file there")
+    return replace(found, named_by_config=True)
 
 
 def read_existing(shell: Shell, paths: tuple[str, ...], hint: str = "") -> PollingFile:
@@ -113,50 +134,29 @@ def read_first_existing(shell: Shell, paths: tuple[str, ...]) -> PollingFile | N
 
 
 def find_source(file: PollingFile) -> Source:
-    """Find the source that polls `cpu`: by name, else by a wildcard.
+    """Find the one source that polls `cpu`, by name or by a wildcard.
 
-    On OSP 8 a source of all meters stands beside `cpu_source`, which alone makes `cpu_util`: the name counts more.
+    Ceilometer polls for every source by itself, so that one of several does not say how often. On OSP 8 a source of all meters
+    stands beside `cpu_source`, which alone makes `cpu_util`: there the name counts more.
 
     Raises:
-        HostError: The file can't be parsed, or has no such source, or several, or its interval is no number of seconds.
+        HostError: No agent can read the file; it has no such source, or several; its interval can't be changed by itself.
     """
-    sources = _sources(file)
-    polling = [source for source in sources if METER in source["meters"]] or [
-        source for source in sources if _polls_cpu(source["meters"])
-    ]
+    sources = read_sources(file)
+    polling = [source for source in sources if polls(source.meters, METER)]
+    if file.read_by_notification_agent and not file.named_by_config:
+        polling = [source for source in polling if METER in source.meters] or polling
     if len(polling) != 1:
-        found = f"several sources poll {METER}: {', '.join(str(source.get('name')) for source in polling)}"
-        raise _file_error(
-            file, found if polling else f"no source polls {METER}", "edit the file so that exactly one does"
-        )
+        found = f"several sources poll {METER}: {', '.join(source.name for source in polling)}"
+        hint = f'edit the file so that exactly one does; a source of all meters leaves it out with "!{METER}"'
+        raise _file_error(file, found if polling else f"no source polls {METER}", hint)
     (source,) = polling
-    interval = source.get("interval")
-    # A source that is nothing but a merge has no positions at all.
-    if interval is not None and "interval" not in (source.lc.data or {}):
+    if source.written is None:
         raise _file_error(
-            file, f"source {source.get('name')} has its interval from a YAML anchor that others share", _WRITE_OUT
+            file, f"source {source.name} has its interval from a YAML anchor that others share", _WRITE_OUT
         )
-    if not isinstance(interval, int) or isinstance(interval, bool):
-        raise _file_error(
-            file, f"source {source.get('name')} has the interval {interval!r}", "give it one in whole seconds"
-        )
-    line, column = source.lc.value("interval")
-    return Source(str(source.get("name")), int(interval), line, column)
-
-
-def _sources(file: PollingFile) -> list[Any]:
-    try:
-        parsed = YAML(typ="rt").load(StringIO(file.text))
-    except YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        at = f" at line {where.line + 1}" if where is not None else ""
-        raise _file_error(file, f"is no YAML{at}: {getattr(error, 'problem', None) or 'it does not parse'}") from error
-    sources = parsed.get("sources") if isinstance(parsed, dict) else None
-    if not isinstance(sources, list) or not all(
-        isinstance(source, dict) and isinstance(source.get("meters"), list) for source in sources
-    ):
-        raise _file_error(file, "has no list of sources with their meters")
-    return sources
+    mark, shift = source.written.start_mark, 1 if source.written.style in ("'", '"') else 0
+    return Source(source.name, source.interval_s, mark.line, mark.column + shift, mark.index + shift)
 
 
 def _file_error(
@@ -165,13 +165,18 @@ def _file_error(
     return HostError(file.host, f"{file.path}: {what}", hint)
 
 
-def _polls_cpu(meters: list[Any]) -> bool:
-    """Whether Ceilometer would poll CPU for these: a name or wildcard that fits, and no exclusion that does."""
-    names = [str(meter) for meter in meters]
-    if any(name.startswith("!") and fnmatchcase(METER, name[1:]) for name in names):
-        return False
-    excluding_only = all(name.startswith("!") for name in names)
-    return bool(names) and (excluding_only or any(fnmatchcase(METER, name) for name in names))
+def read_sources(file: PollingFile) -> list[WrittenSource]:
+    """Read the sources as Ceilometer's agents do.
+
+    Raises:
+        HostError: They end at this file.
+    """
+    try:
+        return parse_sources(file.text)
+    except InvalidYaml as error:
+        raise _file_error(file, f"is no YAML{' at' if error.line else ':'} {error}") from None
+    except InvalidSources as error:
+        raise _file_error(file, str(error)) from None
 
 
 def with_interval(file: PollingFile, seconds: int) -> str:
@@ -185,19 +190,16 @@ def with_interval(file: PollingFile, seconds: int) -> str:
             file, f"an interval of {seconds} s is not within {SHORTEST_S} and {LONGEST_S} s", "choose another"
         )
     source = find_source(file)
-    lines = file.text.splitlines(keepends=True)
-    line = lines[source.line]
     old = str(source.interval_s)
-    if not line[source.column :].startswith(old):
+    if not file.text[source.index :].startswith(old):
         raise _file_error(
             file, f"the interval of source {source.name} is not written as {old}", "write it as a plain number"
         )
-    lines[source.line] = line[: source.column] + str(seconds) + line[source.column + len(old) :]
-    changed = replace(file, text="".join(lines))
-    pairs = zip(_sources(file), _sources(changed), strict=True)
-    if sum(before.get("interval") != now.get("interval") for before, now in pairs) > 1:
+    text = file.text[: source.index] + str(seconds) + file.text[source.index + len(old) :]
+    pairs = zip(read_sources(file), read_sources(replace(file, text=text)), strict=True)
+    if sum(before.interval_s != now.interval_s for before, now in pairs) > 1:
         raise _file_error(file, f"others share the interval of source {source.name} through a YAML anchor", _WRITE_OUT)
-    return changed.text
+    return text
 
 
 def interval_warnings(seconds: int) -> list[str]:
@@ -216,9 +218,9 @@ def backup_path(path: str, stamp: str) -> str:
 
 
 def is_broken(file: PollingFile) -> bool:
-    """Whether it is no YAML, or has no list of sources, so that no agent can read it."""
+    """Whether Ceilometer's agents end at it."""
     try:
-        _sources(file)
+        read_sources(file)
     except HostError:
         return True
     return False

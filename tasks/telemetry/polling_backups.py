@@ -49,7 +49,7 @@ def read_backup(shell: Shell, path: str, stamp: str) -> PollingFile | None:
 def same_but_interval(backup: PollingFile, other: PollingFile) -> bool:
     """Whether two files differ in nothing but the interval of the source that polls CPU."""
     try:
-        return with_interval(backup, find_source(other).interval_s) == other.text
+        return with_interval(replace(other, text=backup.text), find_source(other).interval_s) == other.text
     except HostError:
         return False
 

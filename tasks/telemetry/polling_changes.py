@@ -5,6 +5,8 @@ Both replace the file in one move, and neither overwrites what somebody has writ
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blocks.remote.command import script
 from tasks.engine.change import Change
 from tasks.telemetry.polling import (
@@ -56,7 +58,9 @@ def set_interval(file: PollingFile, seconds: int, stamp: str) -> Change:
                 says=f"set the interval in {file.path}",
             ),
         ),
-        already=lambda shell: find_source(read_existing(shell, (file.path,))).interval_s == seconds,
+        already=lambda shell: (
+            find_source(replace(file, text=read_existing(shell, (file.path,)).text)).interval_s == seconds
+        ),
     )
 
 

@@ -18,6 +18,7 @@ When a member joins or leaves, the mean jumps by the members' different ages, mi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,16 +89,20 @@ def parse_archive_policy(document: Mapping[str, Any]) -> ArchivePolicy:
         RunbookError: It is not one.
     """
     try:
-        spans = {
-            round(_seconds(definition["granularity"])): _seconds(definition["timespan"])
-            for definition in document["definition"]
-        }
+        spans = {round(_seconds(part["granularity"])): _timespan_s(part) for part in document["definition"]}
         return ArchivePolicy(str(document["name"]), spans, frozenset(document["aggregation_methods"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunbookError(
             f"Gnocchi's archive policy can't be read: {type(error).__name__} {error}",
             "see `openstack metric archive-policy list`",
         ) from error
+
+
+def _timespan_s(part: Mapping[str, Any]) -> float:
+    """How long a granularity is kept; for ever where the policy gives neither a time span nor a number of points."""
+    if part.get("timespan") is not None:
+        return _seconds(part["timespan"])
+    return _seconds(part["granularity"]) * int(part["points"]) if part.get("points") is not None else math.inf
 
 
 def _seconds(value: object) -> float:

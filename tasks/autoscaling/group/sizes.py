@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,26 +35,49 @@ def read_number(value: Any, parameters: Mapping[str, Any], what: str) -> float:
         what: What it is, as the beginning of a sentence.
 
     Raises:
-        Unresolved: It is something else; with a sentence.
+        UnresolvedProperty: It is something else; with a sentence.
     """
-    found = value
-    if isinstance(value, Mapping) and set(value) in ({"get_param"}, {"Ref"}):
-        (named,) = value.values()
-        found = _resolve_path(named if isinstance(named, list) else [named], parameters)
+    found = _resolve(value, parameters)
     try:
-        if isinstance(found, bool):
+        number = float(found)
+        if isinstance(found, bool) or not math.isfinite(number):
             raise TypeError
-        return float(found)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         shown = "" if found is value or found is None else f", which is {found!r}"
         raise UnresolvedProperty(
             f"{what} is written as {json.dumps(value, default=str)}{shown}: only a number, or a parameter that is one, can be "
             "read here"
         ) from None
+    return number
+
+
+def read_word(value: Any, parameters: Mapping[str, Any], what: str) -> str:
+    """Read a word of a template: itself, or a parameter's; as `read_number`.
+
+    Raises:
+        UnresolvedProperty: It is something else; with a sentence.
+    """
+    found = _resolve(value, parameters)
+    if not isinstance(found, str):
+        written = json.dumps(value, default=str)
+        raise UnresolvedProperty(
+            f"{what} is written as {written}: only a word, or a parameter that is one, can be read here"
+        )
+    return found
+
+
+def _resolve(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """What a parameter is, where the value names one; else the value."""
+    if not (isinstance(value, Mapping) and set(value) in ({"get_param"}, {"Ref"})):
+        return value
+    (named,) = value.values()
+    return _resolve_path(named if isinstance(named, list) else [named], parameters)
 
 
 def _resolve_path(path: list[Any], parameters: Mapping[str, Any]) -> Any:
     """What a path leads to; None where it leads nowhere."""
+    if not path:
+        return None
     name, *steps = path
     value = parameters.get(str(name))
     for step in steps:

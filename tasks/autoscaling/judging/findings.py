@@ -11,6 +11,7 @@ class Weight(StrEnum):
     """What a finding does to the verdict."""
 
     FAILS = "fails"  # the check has failed, even if the group reached every size
+    DOUBTS = "leaves open"  # nothing can be said of it, even if the group reached every size
     SPOILS = "spoils"  # if the group did not scale, nothing can be said of it: what was tried was not a test
     EXPLAINS_FAILURE = "explains a failure"  # if the group did not scale and nothing spoils that, this is the reason
     INFORMS = "told"  # the operator should know; it decides nothing
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     REQUESTS_LOST = "requests lost"
     NOT_BALANCED = "balancer that leaves a member out"
     LEFT_IN_POOL = "member that goes before the balancer knows"
+    OTHER_ALARM = "another alarm on the same policy"
     CUT_SHORT = "check that was cut short"
 
 
@@ -73,6 +75,7 @@ WEIGHT = {
     Kind.REQUESTS_LOST: Weight.FAILS,
     Kind.NOT_BALANCED: Weight.FAILS,
     Kind.LEFT_IN_POOL: Weight.FAILS,
+    Kind.OTHER_ALARM: Weight.DOUBTS,
     Kind.CUT_SHORT: Weight.SPOILS,
 }
 

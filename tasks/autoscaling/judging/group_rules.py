@@ -47,7 +47,8 @@ def scaling_reason(timeline: Timeline) -> Iterator[Finding]:
     That is: neither seen so, nor by Aodh's history.
     "Before" is what the step may have taken and two evaluations, reaching back to the observation before that, and one
     evaluation beyond, since Heat's clock is another and tells whole seconds; where nothing was observed by then, only Heat's
-    words count. What the runbook's own call to the webhook did is not judged.
+    words count. What the runbook's own call to the webhook did is not judged. Where other alarms signal the same policy, nobody
+    can say which of them it was: that spoils the check.
     """
     for event in timeline.signals:
         if event.by_check:
@@ -58,6 +59,10 @@ def scaling_reason(timeline: Timeline) -> Iterator[Finding]:
             what = f"and Heat names no alarm that asked for it: {event.reason or 'no reason'}"
             yield Finding(Kind.WRONG_REASON, f"scaled {event.direction}, {what}", event.at)
         elif not _was_up(timeline, name, event.at):
+            if others := timeline.other_alarms.get(event.direction):
+                what = f"while the {name} alarm was not seen in alarm: {', '.join(others)} signals the same policy"
+                yield Finding(Kind.OTHER_ALARM, f"scaled {event.direction} {what}", event.at)
+                continue
             what = f"while the {name} alarm was not seen in alarm: {event.reason}"
             yield Finding(Kind.WRONG_REASON, f"scaled {event.direction} {what}", event.at)
 
@@ -168,14 +173,24 @@ def lost_signal(timeline: Timeline) -> Iterator[Finding]:
             if _span_s(since, observation) > waits + timeline.settle_s or (
                 still is not None and _span_s(still, observation) > waits + timing.processing_s
             ):
-                yield Finding(
-                    Kind.SIGNAL_LOST,
-                    f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, observation):.0f} s and the group "
-                    "did not change: Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and "
-                    "aodh-notifier's for the answer that it got)",
-                    since.at,
-                )
+                up = f"the {ALARM_OF[direction]} alarm was up for {_span_s(since, observation):.0f} s"
+                why = _why_lost(timeline, direction)
+                yield Finding(Kind.SIGNAL_LOST, f"{up} and the group did not change: {why}", since.at)
                 break
+
+
+def _why_lost(timeline: Timeline, direction: Direction) -> str:
+    heat = (
+        "Heat did not act on the signal (see heat-engine's log for AuthorizationFailure, and aodh-notifier's for the answer that "
+        "it got)"
+    )
+    if ALARM_OF[direction] not in timeline.signal_once:
+        return heat
+    acted = any(signal.direction == direction for signal in timeline.signals)
+    once = "the alarm signals once (repeat_actions is false), and that"
+    return (
+        f"{once} fell into the cooldown, or into the step before" if acted else f"{once} was dropped or lost; or {heat}"
+    )
 
 
 def _acted(timeline: Timeline, direction: Direction, since: Observation, until: Observation) -> bool:

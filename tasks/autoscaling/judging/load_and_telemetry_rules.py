@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from tasks.autoscaling.judging.findings import Finding, Kind
 from tasks.autoscaling.timeline import ALARM, ALARM_OF, DIRECTIONS, NO_DATA, MemberState, Observation, Timeline
+from tasks.telemetry.measures import CPU, RATE, RATE_HINT
 
 
 def member_error(timeline: Timeline) -> Iterator[Finding]:
@@ -125,11 +126,17 @@ def alarm_not_raised(timeline: Timeline) -> Iterator[Finding]:
             yield Finding(
                 Kind.ALARM_NOT_RAISED,
                 f"the members use {cpu:.0f} %, above {timeline.thresholds_percent.high:g} %, and the high alarm is "
-                f"{observation.alarms.get('high')!r}: {_hint_partial_interval(timeline)}see whether aodh-evaluator runs, "
-                "and what it logs of this alarm",
+                f"{observation.alarms.get('high')!r}: {_hint_constraints(timeline)}{_hint_partial_interval(timeline)}"
+                "see whether aodh-evaluator runs, and what it logs of this alarm",
                 since.at,
             )
             return
+
+
+def _hint_constraints(timeline: Timeline) -> str:
+    """What is to be said where Aodh evaluates the high alarm at certain times alone."""
+    when = "; ".join(timeline.time_constraints.get("high", ()))
+    return f"it is evaluated within its time constraints alone ({when}); otherwise " if when else ""
 
 
 def _hint_partial_interval(timeline: Timeline) -> str:
@@ -194,6 +201,8 @@ def _unmeasured_since(timeline: Timeline, observation: Observation) -> datetime:
 
 def missing_measures(timeline: Timeline) -> Iterator[Finding]:
     """Found at the first observation with an age of the newest measure that telemetry can't explain, unless it is coarse."""
+    if timeline.policy_without_rate:
+        return
     for observation, seconds in _silent(timeline):
         cause = (
             f"{observation.backlog} measures wait for metricd: see whether gnocchi-metricd runs"
@@ -254,7 +263,11 @@ def _gaps(timeline: Timeline, until: Observation) -> list[float]:
 
 
 def missing_granularity(timeline: Timeline) -> Iterator[Finding]:
-    """Found where the members' metric has no archive policy, or one without the alarm's granularity."""
+    """Found where the members' metric has no archive policy, or one without the alarm's granularity, or without the rate."""
+    if timeline.policy_without_rate:
+        yield Finding(
+            Kind.NO_GRANULARITY, f"archive policy {timeline.policy_without_rate} keeps no {RATE} of {CPU}: {RATE_HINT}"
+        )
     offered = timeline.granularities_s
     wanted = sorted({timeline.timing_of(direction).granularity_s for direction in DIRECTIONS})
     if offered is None:

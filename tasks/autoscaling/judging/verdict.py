@@ -80,8 +80,8 @@ class Verdict:
 def judge(timeline: Timeline, more: Sequence[Finding] = ()) -> Verdict:
     """Judge a timeline.
 
-    In this order: a finding that fails decides. Else a group that went all the way has passed. Else a finding that spoils
-    the check leaves it open; and all else has failed, for what explains it, if anything does.
+    In this order: a finding that fails decides, then one that leaves it open. Else a group that went all the way has passed.
+    Else a finding that spoils the check leaves it open; and all else has failed, for what explains it, if anything does.
 
     Args:
         timeline: What was seen.
@@ -100,6 +100,8 @@ def _decide(found: Sequence[Finding], missed: Sequence[str]) -> tuple[Outcome, s
 
     if failing := said(Weight.FAILS):
         return "failed", failing
+    if doubted := said(Weight.DOUBTS):
+        return "inconclusive", doubted
     if not missed:
         return "passed", "the group went from its minimum to its maximum under load, and back after it"
     if spoiled := said(Weight.SPOILS):

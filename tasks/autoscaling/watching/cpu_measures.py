@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.cloud_errors import Forbidden, NotFound
-from tasks.telemetry.measures import Measure, read_backlog, read_metric_policy, read_newest
+from tasks.telemetry.measures import RATE, Measure, read_backlog, read_metric_policy, read_newest
 from tasks.telemetry.thresholds import Timing
 
 # So many granularities back that two measures are found also where polling was left at OSP's ten minutes, and a minute's told.
@@ -23,17 +23,22 @@ class CpuMeasures:
         cloud: Where.
         timing: The intervals.
         granularities: Those of the archive policy of the members' metric; None where it has none; empty until it was read.
+        policy_without_rate: Name of that policy, where it keeps no rate: Aodh computes that itself, and Gnocchi can't.
     """
 
     cloud: Cloud
     timing: Timing
     granularities: tuple[int, ...] | None = ()
+    policy_without_rate: str = ""
 
     def newest(self, servers: Collection[str], now: datetime) -> dict[str, Measure]:
         """The newest measure of each server that has one."""
         if servers and not self.granularities:
             policy = read_metric_policy(self.cloud, min(servers))
             self.granularities = tuple(sorted(policy.timespans_s)) if policy else None
+            self.policy_without_rate = policy.name if policy and RATE not in policy.methods else ""
+        if self.policy_without_rate:
+            return {}  # a rule tells
         if self.granularities and self.timing.granularity_s not in self.granularities:
             return {}  # a rule tells
         back_s = max(3 * self.timing.silent_after_s(), _GRANULARITIES_BACK * self.timing.granularity_s)

@@ -70,6 +70,11 @@ class Observer:
         return self._cpu_measures.granularities
 
     @property
+    def policy_without_rate(self) -> str:
+        """See `CpuMeasures`."""
+        return self._cpu_measures.policy_without_rate
+
+    @property
     def servers(self) -> dict[str, Server]:
         """The members' servers as they were seen last, by their ids."""
         return {member.server.id: member.server for member in self.group.members if member.server is not None}

@@ -105,6 +105,10 @@ class GroupWatch:
             server_failures=tuple(self.history.server_failures),
             alarm_transitions=tuple(self.history.alarm_transitions),
             low_timing=None if slow == self.timing else slow,
+            policy_without_rate=self.observer.policy_without_rate,
+            signal_once=frozenset(name for name, alarm in self.settings.alarms.items() if not alarm.repeats),
+            time_constraints={name: alarm.time_constraints for name, alarm in self.settings.alarms.items()},
+            other_alarms=self.settings.other_alarms,
         )
 
     def begin(self) -> None:
@@ -247,7 +251,8 @@ class GroupWatch:
         if errors >= _ENOUGH_ERRORS and not size_changes(timeline, "up"):
             return True
         return any(
-            finding.kind in _DECISIVE or WEIGHT[finding.kind] in (Weight.FAILS, Weight.SPOILS) for finding in found
+            finding.kind in _DECISIVE or WEIGHT[finding.kind] in (Weight.FAILS, Weight.DOUBTS, Weight.SPOILS)
+            for finding in found
         )
 
     def findings(self) -> list[Finding]:
@@ -257,7 +262,7 @@ class GroupWatch:
     def notes(self) -> list[str]:
         """What the operator should know besides, whatever the verdict."""
         own = observation_delay(self.timeline, self.history.member_events)
-        return [str(self.call_rate), *([str(own)] if own else [])]
+        return [*self.settings.notes, str(self.call_rate), *([str(own)] if own else [])]
 
     def _is_by_check(self, reason: str, direction: Direction) -> bool:
         """Whether a signal came from this check itself."""

@@ -88,6 +88,8 @@ class ScalingCheck:
         def do(cloud: Cloud, watch: Watch) -> Performed:
             self._open.close()  # where this is tried again
             self._watch = self._start(cloud, watch)
+            for note in self._watch.settings.notes:
+                watch.line(note)
             self._watch.begin()
             self._watch.wait_at_minimum(watch)
             return "done"

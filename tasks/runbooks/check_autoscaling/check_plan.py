@@ -81,6 +81,7 @@ def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals)
     """
     cloud = stack_deployment.cloud_of_site(run)
     others: list[str] = []
+    notes: list[str] = []
     try:
         run.checks += check_services(cloud)
         run.refuse_if_any()
@@ -96,11 +97,14 @@ def look(run: Run, request: stack_deployment.StackRequest, intervals: Intervals)
             settings = read_settings(cloud, stack, run.name)
             seen = f"{settings.min_size} to {settings.max_size} members, scaled by {len(settings.alarms)} alarms on CPU"
             run.checks.append(Check(f"group {settings.group}", cloud.name, seen))
+            notes = settings.notes
         tagged = [other for other in find_tagged(cloud, run.name) if other.name != request.stack_name]
         others = [other.name for other in tagged if not _at_work(other)]
     except RunbookError as error:
         run.checks += Check.of(error, f"stack {request.stack_name}")
     run.refuse_if_any()
+    for note in notes:
+        run.report_finding(note)
     for name in others:
         run.report_finding(
             f"stack {name} bears this runbook's tag: an earlier run was told to keep it, or was killed. Remove it with "
@@ -118,6 +122,8 @@ def check_services(cloud: Cloud) -> list[Check]:
         there = cloud.offers(service)
         reason = "" if there else f"has no {service}, by whose API this check sees {what}"
         hint = "" if there else "watch the group by hand as the document does"
+        if not there and service == "metric":
+            hint += "; measures that Prometheus keeps are not read here"
         checks.append(Check("service catalog", cloud.name, f"{service} is there" if there else "", reason, hint))
     return checks
 

@@ -8,15 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from blocks.remote.cloud import Cloud
-from blocks.remote.cloud_errors import NotFound, RequestRejected
+from blocks.remote.cloud_errors import UNRESTRICTED, NotFound, RequestRejected
 from blocks.remote.errors import Refused, RunbookError
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
+from tasks.heat.environments import hooked_resources
 from tasks.heat.planning import StackPlan, plan_recreation, plan_stack
-from tasks.heat.preview import offered_types, validate_template
+from tasks.heat.preview import merged_by_heat, offered_types, validate_template
 from tasks.heat.source import StackSource
 from tasks.heat.stack import find_stack, read_resources
-from tasks.heat.templates import Era, Example, ExampleTemplate, StackFiles, choose_example, read_template
+from tasks.heat.templates import (
+    Era,
+    Example,
+    ExampleTemplate,
+    StackFiles,
+    choose_example,
+    parameter_values,
+    read_template,
+)
 from tasks.openstack import resource_types
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, check_needs, check_numbers, check_parameters
@@ -73,11 +82,7 @@ class StackDeployment:
     @property
     def parameters(self) -> dict[str, Any]:
         """The stack's parameters with their values, as Heat counts them: the operator's own, else the environment's."""
-        return {
-            **_defaults(self.source.stack.template),
-            **_environment_parameters(self.source.stack),
-            **self.source.parameters,
-        }
+        return parameter_values(self.source.stack.template, self.source.environment)
 
     @property
     def files(self) -> list[tuple[str, str, str, str]]:
@@ -156,14 +161,22 @@ def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: boo
         files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
     else:
         files = read_template(Path(request.template), [Path(path) for path in request.environments])
+    given = dict(request.parameters)
+    StackSource(files, given).register_secrets()
+    source = _as_heat_merges(cloud, StackSource(files, given))
+    files = source.stack
     problems = resource_types.find_problems(files, read_types(cloud, files))
     run.checks += resource_types.check_types(cloud.name, problems)
     for problem in problems:
         if not problem.refuses:
             run.report_finding(str(problem))
-    given = dict(request.parameters)
-    values_given = {**_environment_parameters(files), **given}
-    values = {**_defaults(files.template), **values_given}
+    if hooked := hooked_resources(files.environment):
+        run.report_finding(
+            f"Heat will wait at {', '.join(hooked)} until somebody clears the hook (`openstack stack hook clear "
+            f"{request.stack_name} RESOURCE`), at most until the timeout"
+        )
+    values_given = parameter_values({}, source.environment)
+    values = parameter_values(files.template, source.environment)
     if chosen is not None and request.example is not None:
         run.checks += check_numbers(values)
         run.refuse_if_any()
@@ -171,13 +184,24 @@ def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: boo
         run.refuse_if_any()
         given |= thresholds(cloud, request, chosen.era, values, values_given)
     source = StackSource(files, given)
-    source.register_hidden()
     if not run.reasons:  # Heat's own words on what is refused already would only repeat it
         missing = validate_template(cloud, source)
         run.checks += check_parameters(missing)
     run.refuse_if_any()
     plan = plan_recreation(cloud, source) if recreate else plan_stack(cloud, request.stack_name, source)
+    run.checks += _check_trust(cloud, plan)
+    run.refuse_if_any()
     return StackDeployment(cloud, request, source, plan, chosen)
+
+
+def _check_trust(cloud: Cloud, plan: StackPlan) -> list[Check]:
+    """Heat may make the trust that a new stack needs; one that stands has its own."""
+    if plan.action != "create" or not cloud.restricted:
+        return []
+    reason = (
+        "the application credential of clouds.yaml is restricted, and Heat could not make the trust of a stack with it"
+    )
+    return [Check("application credential", cloud.name, "restricted", reason, UNRESTRICTED)]
 
 
 def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
@@ -199,19 +223,15 @@ def read_types(cloud: Cloud, files: StackFiles) -> dict[str, ResourceType]:
     return known
 
 
-def _environment_parameters(files: StackFiles) -> dict[str, Any]:
-    """What environment files say of parameters, as Heat counts them: parameters go before defaults."""
-    environment = files.environment
-    return {**(environment.get("parameter_defaults") or {}), **(environment.get("parameters") or {})}
+def _as_heat_merges(cloud: Cloud, source: StackSource) -> StackSource:
+    """The source with its environment as Heat merges it; as it was merged here where Heat does not tell, or refuses.
 
-
-def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = template.get("parameters") or {}
-    return {
-        name: declared["default"]
-        for name, declared in parameters.items()
-        if isinstance(declared, Mapping) and "default" in declared
-    }
+    Why it refuses, what is looked at afterwards says in better words, or Heat's own validation.
+    """
+    try:
+        return merged_by_heat(cloud, source) or source
+    except RequestRejected:
+        return source
 
 
 def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:

@@ -352,3 +352,15 @@ def test_a_webhook_that_does_not_answer_is_not_shown(api: FakeApi, clock: FakeCl
     with pytest.raises(CloudUnreachable) as raised:
         overcloud().post_without_token("call it", SIGNED)
     assert "o2TqW9" not in str(raised.value)
+
+
+def test_a_restricted_application_credential_is_told_by_its_name(api: FakeApi) -> None:
+    said = "You are not authorized: Using method 'application_credential' is not allowed for managing trusts."
+    api.on("POST", "orchestration", "/stacks", say=fail(403, said))
+    with pytest.raises(Forbidden) as refused:
+        overcloud().send("create a stack", "orchestration", "POST", "/stacks", {})
+    assert "--unrestricted" in refused.value.hint
+    assert "role" not in refused.value.hint
+    api.on("POST", "orchestration", "/stacks", say=fail(403, "You are not authorized to use create."))
+    with pytest.raises(Forbidden, match="give this user the role"):
+        overcloud().send("create a stack", "orchestration", "POST", "/stacks", {})

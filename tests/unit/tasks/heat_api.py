@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,24 @@ def event(
     }
 
 
+def merge(asked: Asked) -> Answer:
+    """What Heat makes of environment files when it validates, as far as the tests go (heat/common/environment_util.py)."""
+    body = asked.body
+    merged: dict[str, Any] = {"parameters": dict(body.get("parameters") or {}), "parameter_defaults": {}}
+    strategies: dict[str, str] = {}
+    for address in body.get("environment_files") or ():
+        environment = json.loads(body["files"][address])
+        strategies |= environment.pop("parameter_merge_strategies", {})
+        for section, new in environment.items():
+            if isinstance(new, list):
+                merged[section] = merged.get(section, []) + new
+                continue
+            old = merged.setdefault(section, {})
+            for key, value in new.items():
+                old[key] = [*old.get(key, []), *value] if strategies.get(key) == "merge" else value
+    return {"Description": "", "Parameters": {}, "Environment": merged}
+
+
 @dataclass
 class FakeHeat:
     """One stack called `example`.
@@ -95,6 +114,7 @@ class FakeHeat:
         path = f"/stacks/example/{ID}"
         on("GET", "orchestration", "/stacks", say=self._list)
         on("POST", "orchestration", "/stacks", say=lambda asked: self._begin("POST", asked))
+        on("POST", "orchestration", "/validate", say=merge)
         on("POST", "orchestration", "/stacks/preview", say=lambda _: self._preview())
         on("PUT", "orchestration", path, say=lambda asked: self._begin("PUT", asked))
         on("PUT", "orchestration", f"{path}/preview", say=lambda _: {"resource_changes": self.changes})

@@ -90,6 +90,7 @@ class Simulation:
         misses: Seconds in which no poll is made.
         deaf_s: Seconds from when on none is made.
         blind_s: Seconds from when on no alarm is evaluated.
+        repeats: Whether an alarm signals at every evaluation, or only when it comes up.
         low: Granularity in seconds and periods of the low alarm, where they are its own.
     """
 
@@ -106,6 +107,7 @@ class Simulation:
     deaf_s: float = 1e9
     blind_s: float = 1e9
     low: tuple[float, int] | None = None
+    repeats: bool = True
 
     def __post_init__(self) -> None:
         chance = Random(self.seed)  # noqa: S311 - the same each time
@@ -191,7 +193,7 @@ class Simulation:
             if self.states[name] != before:
                 at = BEGIN + timedelta(seconds=self.time)
                 self.turns.append((name, StateTransition(at, self.states[name], "")))
-            if self.states[name] == "alarm":
+            if self.states[name] == "alarm" and (self.repeats or before != "alarm"):
                 self._signal("up" if name == "high" else "down", f"alarm state changed from {before} to alarm (…)")
 
     def _signal(self, direction: str, reason: str) -> None:
@@ -256,7 +258,7 @@ class Simulation:
         percent, operator = (PERCENT.high, "gt") if name == "high" else (PERCENT.low, "lt")
         granularity, periods = self._rule(name)
         rule = Rule("cpu", "rate:mean", granularity, periods, operator, threshold_ns(percent, 1, granularity), "{}")
-        return Alarm(name, name, self.states[name], BEGIN, "", True, True, rule, 1)
+        return Alarm(name, name, self.states[name], BEGIN, "", True, self.repeats, rule, 1)
 
     def measures(self, _: Cloud, servers: set[str], __: float, *, since: datetime) -> dict[str, Measure]:
         self._called()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -12,7 +13,7 @@ from tasks.engine.checks import Check
 from tasks.engine.questions import Questions
 
 
-def fail(error: Exception) -> NoReturn:
+def fail(error: BaseException) -> NoReturn:
     raise error
 
 
@@ -62,6 +63,25 @@ def test_checks_come_in_the_order_of_the_questions_whichever_is_answered_first()
     assert not first.there
 
 
-def test_a_defect_is_no_reason() -> None:
-    with pytest.raises(KeyError), Questions([]) as questions:
-        questions.ask("VIP", lambda: fail(KeyError("a defect")))
+def test_what_nobody_foresaw_is_a_reason_and_nothing_else_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    checks: list[Check] = []
+    with Questions(checks) as questions:
+        questions.ask("VIP", lambda: fail(KeyError("password=Swordfish-3")))
+        questions.ask("dump", lambda: fail(HostError("controller-0", "no dump")))
+    unforeseen, dump = checks
+    assert dump == Check("dump", "controller-0", "", "no dump")
+    assert unforeseen.name == "VIP"
+    assert unforeseen.reason.startswith("something that nobody foresaw")
+    (kept,) = (tmp_path / "openstack-runbooks/unforeseen").iterdir()
+    assert str(kept) in unforeseen.hint
+    assert "test_questions.py" in kept.read_text()
+    assert "Swordfish" not in kept.read_text() + str(unforeseen)
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_signal_is_no_reason() -> None:
+    with pytest.raises(KeyboardInterrupt), Questions([]) as questions:
+        questions.ask("VIP", lambda: fail(KeyboardInterrupt()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -190,13 +192,32 @@ def test_a_refusal_is_the_message_of_the_runs_state_and_no_traceback(
     assert "Traceback" not in caplog.text
 
 
-def test_a_defect_is_not_taken_for_a_failure_of_the_runbook(published: Published) -> None:
-    def defect(_: Run) -> list[Shell]:
+def test_what_nobody_foresaw_in_preflight_is_told_with_all_else(
+    published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def defect(run: Run) -> list[Shell]:
+        run.checks.append(Check("dump", "", "", "the dump is empty"))
         raise KeyError("a defect")
 
-    with pytest.raises(KeyError):
-        flow_of(lambda: work(look=defect)).fn("lab")
-    assert published[0][0] == "failed"
+    state = flow_of(lambda: work(look=defect)).fn("lab")
+    assert state.is_failed()
+    assert "  - the dump is empty\n  - something that nobody foresaw" in state.message
+    assert "unforeseen/" in state.message
+    assert published[0][0] == "refused"
+
+
+def test_what_nobody_foresaw_in_the_plan_is_told_likewise(
+    published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def procedure(steps: object, found: object) -> None:
+        raise AttributeError("a defect")
+
+    state = flow_of(lambda: replace(work(), procedure=procedure)).fn("lab")
+    assert "something that nobody foresaw, and that may be an input of an unknown kind: AttributeError" in state.message
 
 
 def test_a_late_run_that_a_later_one_replaces_does_nothing(

@@ -7,15 +7,28 @@ from typing import Any
 import pytest
 
 from blocks.remote import secrets
+from tasks.heat.events import parse_event
 from tasks.heat.failure import StackFailed, find_failure
 from tasks.heat.stack import Stack, parse_resource
-from tests.unit.tasks.heat_api import ID, resource
+from tests.unit.tasks.heat_api import ID, event, resource
 
 STACK = Stack("example", ID, "CREATE_FAILED", "Resource CREATE failed: ResourceInError: resources.group")
 
 
 def failure(*resources: dict[str, Any], stack: Stack = STACK) -> str:
     return str(find_failure(stack, [parse_resource(resource) for resource in resources]))
+
+
+def test_a_hook_that_nobody_has_cleared_is_named_and_what_has_not_begun() -> None:
+    stack = Stack("example", ID, "CREATE_FAILED", "Create timed out")
+    waiting = [parse_resource(resource("one", "INIT_COMPLETE")), parse_resource(resource("two", "CREATE_COMPLETE"))]
+    assert "unfinished: one" in str(find_failure(stack, waiting))
+    paused = parse_event(event(1, "one", "INIT_COMPLETE", "CREATE paused until Hook pre-create is cleared"))
+    said = str(find_failure(stack, waiting, [paused]))
+    assert "Create timed out (waiting for a hook to be cleared: one: CREATE paused until Hook pre-create" in said
+    assert "openstack stack hook clear example" in said
+    cleared = parse_event(event(2, "one", "INIT_COMPLETE", "Hook pre-create is cleared"))
+    assert "hook" not in str(find_failure(stack, waiting, [paused, cleared]))
 
 
 def nested(name: str, status: str, inside: str, **more: Any) -> dict[str, Any]:

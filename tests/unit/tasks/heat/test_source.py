@@ -60,12 +60,12 @@ def test_the_order_of_a_list_counts() -> None:
 def test_the_value_of_a_hidden_parameter_is_masked_wherever_it_stands(hidden: object, given: dict[str, object]) -> None:
     template = {"parameters": {"x": {"hidden": hidden, "default": "0ther"}, "y": {"default": "seen"}}}
     source = StackSource(StackFiles(template, given, {}), {} if given else {"x": "pa55word"})
-    source.register_hidden()
+    source.register_secrets()
     assert "pa55word" not in mask("an output says pa55word")
     assert "0ther" not in mask("and 0ther")
     assert mask("what is seen") == "what is seen"
 
 
 def test_the_parameter_of_a_cloudformation_template_is_masked_too() -> None:
-    StackSource(StackFiles({"Parameters": {"x": {"NoEcho": "true"}}}, {}, {}), {"x": "pa55word"}).register_hidden()
+    StackSource(StackFiles({"Parameters": {"x": {"NoEcho": "true"}}}, {}, {}), {"x": "pa55word"}).register_secrets()
     assert "pa55word" not in mask("pa55word")

@@ -114,6 +114,49 @@ def test_whatever_differs_is_an_update_and_the_plan_says_what_it_changes(
     assert heat.begun == []  # a preview that updates would show here
 
 
+NETWORKS = StackSource(
+    StackFiles(
+        TEMPLATE,
+        {},
+        {},
+        (
+            ("file:///1", {"parameter_merge_strategies": {"nets": "merge"}, "parameter_defaults": {"nets": ["a"]}}),
+            ("file:///2", {"parameter_defaults": {"nets": ["b"]}}),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(("held", "action"), [(["a", "b"], "nothing"), (["b"], "update")])
+def test_what_heat_holds_is_compared_with_what_heat_merges(
+    heat: FakeHeat, cloud: Cloud, held: list[str], action: str
+) -> None:
+    heat.status = "CREATE_COMPLETE"
+    heat.held = {"template": TEMPLATE, "environment": {"parameter_defaults": {"nets": held}}, "files": NETWORKS.files}
+    assert plan_stack(cloud, "example", NETWORKS).action == action
+
+
+def test_where_heat_does_not_tell_how_it_merges_it_is_asked_to_update(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.api.on("POST", "orchestration", "/validate", say={"Parameters": {}})
+    heat.status = "CREATE_COMPLETE"
+    heat.held = {
+        "template": TEMPLATE,
+        "environment": {"parameter_defaults": {"nets": ["a", "b"]}},
+        "files": NETWORKS.files,
+    }
+    assert plan_stack(cloud, "example", NETWORKS).action == "update"
+
+
+def test_an_update_that_heat_has_merged_is_no_change_by_others(heat: FakeHeat, cloud: Cloud) -> None:
+    heat.status, heat.after = "CREATE_COMPLETE", {"PUT": ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")}
+    heat.theirs = {"environment": {"parameter_defaults": {"nets": ["a", "b"]}, "parameters": {}}}
+    assert deploy_stack(cloud, "example", NETWORKS, approved=plan_stack(cloud, "example", NETWORKS).destroys).outcome
+    heat.theirs = {"environment": {"parameter_defaults": {"nets": ["b"]}, "parameters": {}}}
+    heat.held = HELD
+    with pytest.raises(Conflict, match="somebody else has updated"):
+        deploy_stack(cloud, "example", NETWORKS)
+
+
 def test_an_operation_that_is_under_way_is_waited_for(heat: FakeHeat, cloud: Cloud) -> None:
     heat.status = "UPDATE_IN_PROGRESS"
     plan = plan_stack(cloud, "example", SOURCE)

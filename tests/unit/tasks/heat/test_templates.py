@@ -175,6 +175,37 @@ def test_every_resource_is_found_in_groups_and_nested_templates() -> None:
     assert ResourceUse("scaleup_group > member > floating_ip", floating, floating, conditional=True) in found
 
 
+MEMBER = """
+heat_template_version: 2016-10-14
+parameters: {{kind: {{type: string{default}}}}}
+conditions: {{c: true}}
+resources:
+  group: {{type: OS::Heat::ResourceGroup, properties: {{count: 1, resource_def: {{type: {type}}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "type_", "environment", "types"),
+    [
+        (", default: OS::Nova::Server", "{get_param: kind}", "", {"OS::Nova::Server": False}),
+        (", default: A", "{get_param: [kind]}", "parameters: {kind: OS::Nova::Server}", {"OS::Nova::Server": False}),
+        ("", "{get_param: kind}", "parameter_defaults: {kind: member.yaml}", {"member.yaml": False}),
+        ("", "{get_param: kind}", "", {}),
+        ("", "{str_replace: {template: A, params: {}}}", "", {}),
+        ("", "{if: [c, OS::Nova::Server, OS::Heat::None]}", "", {"OS::Nova::Server": True, "OS::Heat::None": True}),
+        (", default: A", "{if: [c, {get_param: kind}, {get_attr: [x]}]}", "", {"A": True}),
+    ],
+)
+def test_the_type_of_a_member_may_be_a_parameter_s_or_hang_on_a_condition(
+    written: Callable[[str, str], Path], default: str, type_: str, environment: str, types: dict[str, bool]
+) -> None:
+    stack = read_template(
+        written("main.yaml", MEMBER.format(default=default, type=type_)), [written("env.yaml", environment + "\n")]
+    )
+    found = {use.type: use.conditional for use in resource_uses(stack) if use.path == "group > member"}
+    assert found == types
+
+
 TEMPLATE = """
 heat_template_version: 2018-03-02
 resources:

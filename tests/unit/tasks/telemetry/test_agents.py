@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from blocks.remote.errors import HostError
 from tasks.engine.step import apply_change
 from tasks.telemetry.agents import Agent, parse_agents, read_agents, restart
 from tasks.telemetry.polling import PollingFile
@@ -55,9 +56,52 @@ def test_a_container_is_not_restarted_a_second_time_through_its_unit() -> None:
     ]
 
 
-def test_a_host_without_agents_has_none() -> None:
-    shell = FakeShell("controller-0", otherwise="")
-    assert read_agents(shell) == []
+def asked(units: str = "", podman: str = "", docker: str = "", edpm: str = "") -> FakeShell:
+    shell = FakeShell("compute-0").on("list-units", say=units).on("podman ps", say=podman).on("docker ps", say=docker)
+    return shell.on("/var/lib/openstack/", say=edpm)
+
+
+@pytest.mark.parametrize(
+    ("shell", "said", "hint"),
+    [
+        (asked(), "none of Ceilometer's agents that poll is there (known are", "name the role"),
+        (asked(podman="nova_compute Up 3 days\n"), "none of Ceilometer's agents", "name the role"),
+        (
+            asked(podman="ceilometer_central Up 2 days\n"),
+            "kolla-ansible's containers in podman (ceilometer_central)",
+            "kolla-ansible",
+        ),
+        (
+            asked(docker="fluentd Up 3 days\nceilometer_notification Up 1 day\nceilometer_compute Up 1 day\n"),
+            "kolla-ansible's containers in docker (ceilometer_notification, ceilometer_compute)",
+            "--tags ceilometer",
+        ),
+        (
+            asked(docker="ceilometer_agent_central Up 3 days\n"),
+            "containers in docker (ceilometer_agent_central)",
+            "docker",
+        ),
+        (
+            asked(units="devstack@ceilometer-acentral.service loaded active running -\n"),
+            "devstack's units (devstack@ceilometer-acentral.service)",
+            "systemctl",
+        ),
+        (
+            asked(podman="ceilometer_agent_compute Up 3 days\n", edpm="/var/lib/openstack/telemetry/polling.yaml\n"),
+            "OSP 18's data plane (EDPM), and polls by /var/lib/openstack/telemetry/polling.yaml",
+            "deploy the node set again",
+        ),
+    ],
+)
+def test_agents_that_run_in_another_way_are_told_as_that(shell: FakeShell, said: str, hint: str) -> None:
+    with pytest.raises(HostError) as refused:
+        read_agents(shell)
+    assert said in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_tripleo_s_containers_are_none_of_osp_18_s() -> None:
+    assert read_agents(asked(podman=CONTAINERS))[0] == Agent("ceilometer_agent_compute", True)
 
 
 # What systemctl and podman say of an agent that has just been started, of one that has lived for a while, and of a dead one.

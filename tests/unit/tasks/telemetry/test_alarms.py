@@ -118,3 +118,14 @@ def test_an_alarm_that_is_gone_is_not_found(api: FakeApi) -> None:
 def test_an_answer_that_is_no_alarm_is_refused(key: str) -> None:
     with pytest.raises(KeyError, match=key):
         parse_alarm({name: value for name, value in ALARM.items() if name != key})
+
+
+def test_what_an_alarm_signals_and_when_is_read() -> None:
+    signed = "http://10.77.0.2:8000/v1/signal/arn%3Aopenstack%3Aheat%3A%3A6e16%3Astacks/example/9787/resources/down?Signature=x"
+    when = {"name": "night", "start": "0 22 * * *", "duration": 3600, "timezone": "Europe/Ljubljana"}
+    alarm = parse_alarm(
+        ALARM | {"alarm_actions": [*ALARM["alarm_actions"], signed, "log://"], "time_constraints": [when]}
+    )
+    assert alarm.signals == {"up", "down"}
+    assert alarm.time_constraints == ("night: from '0 22 * * *' (Europe/Ljubljana) for 3600 s",)
+    assert alarm.type == "gnocchi_aggregation_by_resources_threshold"

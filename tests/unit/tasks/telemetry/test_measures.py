@@ -102,3 +102,11 @@ def test_a_granularity_that_is_not_kept_is_an_error(api: FakeApi) -> None:
     api.on("POST", "metric", "/v1/aggregates", say=(400, NO_GRANULARITY))
     with pytest.raises(RequestRejected, match="can't being aggregated"):
         read_newest(overcloud(), {"s1"}, 7, since=SINCE)
+
+
+def test_a_policy_that_keeps_no_rate_is_not_taken_for_nothing_yet(api: FakeApi) -> None:
+    cause = {"cause": "Metrics with unknown aggregation", "detail": [["m1", "rate:mean"]]}
+    api.on("POST", "metric", "/v1/aggregates", say=(404, {"code": 404, "title": "Not Found", "description": cause}))
+    with pytest.raises(RequestRejected, match="keeps no rate:mean") as refused:
+        read_newest(overcloud(), {"s1"}, 60, since=SINCE)
+    assert "archive_policy=" in refused.value.hint

@@ -29,7 +29,7 @@ sources:
         - cpu
         - "memory.usage"
 
-    - {name: slow, interval: 3600, meters: ["!disk*", network.*]}
+    - {name: slow, interval: 3600, meters: [disk.*, network.*]}
 """
 PIPELINE = """---
 sources:
@@ -66,8 +66,9 @@ def test_only_the_interval_s_own_characters_change() -> None:
 
 
 def test_on_osp_8_cpu_source_counts_and_not_the_source_of_all_meters() -> None:
-    assert find_source(file(PIPELINE)) == Source("cpu_source", 600, 9, 16)
-    assert with_interval(file(PIPELINE), 60) == PIPELINE[::-1].replace("006", "06", 1)[::-1]
+    pipeline = file(PIPELINE, "/etc/ceilometer/pipeline.yaml")
+    assert find_source(pipeline) == Source("cpu_source", 600, 9, 16)
+    assert with_interval(pipeline, 60) == PIPELINE[::-1].replace("006", "06", 1)[::-1]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
@@ -81,12 +82,12 @@ def test_a_source_in_one_line_is_changed_too() -> None:
     assert with_interval(file(text), 60) == text.replace("300", "60", 1)
 
 
-@pytest.mark.parametrize("meters", ['["*"]', '["cpu*"]', '["!disk"]', '["c?u", "!cpu.*"]'])
+@pytest.mark.parametrize("meters", ['["*"]', '["cpu*"]', '["!disk"]', '["c?u"]'])
 def test_a_wildcard_polls_cpu_too(meters: str) -> None:
     assert find_source(file(f"sources: [{{name: all, interval: 300, meters: {meters}}}]")).name == "all"
 
 
-@pytest.mark.parametrize("meters", ['["memory"]', '["*", "!cpu"]', '["cpu.*"]', "[]"])
+@pytest.mark.parametrize("meters", ['["memory"]', '["*", "!cpu"]', '["cpu.*"]'])
 def test_without_a_source_that_polls_cpu_it_refuses(meters: str) -> None:
     with pytest.raises(HostError, match="no source polls cpu"):
         find_source(file(f"sources: [{{name: other, interval: 300, meters: {meters}}}]"))
@@ -139,6 +140,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     etc = (str(tmp_path / "absent"), str(tmp_path / "polling.yaml"))
     monkeypatch.setattr("tasks.telemetry.polling._INSTALLED", etc)
     monkeypatch.setattr("tasks.telemetry.polling._GENERATED", (str(tmp_path / "generated.yaml"),))
+    monkeypatch.setattr("tasks.telemetry.polling._GENERATED_ROOT", str(tmp_path / "root"))
     (tmp_path / "polling.yaml").write_text(POLLING)
     (tmp_path / "polling.yaml").chmod(0o640)
     return tmp_path

@@ -1,5 +1,7 @@
 """The arithmetic of CPU alarms: thresholds, granularities, and when an alarm can fire."""
 
+import math
+
 import pytest
 
 from blocks.remote.errors import RunbookError
@@ -134,3 +136,18 @@ def test_bounds_add_up() -> None:
 def test_telemetry_counts_as_silent_only_after_two_missing_intervals() -> None:
     assert Timing(5, 5, 2, 5, 1, 10).silent_after_s() == 16
     assert Timing(300, 60, 2, 5, 0, 10).silent_after_s() == 660
+
+
+@pytest.mark.parametrize(
+    ("part", "kept_s"),
+    [
+        ({"granularity": "0:01:00", "points": 10}, 600),
+        ({"granularity": 60, "points": 10, "timespan": None}, 600),
+        ({"granularity": 60.0, "points": None, "timespan": None}, math.inf),
+        ({"granularity": 60}, math.inf),
+    ],
+)
+def test_a_policy_may_say_points_for_a_time_span_or_neither(part: dict[str, object], kept_s: float) -> None:
+    policy = parse_archive_policy({"name": "a", "definition": [part], "aggregation_methods": ["mean", "rate:mean"]})
+    assert policy.timespans_s == {60: kept_s}
+    assert choose_granularity(policy, 60, 2) == 60

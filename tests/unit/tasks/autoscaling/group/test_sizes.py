@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.autoscaling.group.sizes import UnresolvedProperty, read_number
+from tasks.autoscaling.group.sizes import UnresolvedProperty, read_number, read_word
 
 PARAMETERS = {
     "most": "3",
@@ -56,3 +56,18 @@ def test_a_number_is_read(written: Any, number: float) -> None:
 def test_what_is_no_number_is_told(written: Any) -> None:
     with pytest.raises(UnresolvedProperty, match=r"^it is written as .*only a number, or a parameter that is one"):
         read_number(written, PARAMETERS, "it")
+
+
+@pytest.mark.parametrize(
+    "written", ["inf", "nan", float("inf"), {"get_param": []}, {"get_param": [[]]}, {"get_param": {}}]
+)
+def test_what_is_no_number_anywhere_is_told(written: Any) -> None:
+    with pytest.raises(UnresolvedProperty, match="it is written as"):
+        read_number(written, PARAMETERS, "it")
+
+
+def test_a_word_is_read_likewise() -> None:
+    assert read_word("a", {}, "it") == read_word({"get_param": "kind"}, {"kind": "a"}, "it") == "a"
+    for written in ({"get_attr": ["x", "y"]}, {"get_param": "none"}, None, 7):
+        with pytest.raises(UnresolvedProperty, match="only a word"):
+            read_word(written, {}, "it")

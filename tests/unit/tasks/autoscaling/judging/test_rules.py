@@ -267,3 +267,26 @@ def test_the_idle_group_s_low_alarm_may_come_before_the_load_is_measured() -> No
 
 def test_a_member_that_is_reached_in_time_was_never_out_of_reach() -> None:
     assert kinds(seen(good(), member("b", 28, 33, unreachable="connection refused", load_processes=None))) == set()
+
+
+def test_a_policy_without_the_rate_is_named_and_nobody_is_sent_to_metricd() -> None:
+    silent = seen(good(), from_second(0, measured_at=None))
+    (finding,) = judge(replace(silent, policy_without_rate="low")).findings
+    assert (finding.kind, finding.at) == (Kind.NO_GRANULARITY, None)
+    assert "archive policy low keeps no rate:mean of cpu" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("stepped", "said"), [(True, "fell into the cooldown"), (False, "was dropped or lost; or Heat")]
+)
+def test_a_signal_that_is_given_once_is_told_as_that(stepped: bool, said: str) -> None:
+    stuck = replace(seen(good(TWO), alarm("high", ALARM, 20)), signal_once=frozenset({"high"}))
+    stuck = stuck if stepped else replace(seen(good(ONE), alarm("high", ALARM, 20)), signal_once=frozenset({"high"}))
+    (finding,) = [finding for finding in judge(stuck).findings if finding.kind is Kind.SIGNAL_LOST]
+    assert said in finding.sentence
+
+
+def test_time_constraints_are_told_where_an_alarm_does_not_come_up() -> None:
+    busy = replace(seen(quiet(), member("a", 0, cpu_percent=100.0)), time_constraints={"high": ("night: from 0 22",)})
+    (finding,) = [finding for finding in judge(busy).findings if finding.kind is Kind.ALARM_NOT_RAISED]
+    assert "within its time constraints alone (night: from 0 22); otherwise see whether" in finding.sentence

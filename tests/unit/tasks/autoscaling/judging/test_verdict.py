@@ -153,6 +153,18 @@ WRONG: list[tuple[str, Change, Kind, str]] = [
     ("metricd stopped", lambda _: deaf(40), Kind.NO_MEASURES, "inconclusive"),
     ("too coarse", lambda _: replace(blind(), timing=COARSE), Kind.TOO_COARSE, "inconclusive"),
     ("no granularity", lambda _: replace(blind(), granularities_s=(60, 300)), Kind.NO_GRANULARITY, "inconclusive"),
+    (
+        "an archive policy without the rate",
+        lambda _: replace(deaf(0), policy_without_rate="low"),
+        Kind.NO_GRANULARITY,
+        "inconclusive",
+    ),
+    (
+        "memory's alarm on the same policy",
+        lambda t: replace(seen(t, alarm("low", OK, 16)), other_alarms={"down": ("memory_low",)}),
+        Kind.OTHER_ALARM,
+        "inconclusive",
+    ),
     ("no archive policy", lambda _: replace(blind(), granularities_s=None), Kind.NO_GRANULARITY, "inconclusive"),
     ("an alarm that flaps", lambda t: seen(seen(t, alarm("high", OK, 30, 32)), alarm("high", OK, 35, 37)), *TOLD),
     ("the other alarm", lambda t: seen(t, alarm("low", ALARM, 30, 33)), *TOLD),

@@ -47,3 +47,13 @@ def test_a_granularity_that_the_policy_does_not_keep_is_not_asked_for(api: FakeA
     assert meter.newest({"s1"}, NOW) == {}
     assert meter.granularities == (300,)
     assert api.requests("POST", "/v1/.*") == []
+
+
+def test_of_a_policy_that_keeps_no_rate_nothing_is_asked(api: FakeApi) -> None:
+    definition = [{"granularity": 10.0, "points": 360, "timespan": None}]
+    policy = {"name": "low", "definition": definition, "aggregation_methods": ["mean", "max"]}
+    api.on("GET", "metric", "/v1/resource/instance/s1/metric/cpu", say={"archive_policy": policy})
+    measures = CpuMeasures(overcloud(), TIMING)
+    assert measures.newest({"s1"}, NOW) == {}
+    assert (measures.policy_without_rate, measures.granularities) == ("low", (10,))
+    assert api.requests("POST", "/v1/.*") == []

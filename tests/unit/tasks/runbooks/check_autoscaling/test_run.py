@@ -230,7 +230,8 @@ def test_a_cloud_without_gnocchi_is_refused_before_anything_is_made(
     services = {name: url for name, url in SERVICES.items() if name != "metric"}
     run = looked(monkeypatch, tmp_path, [], **services)
     assert run.reasons == [
-        "overcloud: has no metric, by whose API this check sees CPU (Gnocchi); watch the group by hand as the document does"
+        "overcloud: has no metric, by whose API this check sees CPU (Gnocchi); watch the group by hand as the document does; "
+        "measures that Prometheus keeps are not read here"
     ]
 
 

@@ -128,6 +128,17 @@ def test_a_fault_is_named_at_a_minutes_intervals(
 
 
 @pytest.mark.parametrize("seed", range(6))
+def test_an_alarm_that_signals_once_is_told_as_that(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock, watch: Watch, said: list[str], seed: int
+) -> None:
+    cloud = Simulation(clock, MINUTE, 45, 10, 1, 5, seed=seed, repeats=False)
+    verdict = checked(cloud, monkeypatch, watch, settle_s=90)
+    assert verdict.outcome == "failed", "\n".join(said)
+    (lost,) = [finding for finding in verdict.findings if finding.kind is Kind.SIGNAL_LOST]
+    assert "the alarm signals once (repeat_actions is false)" in lost.sentence
+
+
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("low", [(60, 5), (300, 2), (120, 3)])
 def test_an_alarm_that_shrinks_the_group_more_slowly_has_its_own_time(
     monkeypatch: pytest.MonkeyPatch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from blocks.remote.errors import Refused
 from tasks.engine.run import Run
@@ -17,9 +18,10 @@ from tasks.runbooks.deploy_stack.deployment import (
     threshold_percents,
     thresholds,
 )
-from tests.unit.cloud_api import FakeApi, fail, install, overcloud
+from tests.unit.cloud_api import Answer, Asked, FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 from tests.unit.tasks.heat.test_templates import TODAY
+from tests.unit.tasks.heat_api import FakeHeat, merge
 from tests.unit.tasks.samples import SITE, journal
 
 TEMPLATE = """
@@ -101,6 +103,7 @@ def test_a_parameter_without_a_value_is_refused(api: FakeApi, tmp_path: Path) ->
 @pytest.mark.parametrize("section", ["parameters", "parameter_defaults"])
 def test_what_an_environment_file_says_is_looked_at_too(api: FakeApi, tmp_path: Path, section: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"{section}: {{max_size: three, granularity: often}}\n")
+    api.on("POST", "orchestration", "/validate", say=merge)
     types = required_types(choose_example(Example.CPU_GROUP, TODAY).read())
     api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(types)})
     api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
@@ -123,3 +126,54 @@ def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) ->
     request = StackRequest("cpu-group", [], {}, "x")
     computed = thresholds(overcloud(), request, Era.OSP_8, values, {"threshold_high": 42})
     assert computed == {"threshold_low": 10}
+
+
+def test_what_heat_merges_is_what_counts_and_what_is_sent(api: FakeApi, tmp_path: Path) -> None:
+    heat = FakeHeat(api)
+    text = TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", "").replace(
+        "parameters:", "parameters:\n  zones: {type: comma_delimited_list}"
+    )
+    (tmp_path / "1.yaml").write_text(
+        "parameter_merge_strategies: {zones: merge}\nparameter_defaults: {zones: [az1, az2]}\n"
+    )
+    (tmp_path / "2.yaml").write_text(
+        "parameter_defaults: {zones: [az3]}\nresource_registry: {resources: {server: {hooks: pre-create}}}\n"
+    )
+    environments = [str(tmp_path / f"{number}.yaml") for number in (1, 2)]
+    run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
+    request = StackRequest(str(template(tmp_path, text)), environments, {}, "example")
+    with disable_run_logger():
+        job = plan_deployment(run, overcloud(), request)
+    assert job.parameters["zones"] == ["az1", "az2", "az3"]
+    assert job.plan.action == "create"
+    preview = heat.api.requests("POST", "/stacks/preview")[-1].body
+    assert [address.rpartition("/")[2] for address in preview["environment_files"]] == ["1.yaml", "2.yaml"]
+    assert any("Heat will wait at server (pre-create)" in finding for finding in run.journal.findings)
+
+
+def restricted(api: FakeApi, yes: bool) -> None:
+    """Keystone's tokens are those of an application credential."""
+
+    def login(asked: Asked) -> Answer:
+        status, body = api._login(asked)
+        body["token"]["application_credential"] = {"id": "1", "name": "runbooks", "restricted": yes}
+        return status, body
+
+    api.on("POST", "identity", "/v3/auth/tokens", say=login)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_restricted_application_credential_is_refused_before_a_stack_is_made(
+    api: FakeApi, tmp_path: Path, yes: bool
+) -> None:
+    heat = FakeHeat(api)
+    restricted(api, yes)
+    request = StackRequest(
+        str(template(tmp_path, TEMPLATE.replace("  pool: {type: OS::Neutron::Pool}\n", ""))), [], {}, "example"
+    )
+    if yes:
+        (reason,) = refuse(request)
+        assert "--unrestricted" in reason
+        heat.status = "CREATE_FAILED"  # it has its trust already
+    run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
+    assert plan_deployment(run, overcloud(), request).plan.action == ("update" if yes else "create")
