@@ -10,6 +10,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
+# What a suite's time goes to is told after it.
+TOLD := --durations 15 --durations-min 5
 # A stream that a process of a lab's or a cloud's test leaves open is told, and fails nothing; in the unit tests it does.
 UNCLOSED := -W default::ResourceWarning -W default::pytest.PytestUnraisableExceptionWarning
 
@@ -43,15 +45,15 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(BIN)/lint-imports
-	$(RUN) pytest tests/unit
+	$(RUN) pytest $(TOLD) --numprocesses auto tests/unit
 
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
-	$(RUN) pytest tests/server
+	$(RUN) pytest $(TOLD) tests/server
 
 .PHONY: test-database
 test-database: .venv/.ready ## Test dumps, and what proves them, on MariaDB servers of this machine (as root)
-	$(RUN) pytest -m database tests/database
+	$(RUN) pytest $(TOLD) -m database tests/database
 
 .PHONY: test-both
 test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as root)
@@ -60,19 +62,19 @@ test-both: .venv/.ready ## Run test-lab and test-openstack at the same time (as 
 .PHONY: test-lab
 test-lab: .venv/.ready ## Test on the lab's hosts (as root)
 	$(RUN) tests.lab down  # the tests want the lab as it is made, not as somebody has left it
-	$(RUN) pytest $(UNCLOSED) -m "lab and not exhaustive" tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and not exhaustive" tests/lab tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
 	$(RUN) pytest $(UNCLOSED) -m lab_teardown tests/lab
 
 .PHONY: test-openstack
 test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on this machine (as root)
 	$(RUN) tests.openstack down  # for the same reason
-	$(RUN) pytest $(UNCLOSED) -m openstack tests/openstack tests/autoscaling
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m openstack tests/openstack tests/autoscaling
 	$(RUN) pytest $(UNCLOSED) -m openstack_teardown tests/openstack
 
 .PHONY: test-interrupted
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and backups at more of theirs, and run them again
 	$(RUN) tests.interrupted
-	$(RUN) pytest $(UNCLOSED) -m "lab and exhaustive" tests/backups
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/backups tests/restore_undercloud_database
 
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)

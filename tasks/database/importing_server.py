@@ -75,8 +75,12 @@ class ImportingServer:
         return Change(tuple(remove(f"{self.container}{of}") for of in ("", "-create", "-password")))
 
     def create(self) -> Change:
-        """Make the system tables in the empty directory."""
-        words = ("mysql_install_db", "--no-defaults", f"--datadir={self.directory}", "--user=mysql")
+        """Make the system tables in the empty directory.
+
+        Without what mysql_install_db makes besides by itself: a schema, and an account for the socket, named after the container.
+        """
+        beside = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        words = ("mysql_install_db", "--no-defaults", f"--datadir={self.directory}", "--user=mysql", *beside)
         name = f"{self.container}-create"
         run = (*self._run(name), "-c", 'exec "$@" >/dev/null', "create", *words)
         return Change((remove(name), LongCommand(f"{self.runbook}-create", run, 900, says="create the system tables")))

@@ -111,8 +111,8 @@ class BackedUp:
         started, run_id = datetime.now(UTC).replace(microsecond=0), uuid4()
         name = SetName.of("backup-control-plane", "database", started, run_id)
         begin(store, name, run_id, started)
-        dump, grants = "overcloud.sql.zst", "overcloud-grants.sql"
-        writing = script(dump_pipeline(dump_words(server, 2**40, 600), COMPRESSORS[0]), timeout_s=600, quiet=True)
+        dump, grants = "overcloud.sql.gz", "overcloud-grants.sql"
+        writing = script(dump_pipeline(dump_words(server, 2**40, 600), COMPRESSORS[-1]), timeout_s=600, quiet=True)
         try:
             dumped = fetch(store, name, dump, source, writing)
             contents = read_contents_file(source, contents_file(server))
@@ -137,7 +137,7 @@ class BackedUp:
             hosts=(_SOURCE,),
             databases=(database,),
             files=(
-                tell(store, dump, dumped, "logical dump", "overcloud", "zstd"),
+                tell(store, dump, dumped, "logical dump", "overcloud", "gzip"),
                 tell(store, grants, received, "grants", "overcloud"),
             ),
         )

@@ -96,6 +96,7 @@ def test_a_backup_is_taken_from_a_node_without_clients_and_verified(backed_up: B
     assert watcher.found == set()
 
 
+@pytest.mark.exhaustive
 def test_twice_makes_two_sets(backed_up: BackedUp) -> None:
     assert_next_works(backed_up, sets(backed_up))
 
@@ -104,8 +105,9 @@ def test_twice_makes_two_sets(backed_up: BackedUp) -> None:
     "kill",
     [
         "--kill-during 3",
-        "--kill-after 3c",
-        *map(exhaustive, ("--kill-after 3a", "--kill-after 3b", "--kill-after 3", "--kill-after 3f")),
+        *map(
+            exhaustive, ("--kill-after 3c", "--kill-after 3a", "--kill-after 3b", "--kill-after 3", "--kill-after 3f")
+        ),
     ],
 )
 def test_killed_it_leaves_no_set_and_the_hosts_undo_it_by_themselves(kill: str, backed_up: BackedUp) -> None:
@@ -150,7 +152,7 @@ def test_a_store_that_fills_up_in_the_middle(backed_up: BackedUp) -> None:
         backed_up.apply()
 
 
-@pytest.mark.parametrize("host", ["backup", "node"])
+@pytest.mark.parametrize("host", ["backup", exhaustive("node")])
 def test_an_ssh_connection_that_is_cut(host: str, backed_up: BackedUp) -> None:
     old = sets(backed_up)
 
@@ -179,6 +181,7 @@ def dumped(backed_up: BackedUp) -> str:
     return name
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_is_killed_while_it_is_dumped(backed_up: BackedUp) -> None:
     old = sets(backed_up)
     killed: list[str] = []
@@ -197,6 +200,7 @@ def test_a_node_that_is_killed_while_it_is_dumped(backed_up: BackedUp) -> None:
     assert_next_works(backed_up, old)
 
 
+@pytest.mark.exhaustive
 def test_two_at_once_run_one_after_the_other(backed_up: BackedUp) -> None:
     old = sets(backed_up)
     processes: list[subprocess.Popen[str]] = [backed_up.start(NAME, **_DUMP_ALONE) for _ in range(2)]
@@ -206,6 +210,7 @@ def test_two_at_once_run_one_after_the_other(backed_up: BackedUp) -> None:
     assert len(sets(backed_up)) == len(old) + 2
 
 
+@pytest.mark.exhaustive
 def test_one_that_may_not_wait_is_refused(backed_up: BackedUp) -> None:
     backed_up.apply(bandwidth_bytes_per_s=_SLOW)
     process = backed_up.start(NAME, **_DUMP_ALONE)
@@ -220,6 +225,7 @@ def test_one_that_may_not_wait_is_refused(backed_up: BackedUp) -> None:
     assert "another runbook holds the lock of site lab" in second.output
 
 
+@pytest.mark.exhaustive
 def test_the_undercloud_s_database_is_backed_up(backed_up: BackedUp) -> None:
     if backed_up.lab.exec("undercloud", "podman inspect --type=container mysql", check=False).returncode:
         pytest.skip("the lab's undercloud has no database")

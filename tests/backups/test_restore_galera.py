@@ -57,8 +57,13 @@ def dumped(backed_up: BackedUp, name: SetName) -> SetName:
 
 @pytest.fixture(autouse=True)
 def _old_data_is_removed(backed_up: BackedUp) -> Iterator[None]:
-    """Kept data of each test would fill the machine."""
+    """Kept data of each test, and of suites before, would fill the machine."""
+    _remove_old_data(backed_up)
     yield
+    _remove_old_data(backed_up)
+
+
+def _remove_old_data(backed_up: BackedUp) -> None:
     for host in backed_up.lab.controllers:
         backed_up.lab.exec(host, "rm -rf /var/lib/mysql-save-*")
 
@@ -132,7 +137,9 @@ def test_until_the_switch_clients_are_served(backed_up: BackedUp, cloud: Cloud, 
     assert_is(backed_up, cloud, name)
 
 
-@pytest.mark.parametrize("damage", [all_databases_killed, data_of_one_wiped])
+@pytest.mark.parametrize(
+    "damage", [all_databases_killed, pytest.param(data_of_one_wiped, marks=pytest.mark.exhaustive)]
+)
 def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
     damage(backed_up.lab)  # type: ignore[operator]
     ended = restore(backed_up, backup=name.stamp)
@@ -140,6 +147,7 @@ def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp
     assert_is(backed_up, cloud, name)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "kill",
     [
@@ -171,6 +179,7 @@ def test_killed_and_started_again_it_reaches_the_same_end(
     assert_is(backed_up, cloud, dumped)
 
 
+@pytest.mark.exhaustive
 def test_a_store_that_goes_in_the_middle_harms_nobody(backed_up: BackedUp, cloud: Cloud, dumped: SetName) -> None:
     backed_up.apply(bandwidth_bytes_per_s="64K")
     try:

@@ -46,7 +46,7 @@ def assert_is(backed_up: BackedUp, name: SetName) -> None:
         expected = contents_of(store.manifest(store.catalogue().find(str(name))), "undercloud")
     undercloud.wait_running(backed_up.lab.machines)
     assert compare(expected, contents(backed_up)).differences == ()
-    left = "ls -d /var/lib/mysql/openstack-runbooks* 2>/dev/null || :; podman ps --all --format '{{.Names}}' | grep runbooks || :"
+    left = "ls -d /var/lib/mysql/openstack-runbooks-* 2>/dev/null || :; podman ps --all --format '{{.Names}}' | grep runbooks || :"
     assert backed_up.lab.exec("undercloud", left).stdout == ""
     backed_up.lab.exec("undercloud", "rm -rf /var/lib/mysql-save-*")
 

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from deployments.project import PROJECT
 
-START_TIMEOUT_S = 90.0
+# A statement of the server's waits up to 60 s for SQLite's lock, and on a busy machine with a slow disk some do.
+START_TIMEOUT_S = ANSWER_TIMEOUT_S = COMMAND_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 20.0
 # Gets SIGTERM when the process that started it is gone, even if that was killed.
 _CONTAINED = ("setpriv", "--pdeathsig", "TERM")
@@ -107,7 +109,7 @@ class PrefectServer:
             settings: Environment variables besides.
         """
         port = port or free_port()
-        env = _clean_environment() | {"PREFECT_HOME": str(home)} | settings
+        env = _clean_environment() | {"PREFECT_HOME": str(home), "PYTHONFAULTHANDLER": "1"} | settings
         words = ["server", "--port", str(port)]
         server = cls(home, port, _Background.start(words, home / "server.log", env, outlives))
         try:
@@ -131,14 +133,18 @@ class PrefectServer:
         return _clean_environment() | {"PREFECT_API_URL": self.url, "PREFECT_HOME": str(self.home)}
 
     def run(
-        self, *words: str, cwd: Path = PROJECT, timeout_s: float = 60, stdin: str = ""
+        self, *words: str, cwd: Path = PROJECT, timeout_s: float = COMMAND_TIMEOUT_S, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run `python WORDS` (such as `-m deployments apply …`) against this server."""
-        return _run([sys.executable, *words], cwd, self.env(), timeout_s, stdin)
+        with self._looked_at_when_late():
+            return _run([sys.executable, *words], cwd, self.env(), timeout_s, stdin)
 
-    def prefect(self, *words: str, cwd: Path = PROJECT, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def prefect(
+        self, *words: str, cwd: Path = PROJECT, timeout_s: float = COMMAND_TIMEOUT_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run `prefect WORDS`, the console script, against this server."""
-        return _run([str(Path(sys.executable).with_name("prefect")), *words], cwd, self.env(), timeout_s)
+        with self._looked_at_when_late():
+            return _run([str(Path(sys.executable).with_name("prefect")), *words], cwd, self.env(), timeout_s)
 
     def api(self, method: str, path: str, json: Any = None) -> Any:
         """Send a request to the API, and return its answer.
@@ -150,15 +156,30 @@ class PrefectServer:
             httpx.HTTPStatusError: for any other answer that is no success.
         """
         for attempt in Retrying(
-            retry=retry_if_exception(_is_busy), wait=wait_random(0.2, 1), stop=stop_after_delay(30), reraise=True
+            retry=retry_if_exception(_is_busy),
+            wait=wait_random(0.2, 1),
+            stop=stop_after_delay(ANSWER_TIMEOUT_S),
+            reraise=True,
         ):
-            with attempt:
-                answer = httpx.request(method, f"{self.url}{path}", json=json, timeout=30).raise_for_status()
+            with attempt, self._looked_at_when_late():
+                answer = httpx.request(method, f"{self.url}{path}", json=json, timeout=ANSWER_TIMEOUT_S)
+                answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
         """End the server."""
         self._background.stop()
+
+    @contextmanager
+    def _looked_at_when_late(self) -> Iterator[None]:
+        """End the server when it doesn't answer in time, and say with the error where its threads were, and its log."""
+        try:
+            yield
+        except (httpx.TimeoutException, subprocess.TimeoutExpired) as error:
+            self._background.process.send_signal(signal.SIGABRT)
+            self._background.process.wait(STOP_TIMEOUT_S)
+            error.add_note(f"The server's log ends with:\n{self.log[-6000:]}")
+            raise
 
     def _answers(self) -> bool:
         self._background.check_alive()

@@ -19,7 +19,7 @@ def deployed(server: PrefectServer, site_file: Path, greetings: Path) -> None:
 
 
 def test_a_bare_name_is_enough(server: PrefectServer, worker: Worker) -> None:
-    run = server.prefect("deployment", "run", "--watch", "say-hello", "-p", "times=2", timeout_s=90)
+    run = server.prefect("deployment", "run", "--watch", "say-hello", "-p", "times=2")
     assert run.returncode == 0, run.stdout + run.stderr + worker.log
     assert "Creating flow run for deployment 'say-hello/say-hello'" in run.stdout
     # The site came by default, its block from the server, and the code from the folder of prefect.yaml.

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import paramiko
@@ -25,6 +26,7 @@ def ed25519() -> paramiko.Ed25519Key:
     return paramiko.Ed25519Key(data=b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + os.urandom(32))
 
 
+# Made anew each time: a test has its number for a name, by which pytest-xdist knows it in each of its processes.
 KEY, OTHER, CURVE = ed25519(), ed25519(), paramiko.ECDSAKey.generate(bits=256)
 RSA, SHORT_RSA = (paramiko.RSAKey(key=rsa.generate_private_key(65537, bits)) for bits in (2048, 1024))
 BLOB = KEY.get_base64()
@@ -61,6 +63,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         line("*"),
         line(paramiko.HostKeys.hash_host(ADDRESS)),
     ],
+    ids=count(1),
 )
 def test_a_line_that_openssh_reads_is_read(write: Callable[..., Path], text: str | bytes) -> None:
     found = read_host_keys(write(text), ADDRESS)
@@ -89,6 +92,7 @@ def test_a_line_that_openssh_reads_is_read(write: Callable[..., Path], text: str
         line("192.0.2.9") + f"\x0b{line(ADDRESS)}",
         "@revoked",
     ],
+    ids=count(1),
 )
 def test_a_line_about_another_host_is_passed_over_however_broken(write: Callable[..., Path], text: str) -> None:
     found = read_host_keys(write(text, text + " and more"), ADDRESS)
@@ -123,6 +127,7 @@ def test_a_line_about_another_host_is_passed_over_however_broken(write: Callable
         (f"@trusted {line(ADDRESS)}", "unknown marker @trusted"),
         (f"@Revoked {line(ADDRESS)}", "unknown marker @Revoked"),
     ],
+    ids=count(1),
 )
 def test_a_line_that_pins_nothing_is_named(write: Callable[..., Path], text: str, why: str) -> None:
     found = read_host_keys(write("# a comment", text), ADDRESS)
@@ -162,7 +167,7 @@ def test_another_port_is_another_entry(write: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-@pytest.mark.parametrize("names", [ADDRESS, "*", paramiko.HostKeys.hash_host(ADDRESS)])
+@pytest.mark.parametrize("names", [ADDRESS, "*", paramiko.HostKeys.hash_host(ADDRESS)], ids=["plain", "all", "hashed"])
 def test_a_revoked_key_is_not_among_the_pinned_ones(write: Callable[..., Path], order: int, names: str) -> None:
     lines = [line(ADDRESS), line(ADDRESS, OTHER), f"@revoked  {line(names)}"][::order]
     found = read_host_keys(write(*lines), ADDRESS)

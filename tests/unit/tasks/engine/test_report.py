@@ -1,10 +1,12 @@
 """The report says what was done, what stands, where the old data is and what to do next, and no secret."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from blocks.remote import secrets
+from deployments.project import PROJECT
 from tasks.engine.checks import Check
 from tasks.engine.departures import Departure, departures_of
 from tasks.engine.journal import Journal, Record
@@ -169,3 +171,8 @@ def test_what_was_looked_at_is_a_table_in_which_hosts_that_are_alike_share_a_row
         "",
     ]
     assert "What was looked at" not in render(journal(), DOCUMENT, "completed")
+
+
+@pytest.mark.parametrize("flow", sorted((PROJECT / "flows").glob("[a-z]*.py")), ids=lambda flow: flow.stem)
+def test_every_runbook_says_what_it_departs_from(flow: Path) -> None:
+    assert departures_of(flow.stem.replace("_", "-")).title
