@@ -32,6 +32,7 @@ class Cleanup(BaseModel):
         key: Its name.
         sentence: What it does, as an order.
         words: Host → program and arguments. No secret: the plan, the journal and systemd show them.
+        within_s: Seconds for them on each host, where the run or its hooks run them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class Cleanup(BaseModel):
     key: str
     sentence: str
     words: dict[str, tuple[str, ...]]
+    within_s: float = 60.0
 
     def unit(self, host: str) -> str:
         """The name of the host's timer, and of the service that it starts."""
@@ -147,7 +149,8 @@ def _clean_up_host(cleanup: Cleanup, shells: Mapping[str, Shell], host: str) -> 
         wait=wait_random_exponential(multiplier=1, max=10),
         reraise=True,
     )
-    retrying(shell.run, command(*cleanup.words[shell.name], says=cleanup.sentence))
+    words = cleanup.words[shell.name]
+    retrying(shell.run, command(*words, says=cleanup.sentence, timeout_s=cleanup.within_s))
     retrying(shell.run, script(f"systemctl stop {cleanup.unit(shell.name)}.timer 2>/dev/null || :", quiet=True))
 
 
