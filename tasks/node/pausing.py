@@ -7,10 +7,13 @@ node's own timer run the same one. It asks podman for no list, which waits for w
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Self
+
 from blocks.remote.command import Command, script
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change, Wait
-from tasks.node.running import ACTIVE, PAUSED, RUNNING, STOPPING, Running, differences, read_running
+from tasks.node.running import ACTIVE, PAUSED, RUNNING, STOPPING, Running, container_of, differences, read_running
 
 _RELEASED, _AS_BEFORE = "released", "running"
 # Seconds for which a node tries: podman may be held by something that ends by itself.
@@ -59,6 +62,42 @@ done
 """
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a node is released from.
+
+    Attributes:
+        containers: Names of containers that are, or will be, paused.
+        health_checks: Timers of health checks that are, or will be, stopped.
+        cluster: Whether Pacemaker is started where it does not run.
+    """
+
+    containers: tuple[str, ...] = ()
+    health_checks: tuple[str, ...] = ()
+    cluster: bool = False
+
+    @classmethod
+    def by_backup(cls, before: Running) -> Self:
+        """What a backup holds of what it has recorded."""
+        return cls(before.to_pause, before.health_checks, before.clustered)
+
+    @classmethod
+    def found(cls, now: Running) -> Self:
+        """What is held now, whoever has done it: a health check counts where its container is there to be checked."""
+        there = {*now.in_state(RUNNING), *now.in_state(PAUSED)}
+        checks = tuple(unit for unit in now.stopped_health_checks if container_of(unit) in there)
+        return cls(tuple(now.in_state(PAUSED)), checks, now.pacemaker not in {"", ACTIVE})
+
+    def __str__(self) -> str:
+        told = [f"{len(self.containers)} containers are paused"] if self.containers else []
+        told += [f"{len(self.health_checks)} health checks are stopped"] if self.health_checks else []
+        told += ["Pacemaker is stopped"] if self.cluster else []
+        return ", ".join(told)
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.health_checks or self.cluster)
+
+
 def pause(before: Running, within_s: float) -> Change:
     """Stop the health checks of a node, and pause its containers.
 
@@ -82,20 +121,27 @@ def pause(before: Running, within_s: float) -> Change:
     )
 
 
-def release_words(
-    before: Running, *, cluster: bool = True, jobs: str = "", patience_s: int = PATIENCE_S
-) -> tuple[str, ...]:
+def release_words(held: Held, *, jobs: str = "", patience_s: int = PATIENCE_S) -> tuple[str, ...]:
     """The words that release a node. They bear being run twice, and where nothing is paused; they need no network.
 
     Args:
-        before: What was recorded: just that is released.
-        cluster: Whether Pacemaker is started as well, where it ran before.
+        held: What is released, and no more.
         jobs: Units of the run's own that are ended first, by a pattern of systemctl's; empty for none.
-        patience_s: Seconds until what is left is told, and the words end with an error.
+        patience_s: Seconds until what is left is told, and the words end with 1.
     """
-    start = "start" if cluster and before.clustered else ""
-    paused = (*before.health_checks, *before.to_pause)
-    return ("bash", "-c", _RELEASE, "release", str(patience_s), start, jobs, str(len(before.health_checks)), *paused)
+    start, count = "start" if held.cluster else "", str(len(held.health_checks))
+    return (
+        "bash",
+        "-c",
+        _RELEASE,
+        "release",
+        str(patience_s),
+        start,
+        jobs,
+        count,
+        *held.health_checks,
+        *held.containers,
+    )
 
 
 def unpause(before: Running, within_s: float) -> Change:
@@ -105,16 +151,17 @@ def unpause(before: Running, within_s: float) -> Change:
         before: What was recorded.
         within_s: Seconds for all of it.
     """
-    words = release_words(before, cluster=False, patience_s=round(within_s))
+    held = replace(Held.by_backup(before), cluster=False)
+    words = release_words(held, patience_s=round(within_s))
 
     def look(shell: Shell) -> str:
         now = read_running(shell)
-        held = [name for name in before.to_pause if now.containers.get(name) == PAUSED]
-        held += [unit for unit in before.health_checks if now.units.get(unit) != ACTIVE]
-        return ", ".join(held) or _RELEASED
+        still = [name for name in held.containers if now.containers.get(name) == PAUSED]
+        still += [unit for unit in held.health_checks if now.units.get(unit) != ACTIVE]
+        return ", ".join(still) or _RELEASED
 
     return Change(
-        (Command(words, timeout_s=within_s + 120, says=f"unpause {len(before.to_pause)} containers"),),
+        (Command(words, timeout_s=within_s + 120, says=f"unpause {len(held.containers)} containers"),),
         already=lambda shell: look(shell) == _RELEASED,
         until=Wait(
             "what was paused", _RELEASED, look, 60, "`podman unpause NAME` there; then start resume-control-plane"

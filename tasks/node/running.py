@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from blocks.remote.command import question, script
 from blocks.remote.shell import Shell
-from tasks.node.tripleo_services import OWN_PREFIX
+from tasks.node.tripleo_services import OWN_PREFIX, UNIT_PREFIX
 
 RUNNING, PAUSED, STOPPING = "running", "paused", "stopping"
 ACTIVE = "active"
@@ -92,6 +92,11 @@ class Running:
     def clustered(self) -> bool:
         """Whether Pacemaker runs."""
         return self.pacemaker == ACTIVE
+
+
+def container_of(health_check: str) -> str:
+    """The container that a health check's timer is for."""
+    return _HEALTH_CHECK.sub("", health_check).removeprefix(UNIT_PREFIX)
 
 
 def may_be_paused(container: str) -> bool:

@@ -12,9 +12,16 @@ from blocks.remote.command import Command, question, script
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change, Wait
 
-_PREFIX = "tripleo_"
+UNIT_PREFIX = "tripleo_"
 _UNITS = question(
-    "systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,timer", f"{_PREFIX}*", timeout_s=60
+    "systemctl",
+    "list-units",
+    "--all",
+    "--plain",
+    "--no-legend",
+    "--type=service,timer",
+    f"{UNIT_PREFIX}*",
+    timeout_s=60,
 )
 _CONTAINERS = question("podman", "ps", "--format", "{{.Names}}")
 # Containers of our own bear it.
@@ -55,7 +62,7 @@ class Services(BaseModel):
 
 def unit_of(container: str) -> str:
     """The name of the unit that TripleO makes for a container."""
-    return f"{_PREFIX}{container}.service"
+    return f"{UNIT_PREFIX}{container}.service"
 
 
 def parse_units(text: str) -> dict[str, str]:
@@ -98,8 +105,8 @@ def stop_units(within_s: float) -> Change:
     """
     return Change(
         (
-            Command(("systemctl", "stop", f"{_PREFIX}*.timer"), timeout_s=within_s),
-            Command(("systemctl", "stop", f"{_PREFIX}*"), timeout_s=within_s),
+            Command(("systemctl", "stop", f"{UNIT_PREFIX}*.timer"), timeout_s=within_s),
+            Command(("systemctl", "stop", f"{UNIT_PREFIX}*"), timeout_s=within_s),
         ),
         already=lambda shell: _running_units(shell) == _STOPPED,
         until=Wait("what runs of the services", _STOPPED, _running_units, within_s, "see `systemctl list-jobs`"),
@@ -170,7 +177,7 @@ def start(services: Services, within_s: float) -> Change:
         within_s: Seconds for the containers without a unit to start.
     """
     commands = [
-        Command(("systemctl", "reset-failed", f"{_PREFIX}*")),
+        Command(("systemctl", "reset-failed", f"{UNIT_PREFIX}*")),
         Command(("systemctl", "start", "--no-block", "multi-user.target")),
     ]
     if services.units:

@@ -9,7 +9,7 @@ import pytest
 from blocks.remote.command import Command
 from blocks.remote.errors import CommandFailed, CommandTimedOut, WaitExpired
 from tasks.engine.step import apply_change
-from tasks.node.pausing import check_as_before, pause, release_words, unpause
+from tasks.node.pausing import Held, check_as_before, pause, release_words, unpause
 from tasks.node.running import Running, differences, may_be_paused, parse_running, read_running
 from tests.unit.fakes import FakeClock, FakeShell, silent
 from tests.unit.tasks.node.node_model import HEALTH_CHECK, NodeModel
@@ -22,7 +22,7 @@ def node(tmp_path: Path) -> NodeModel:
 
 def release(node: NodeModel, before: Running, **options: object) -> None:
     """What the node's own timer does."""
-    node.run(Command(release_words(before, **{"patience_s": 0, **options})))  # type: ignore[arg-type]
+    node.run(Command(release_words(Held.by_backup(before), **{"patience_s": 0, **options})))  # type: ignore[arg-type]
 
 
 # -- what is recorded
@@ -57,7 +57,7 @@ def test_a_host_without_containers_and_without_a_cluster_has_nothing_to_pause() 
 def test_a_container_that_is_removed_between_list_and_look_is_no_error(node: NodeModel) -> None:
     ls = node.folder / "bin/podman"
     gone = (
-        f'if [ "$1" = container ] && [ ! -e "$S/once" ]; then touch "$S/once"; ls "$S/containers"; echo gone; exit; fi'
+        'if [ "$1" = container ] && [ ! -e "$S/once" ]; then touch "$S/once"; ls "$S/containers"; echo gone; exit; fi'
     )
     ls.write_text(ls.read_text().replace('case "$1" in', f'{gone}\ncase "$1" in', 1))
     assert "keystone" in read_running(node).to_pause
@@ -183,6 +183,20 @@ def test_the_step_unpauses_and_leaves_the_cluster_to_its_own_step(node: NodeMode
     assert apply_change(node, unpause(before, 60), silent) == "done"
     assert node.units["pacemaker.service"] == "inactive"
     assert apply_change(node, unpause(before, 60), silent) == "already"
+
+
+def test_what_is_held_is_found_by_looking(node: NodeModel) -> None:
+    assert not Held.found(read_running(node))
+    apply_change(node, pause(read_running(node), 60), silent)
+    node.set_unit("pacemaker.service", "inactive")
+    node.set_unit("tripleo_gone_healthcheck.timer", "inactive")
+    held = Held.found(read_running(node))
+    assert str(held) == "2 containers are paused, 1 health checks are stopped, Pacemaker is stopped"
+    was = node.containers
+    node.run(Command(release_words(held, patience_s=0)))
+    assert node.containers != was
+    assert not Held.found(read_running(node))
+    assert node.units["tripleo_gone_healthcheck.timer"] == "inactive"
 
 
 # -- afterwards
