@@ -56,7 +56,8 @@ class Hooks:
         parameters = flow_run.parameters or {}
         name, site, run_id = flow.name, str(parameters.get("site", "")), str(flow_run.id)
         where = load_site(site)
-        hosts = hosts_of(where, self._hosts(where, parameters)) if self._hosts else []
+        without = parameters.get("without") or ()
+        hosts = hosts_of(where, self._hosts(where, parameters), without) if self._hosts else []
         shells = {host.name: where.shell(host) for host in hosts}
         closing = _Closing(name, site, run_id, shells, [state.message or outcome])
         try:

@@ -82,8 +82,9 @@ def runbook(
     """Make a flow of a function that says what is done with the flow's parameters.
 
     The function's parameters are the flow's; among them are `site` and `dry_run`, and `approved_by` where something is
-    destroyed. With `wait_s` among them, a run waits so many seconds while another runbook is at work on the site. A refusal or a
-    failed step is the message of the run's state. Of scheduled runs that are late, the latest alone is carried out.
+    destroyed. Hosts that `without` names are left out. With `wait_s` among them, a run waits so many seconds while another
+    runbook is at work on the site. A refusal or a failed step is the message of the run's state. Of scheduled runs that are
+    late, the latest alone is carried out.
 
     Args:
         name: The runbook's, the flow's and the deployment's name.
@@ -281,7 +282,7 @@ def open_run(name: str, hosts: HostsOf | None, parameters: Mapping[str, Any], dr
     install_mask()
     site = str(parameters["site"])
     where = load_site(site)
-    chosen = hosts_of(where, hosts(where, parameters)) if hosts else []
+    chosen = hosts_of(where, hosts(where, parameters), parameters.get("without") or ()) if hosts else []
     run_id = str(flow_run.id)
     journal = Journal(runbook=name, site=site, run_id=run_id, started=now())
     run = Run(name, where, {host.name: where.shell(host) for host in chosen}, dry_run, journal)

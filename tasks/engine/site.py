@@ -25,19 +25,24 @@ def load_site(name: str) -> Site:
     return loaded
 
 
-def hosts_of(site: Site, roles: Sequence[str]) -> list[Host]:
+def hosts_of(site: Site, roles: Sequence[str], without: Sequence[str] = ()) -> list[Host]:
     """The hosts that a runbook works on, each once, in the order of the roles.
 
     Args:
         site: The site.
         roles: Groups of the inventory; `undercloud` and `backup node` are hosts that the site names. The first host of the
             first one keeps the journal.
+        without: Hosts that are left out.
 
     Raises:
-        RunbookError: The site has no such group or named host; or there is no host in the first of them.
+        RunbookError: The site has no such group or named host, or none that is to be left out; or there is no host in the first
+            group.
     """
     try:
-        hosts, of_the_first = site.select(roles), site.select(roles[:1])
+        left_out = {site.host(name).name for name in without}
+        hosts, of_the_first = (
+            [host for host in site.select(some) if host.name not in left_out] for some in (roles, roles[:1])
+        )
     except UnknownTarget as unknown:
         raise RunbookError(
             str(unknown),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from blocks.remote.command import question, script
+from blocks.remote.errors import CommandTimedOut
 from blocks.remote.shell import Shell
 from tasks.node.tripleo_services import OWN_PREFIX, UNIT_PREFIX
 
@@ -136,7 +137,15 @@ def read_running(shell: Shell, within_s: float = 60) -> Running:
         CommandTimedOut: podman did not answer.
     """
     says = "read what podman and systemd run"
-    seen = parse_running(shell.run(script(_READ, quiet=True, changes=False, timeout_s=within_s, says=says)).stdout)
+    try:
+        said = shell.run(script(_READ, quiet=True, changes=False, timeout_s=within_s, says=says)).stdout
+    except CommandTimedOut as error:
+        raise CommandTimedOut(
+            shell.name,
+            f"podman did not answer within {within_s:g} s: something holds one of its containers",
+            "see `ps -ef | grep podman` there: a `podman stop` that hangs is ended with `podman kill NAME`",
+        ) from error
+    seen = parse_running(said)
     if not seen.clustered:
         return seen
     # While Pacemaker starts it has no answer, and so nothing runs.

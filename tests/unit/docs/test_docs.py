@@ -24,6 +24,7 @@ from flows.prepare_backup_node import prepare_backup_node
 from flows.prune_backups import prune_backups
 from flows.restore_galera import restore_galera
 from flows.restore_undercloud_database import restore_undercloud_database
+from flows.resume_control_plane import resume_control_plane
 from flows.set_telemetry_interval import set_telemetry_interval
 from flows.verify_backup import verify_backup
 from tests.unit.docs.markdown import DOCS, OPERATING, README, anchors, code, every_file, links, table
@@ -43,6 +44,7 @@ FLOWS: list[Flow[..., Any]] = [
     backup_undercloud,
     prepare_backup_node,
     install_rear,
+    resume_control_plane,
 ]
 
 
@@ -119,6 +121,12 @@ def test_every_parameter_of_the_runbooks_of_images_is_told_with_its_default() ->
             name: each.default for name, each in inspect.signature(flow.fn).parameters.items() if name != "site"
         }
         assert told == {name: json.dumps(default) for name, default in parameters.items()}
+
+
+def test_every_parameter_of_resuming_is_told_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in table(DOCS / "images.md", "Resume parameter")}
+    parameters = inspect.signature(resume_control_plane.fn).parameters
+    assert told == {name: json.dumps(each.default) for name, each in parameters.items() if name != "site"}
 
 
 def _said() -> str:

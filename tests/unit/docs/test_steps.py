@@ -95,6 +95,7 @@ BACKUP_ROWS = table(DOCS / "backups.md", "Backup step")
 
 
 IMAGE_ROWS = table(DOCS / "images.md", "Image step")
+RESUME_ROWS = table(DOCS / "images.md", "Resume step")
 
 
 @pytest.mark.parametrize("row", [*BACKUP_ROWS, *IMAGE_ROWS], ids=lambda row: f"{row[0]} {row[1]}")
@@ -104,6 +105,16 @@ def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     file, _, name = row[5].strip("`").partition("::")
     text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", RESUME_ROWS, ids=lambda row: row[0])
+def test_function_and_test_of_a_step_that_resumes_are_there(row: list[str]) -> None:
+    test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
+
+
+def test_every_step_that_resumes_is_told_in_its_order() -> None:
+    text = (PROJECT / "tests" / "plans" / "resume-control-plane.txt").read_text(encoding="utf-8")
+    assert [row[0] for row in RESUME_ROWS] == re.findall(r"^(\w+)\. ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("plan", "letter"), [("backup-control-plane", "C"), ("backup-undercloud", "U")])

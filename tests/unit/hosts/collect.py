@@ -40,7 +40,8 @@ from tasks.engine.hooks import Hooks
 from tasks.engine.locks import lock_host
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
-from tasks.node import podman
+from tasks.node import pausing, podman
+from tasks.node.running import read_running
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
 from tasks.runbooks.set_telemetry_interval.polling_change import look
@@ -56,6 +57,7 @@ from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
+from tests.unit.flows import test_resume_control_plane as resume_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
@@ -64,7 +66,8 @@ from tests.unit.flows.jobs import job
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
-from tests.unit.tasks.samples import CLEANUP, SITE, journal
+from tests.unit.tasks.node.node_model import NodeModel
+from tests.unit.tasks.samples import CLEANUP, HOSTS, SITE, journal
 
 FOLDERS = ("blocks", "tasks", "flows")
 # They run in the members of a group that scales: the operator's own images, of which nothing is known.
@@ -142,6 +145,7 @@ def made_commands() -> Made:
             _nightly(patch)
             _backups(made)
             _images()
+            _paused()
     _constants(made)
     return made
 
@@ -317,6 +321,19 @@ def _images() -> None:
             world = World(Path(folder), kind)
             world.role = world.export
             preparations.prepare(world)
+
+
+def _paused() -> None:
+    """A node that is paused and released, and resume-control-plane on nodes that are held in every way."""
+    with TemporaryDirectory() as folder:
+        nodes = [NodeModel(Path(folder) / name, name) for name in HOSTS]
+        before = read_running(nodes[0])
+        pausing.pause(before, 60)
+        pausing.unpause(before, 60)
+        for node in nodes:
+            resume_runs.hold(node)
+            (node.folder / "desynced").touch()
+        resume_runs.resume(*nodes)
 
 
 def _single() -> None:

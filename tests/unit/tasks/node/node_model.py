@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -39,6 +40,14 @@ case "$1" in
       line=${format/\\{\\{.Name\\}\\}/$name}
       echo "${line/\\{\\{.State.Status\\}\\}/$seen}"
     done ;;
+  exec)
+    [ "$(state "$2")" = running ] || [ "$(state "$3")" = running ] || exit 125
+    case "$*" in
+      *'bash -c'*) echo resync >>"$S/calls"; [ ! -e "$S/queue" ] || exit 1; rm -f "$S/desynced" ;;
+      *)
+        printf '%s\\t%s\\n' wsrep_local_state_comment Synced wsrep_cluster_status Primary
+        printf '%s\\t%s\\n' wsrep_cluster_size 3 wsrep_desync "$([ ! -e "$S/desynced" ]; echo $?)" ;;
+    esac ;;
   *) exit 125 ;;
 esac
 """
@@ -84,8 +93,14 @@ _PROGRAMS = {
     "timeout": 'shift\nexec "$@"\n',
     "sleep": "exit 0\n",
 }
+# Directories of the host that are folders of the model instead.
+_OF_HOST = re.compile(r"(?<![\w.-])/(etc/corosync|var/lib/openstack-runbooks)(?=/|\b)")
 HEALTH_CHECK = "tripleo_keystone_healthcheck.timer"
 CONTAINERS = ("keystone", "nova_api", "galera-bundle-podman-0", "haproxy-bundle-podman-0", "openstack-runbooks-drill")
+
+
+class Killed(BaseException):
+    """The process that runs the flow is gone."""
 
 
 class NodeModel(LocalShell):
@@ -97,6 +112,8 @@ class NodeModel(LocalShell):
 
     Attributes:
         folder: Its state, a file for each container and unit.
+        ran: What was run on it.
+        killed: Whether the process of the run is gone.
     """
 
     def __init__(self, folder: Path, name: str = "controller-0") -> None:
@@ -104,6 +121,8 @@ class NodeModel(LocalShell):
             (folder / each).mkdir(parents=True)
         super().__init__(folder / "bin")
         self.name, self.folder = name, folder
+        self.ran: list[Command] = []
+        self.killed = False
         for program, text in _PROGRAMS.items():
             file = folder / "bin" / program
             file.write_text(f"#!/bin/bash\nS={folder}\n{text}")
@@ -118,7 +137,10 @@ class NodeModel(LocalShell):
         self.set_unit(HEALTH_CHECK.replace(".timer", ".service"), "inactive")
 
     def run(self, command: Command, on_line: LineSink | None = None) -> Result:
-        words = [word.replace("/etc/corosync", f"{self.folder}/etc/corosync") for word in command.words]
+        if self.killed:
+            raise Killed
+        self.ran.append(command)
+        words = [_OF_HOST.sub(lambda found: f"{self.folder}{found[0]}", word) for word in command.words]
         done = subprocess.run(
             words, input=command.stdin or "", capture_output=True, text=True, timeout=20, env=self._environment
         )

@@ -1,0 +1,1 @@
+"""What resume-control-plane alone needs."""
