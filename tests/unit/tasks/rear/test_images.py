@@ -1,0 +1,162 @@
+"""An image is what lies on the store: whole, new, and with sums of its own once all of it was seen to be whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from blocks.remote.errors import HostError
+from blocks.remote.units import LongCommand
+from tasks.rear.images import Known, check_images, close_images, find_folder, job_key, jobs, list_images, make_image
+from tasks.rear.settings import Settings
+from tests.unit.fakes import FakeShell, LocalShell
+
+HOST, BEFORE, NEW = "controller-0", "20261126T020000Z", "20261127T020000Z"
+KNOWN = {HOST: Known((BEFORE,))}
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A new image, beside that of the night before."""
+    (tmp_path / HOST / BEFORE).mkdir(parents=True)
+    folder = tmp_path / HOST / NEW
+    folder.mkdir()
+    (tmp_path / "file").write_text("127.0.0.1")
+    with tarfile.open(folder / "backup.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "file", "etc/hosts")
+    sum_ = hashlib.md5((folder / "backup.tar.gz").read_bytes()).hexdigest()  # noqa: S324 - ReaR's choice
+    (folder / "backup.tar.gz.md5").write_text(f"{sum_}  backup.tar.gz\n")
+    (folder / f"{HOST}.iso").write_text("iso")
+    (folder / "backup.log").write_text("etc/hosts\n")
+    return folder
+
+
+def on_store(
+    make: Callable[..., object], root: Path, known: dict[str, Known] = KNOWN
+) -> subprocess.CompletedProcess[str]:
+    """Run what the unit runs on the store."""
+    change = make("backup-control-plane-rear-1", str(root), known, 60)
+    (long,) = cast("tuple[LongCommand, ...]", change.commands)  # type: ignore[attr-defined]
+    return subprocess.run(long.words, capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
+
+
+def test_a_whole_image_is_told_with_its_size(image: Path) -> None:
+    said = on_store(check_images, image.parents[1])
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith(f"{HOST}/{NEW} is whole: ")
+
+
+def test_by_sftp_the_iso_lies_above_the_folders(image: Path) -> None:
+    (image / f"{HOST}.iso").rename(image.parents[1] / f"{HOST}.iso")
+    assert on_store(check_images, image.parents[1]).returncode == 0
+
+
+def shorten(image: Path) -> None:
+    packed = (image / "backup.tar.gz").read_bytes()
+    (image / "backup.tar.gz").write_bytes(packed[: len(packed) // 2])
+
+
+def warn(image: Path) -> None:
+    (image / "rear-controller-0.log").write_text("WARNING: tar ended with return code 1 and below output:\n")
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "the archive can't be read to its end": shorten,
+    "the archive's checksum is not the one that ReaR has written down": lambda image: (
+        image / "backup.tar.gz.md5"
+    ).write_text("0  backup.tar.gz\n"),
+    "ReaR has written down no checksum of the archive": lambda image: (image / "backup.tar.gz.md5").unlink(),
+    "there is no archive": lambda image: (image / "backup.tar.gz").unlink(),
+    "ReaR has not ended: there is a .lockfile": lambda image: (image / ".lockfile").touch(),
+    "tar has ended with a warning: the archive lacks files, or holds them half written": warn,
+    "there is no log of ReaR's": lambda image: (image / "backup.log").unlink(),
+    "there is no ISO": lambda image: (image / "controller-0.iso").unlink(),
+}
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_an_image_that_is_not_whole_is_told_with_what_is_wrong(image: Path, said: str) -> None:
+    BROKEN[said](image)
+    seen = on_store(check_images, image.parents[1])
+    assert seen.returncode == 65
+    assert said in seen.stderr.splitlines()
+
+
+def test_all_that_is_wrong_is_told_at_once(image: Path) -> None:
+    for each in ("backup.log", "controller-0.iso"):
+        (image / each).unlink()
+    assert on_store(check_images, image.parents[1]).stderr.splitlines() == [
+        "there is no log of ReaR's",
+        "there is no ISO",
+    ]
+
+
+def test_the_image_of_the_night_before_is_not_taken_for_a_new_one(image: Path) -> None:
+    image.rename(image.parents[1] / "elsewhere")
+    seen = on_store(check_images, image.parents[1])
+    assert (seen.returncode, seen.stderr) == (65, f"ReaR has left nothing new in {image.parent}\n")
+    gone = on_store(check_images, image.parents[1] / "elsewhere")
+    assert gone.stderr == f"there is no {image.parents[1]}/elsewhere/{HOST}\n"
+
+
+def test_of_two_attempts_of_a_night_the_later_one_counts(image: Path) -> None:
+    (image.parent / "20261126T230000Z").mkdir()
+    assert on_store(check_images, image.parents[1]).stdout.startswith(f"{HOST}/{NEW} is whole")
+
+
+def test_a_closed_image_has_sums_that_sha256sum_accepts(image: Path) -> None:
+    assert on_store(close_images, image.parents[1]).returncode == 0
+    assert on_store(close_images, image.parents[1]).returncode == 0, "again"
+    checked = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=image, capture_output=True, text=True)
+    assert checked.returncode == 0
+    names = {"backup.log", "backup.tar.gz", "backup.tar.gz.md5", "controller-0.iso"}
+    assert set(checked.stdout.splitlines()) == {f"./{name}: OK" for name in names}
+
+
+def test_the_store_says_which_images_there_are_and_how_large_the_latest_whole_one_is(
+    image: Path, here: LocalShell
+) -> None:
+    on_store(close_images, image.parents[1])
+    (image.parent / "20261128T020000Z").mkdir()
+    found = list_images(here, str(image.parents[1]), [HOST, "controller-1"])
+    assert found["controller-1"] == Known()
+    assert found[HOST].runs == (BEFORE, NEW, "20261128T020000Z")
+    assert found[HOST].latest_bytes is not None
+    assert found[HOST].latest_bytes > 0
+
+
+def test_a_run_does_not_take_the_job_of_another_for_its_own() -> None:
+    (one,) = make_image(job_key("backup-control-plane", "11111111-aaaa"), 60).commands
+    (other,) = make_image(job_key("backup-control-plane", "22222222-aaaa"), 60).commands
+    assert cast("LongCommand", one).unit != cast("LongCommand", other).unit
+    assert cast("LongCommand", one).unit.startswith(jobs("backup-control-plane").partition("*")[0])
+
+
+SETTINGS = "BACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\tctl0/20261127T020000Z\nOPENSTACK_RUNBOOKS\t0a\n"
+
+
+def test_a_node_s_folder_is_called_as_rear_calls_the_host() -> None:
+    shell = FakeShell().on("OPENSTACK_RUNBOOKS", say=SETTINGS).on("pgrep", say=1)
+    assert find_folder(shell) == "ctl0"
+    assert Settings({}).one("NETFS_PREFIX") == ""
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("OPENSTACK_RUNBOOKS", "ReaR is not set up by install-rear"),
+        ("BACKUP_INTEGRITY_CHECK", "ReaR would make images without a checksum, or over one another"),
+        ("NETFS_PREFIX", "ReaR would make images without a checksum, or over one another"),
+    ],
+)
+def test_a_node_that_is_not_set_up_is_told(left_out: str, said: str) -> None:
+    text = "".join(f"{line}\n" for line in SETTINGS.splitlines() if not line.startswith(left_out))
+    with pytest.raises(HostError, match=said):
+        find_folder(FakeShell().on("OPENSTACK_RUNBOOKS", say=text).on("pgrep", say=1))
