@@ -81,7 +81,7 @@ def save_pacemaker(within_s: float = 120) -> Change:
 
 def ceph_monitor(containers: Iterable[str]) -> str:
     """The container of the node's Ceph monitor; empty where it has none."""
-    return next((name for name in containers if name.startswith("ceph-mon") or "-mon-" in name), "")
+    return next((name for name in containers if name.startswith("ceph-") and "mon-" in name), "")
 
 
 def ovn_databases(containers: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ def find_folder(shell: Shell) -> str:
         HostError: ReaR is not there, or not set up by install-rear; or it is at work.
     """
     settings = read_settings(shell)
-    if shell.run(question("pgrep", "-x", "rear", ok=(0, 1))).exit_code == 0:
+    if shell.run(question("pgrep", "--exact", "rear", ok=(0, 1))).exit_code == 0:
         raise HostError(shell.name, "ReaR is at work there", "wait for it; see who has started it")
     if reason := not_set_up(settings):
         raise HostError(shell.name, reason, "start install-rear")
@@ -136,8 +136,6 @@ done
 cd "$new" || exit
 """
 _CHECK = f"""
-sums=$1
-shift
 {_FIND}
 wrong=()
 [ ! -e .lockfile ] || wrong+=("ReaR has not ended: there is a .lockfile")
@@ -155,7 +153,7 @@ fi
 logs=$(find . -maxdepth 1 -name '*.log' -print)
 if [ -z "$logs" ]; then
   wrong+=("there is no log of ReaR's")
-elif find . -maxdepth 1 -name '*.log' -exec grep -h 'WARNING: tar ended' {{}} + >&2; then
+elif grep -h 'WARNING: tar ended' ./*.log >&2; then
   wrong+=("tar has ended with a warning: the archive lacks files, or holds them half written")
 fi
 [ -n "$(find . -maxdepth 1 -name '*.iso' -print)" ] || [ -s "$root/$folder.iso" ] || wrong+=("there is no ISO")
@@ -163,13 +161,11 @@ fi
 echo "$folder/$new is whole: $(du -s -B 1 . | cut -f 1) bytes"
 """
 _CLOSE = f"""
-sums=$1
-shift
 {_FIND}
 umask 077
-find . -maxdepth 1 -type f -not -name "$sums*" -exec sha256sum {{}} + >"$sums.new"
-sync "$sums.new"
-mv -fT -- "$sums.new" "$sums"
+find . -maxdepth 1 -type f -not -name '{SUMS}*' -exec sha256sum {{}} + >{SUMS}.new
+sync {SUMS}.new
+mv -fT -- {SUMS}.new {SUMS}
 sync .
 """
 
@@ -179,7 +175,7 @@ def _on_store(text: str, key: str, says: str, root: str, known: Mapping[str, Kno
         tuple(
             LongCommand(
                 key,
-                ("bash", "-o", "errexit", "-o", "pipefail", "-c", text, "bash", SUMS, root, folder, *before.runs),
+                ("bash", "-o", "errexit", "-o", "pipefail", "-c", text, "bash", root, folder, *before.runs),
                 within_s,
                 says=f"{says} {folder}",
             )

@@ -17,6 +17,27 @@ _ENCRYPTED = "it is encrypted, and only who has the private key can restore it"
 def back_up(steps: Steps, backup: Backup) -> None:
     """Take a backup, which is complete or absent, and prove it.
 
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        backup: What is backed up, and where to.
+    """
+    take(steps, backup)
+    prove_set(steps, backup)
+
+
+def prove_set(steps: Steps, backup: Backup) -> None:
+    """Restore the set, and compare it with its manifest.
+
+    Args:
+        steps: Who walks through them: the plan, or the run.
+        backup: What was backed up.
+    """
+    backup.taken.outcomes[:] = prove(steps, backup.drill, _ENCRYPTED)
+
+
+def take(steps: Steps, backup: Backup) -> None:
+    """Take a backup, which is complete or absent.
+
     Step 3 is the document's (BR 1.5 step 3; BR 2.5 and 3.5 step 3, of which this is the role's `db_backup`). Those with a letter
     are not in it, nor are V1 and those after it.
 
@@ -38,7 +59,6 @@ def back_up(steps: Steps, backup: Backup) -> None:
                 files = changes.write_documented_files(backup)
                 steps.step("3e", "Write the documented files on the host", host, files)
         steps.step("3g", "Seal the backup set", store, changes.seal(backup))
-    backup.taken.outcomes[:] = prove(steps, backup.drill, _ENCRYPTED)
 
 
 @contextmanager

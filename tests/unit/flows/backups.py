@@ -30,6 +30,7 @@ from tasks.runbooks.verify_backup.drill import Drill, Outcome
 from tests.unit.fakes import FakeShell, LocalChannel, LocalShell
 from tests.unit.tasks.backup.samples import START, make_store, run_id
 from tests.unit.tasks.control_plane import PASSWORD, directory
+from tests.unit.tasks.node.node_model import Killed as Killed
 from tests.unit.tasks.samples import HOSTS, SITE, journal
 
 IMAGE = "sha256:0a1b"
@@ -58,10 +59,6 @@ esac
 exit 125
 """
 GRANTS = f"CREATE OR REPLACE USER `nova`@`%` IDENTIFIED BY PASSWORD '{HASH}';\nGRANT USAGE ON *.* TO `nova`@`%`;\n"
-
-
-class Killed(BaseException):
-    """The process that runs the flow is gone."""
 
 
 class DatabaseHost(FakeShell):

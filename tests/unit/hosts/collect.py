@@ -62,6 +62,7 @@ from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
+from tests.unit.flows.imaged_cluster import make_imaged
 from tests.unit.flows.jobs import job
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
@@ -146,6 +147,7 @@ def made_commands() -> Made:
             _backups(made)
             _images()
             _paused()
+            _control_plane(patch)
     _constants(made)
     return made
 
@@ -300,6 +302,12 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
                 host.on("systemctl show", say=UNIT).on("tail -c", say="").on("systemctl stop", "|| :", say="")
                 host.on("systemd-run", "on-active", say="")
             world.back_up(documented_file=True, methods=("logical", "physical"))
+
+
+def _control_plane(patch: pytest.MonkeyPatch) -> None:
+    """backup-control-plane with images."""
+    with TemporaryDirectory() as folder:
+        make_imaged(Path(folder), patch).back_up()
 
 
 def _images() -> None:

@@ -89,7 +89,7 @@ REFUSED: dict[str, Command] = {
     "systemd-run --property StandardOutput=append:": command(
         "systemd-run", "--property=StandardOutput=append:/x", "true"
     ),
-    "podman kill c": command("systemd-run", '--property=ExecStopPost=-"/usr/bin/env" "podman" "pause" "c"', "true"),
+    "podman kill c": command("systemd-run", '--property=ExecStopPost=-"/usr/bin/env" "podman" "kill" "c"', "true"),
     "timeout --foreground": command("timeout", "--foreground", "5", "true"),
 }
 

@@ -1,0 +1,104 @@
+"""The steps of images: what is saved, paused, stopped, and released in the reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from blocks.remote.shell import Shell
+from tasks.engine.change import Change
+from tasks.engine.steps import Steps
+from tasks.node import cluster, saved
+from tasks.node.config_drive import save_config_drive
+from tasks.node.pacemaker import check_health
+from tasks.node.pausing import check_as_before, pause, unpause
+from tasks.rear.images import check_images, close_images, make_image
+from tasks.runbooks.backup_control_plane.imaging import Imaging
+
+_NO_DRIVE = "no Controller has a partition with the label config-2"
+
+
+def save_first(steps: Steps, imaging: Imaging) -> None:
+    """Steps 1 and 2b: what is saved while everything runs.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    facts = imaging.facts
+    drives = [node for node in imaging.those("config_drive") if node.name in imaging.controllers]
+
+    def save_drive(node: Shell) -> Change:
+        return save_config_drive(facts[node.name].config_drive)
+
+    def save_ceph(node: Shell) -> Change:
+        return saved.save_ceph_auth(facts[node.name].ceph)
+
+    sentence = "Back up the config-drive partition of each node"
+    steps.step("1", sentence, drives, save_drive) if drives else steps.skip("1", sentence, _NO_DRIVE)
+    steps.skip("2", "Create the Ansible playbook", "what the role does is done step by step")
+    monitors, sentence = imaging.those("ceph"), "Back up Ceph's authentication"
+    if monitors:
+        steps.step("2b", sentence, monitors, save_ceph)
+    else:
+        steps.skip("2b", sentence, "no node has a Ceph monitor")
+
+
+@contextmanager
+def paused(steps: Steps, imaging: Imaging) -> Iterator[None]:
+    """Steps 2c and 2d, and 3o to 3p: everything is paused within the block, and runs afterwards.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    start_s, nodes = imaging.request.start_s, list(imaging.nodes)
+    for node in nodes:
+        question = "podman container ls --all; systemctl list-units 'tripleo_*'; crm_mon --as-xml"
+        steps.record_answer("2c", "Record what runs", node, question, str(imaging.before(node)))
+    with steps.cleanup(imaging.released):
+        steps.step("2d", "Pause the containers", nodes, lambda node: pause(imaging.before(node), start_s))
+        yield
+        steps.step("3o", "Unpause the containers", nodes, lambda node: unpause(imaging.before(node), start_s))
+    # What does not come back by itself is no cause to release it again.
+    steps.step(
+        "3p",
+        "Compare what runs with what ran before",
+        nodes,
+        lambda node: check_as_before(imaging.before(node), start_s),
+    )
+
+
+def make_images(steps: Steps, imaging: Imaging) -> None:
+    """Steps 3h to 3n: the databases of OVN, Pacemaker's configuration, the cluster stopped, ReaR, the cluster started.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    facts, request = imaging.facts, imaging.request
+    clustered, nodes = imaging.clustered, list(imaging.nodes)
+    servers, sentence = imaging.those("ovn"), "Back up OVN's northbound and southbound databases"
+    if servers:
+        steps.step("3h", sentence, servers, lambda node: saved.save_ovn(facts[node.name].ovn))
+    else:
+        steps.skip("3h", sentence, "no node has OVN's databases")
+    steps.step("3i", "Back up Pacemaker's configuration", clustered, saved.save_pacemaker())
+    steps.step("3j", "Stop the cluster", clustered[:1], cluster.stop_cluster(request.start_s))
+    steps.step("3k", "See that it has stopped everywhere", clustered, cluster.check_stopped(request.start_s))
+    steps.step("3l", "Create the image of each node", nodes, make_image(imaging.key, request.image_s))
+    steps.step("3m", "Start the cluster", clustered[:1], cluster.start_cluster(request.start_s))
+    steps.step("3n", "Wait until Galera is promoted", clustered[:1], check_health(imaging.resource, request.start_s))
+
+
+def prove_images(steps: Steps, imaging: Imaging, store: Shell) -> None:
+    """Steps 3q and 3r: the images are whole, and closed.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images were made of.
+        store: The store's host.
+    """
+    arguments = (imaging.key, imaging.root, imaging.known, imaging.request.image_s)
+    steps.step("3q", "See that every image is whole", [store], check_images(*arguments))
+    steps.step("3r", "Write down the sums of the images' files", [store], close_images(*arguments))

@@ -1,0 +1,156 @@
+"""What must be so before a control plane is paused: every node up, whole and prepared, and room on the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from blocks.remote.shell import Shell
+from blocks.store import BackupStore
+from tasks.backup.store import Store
+from tasks.engine.checks import Check
+from tasks.engine.run import Run
+from tasks.node.config_drive import find_config_drive
+from tasks.node.pacemaker_cluster import Cluster, read_cluster
+from tasks.node.running import PAUSED, STOPPING, Running, read_running
+from tasks.node.saved import ceph_monitor, ovn_databases
+from tasks.rear.images import find_folder, list_images, read_used_bytes
+from tasks.rear.sftp import image_folder
+from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
+
+_NODE, _RUNS, _CLUSTER, _ROOM = "node", "what runs there", "cluster", "room for images on the store"
+# A partition of this label is Ironic's on any node it has deployed; the document saves the Controllers' alone.
+_CONTROLLER = "Controller"
+# A quarter more than the latest image.
+_MORE = 1.25
+
+
+def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
+    """Look at every node and at the store. What speaks against beginning is added to the run's checks.
+
+    Args:
+        run: The run.
+        request: What the operator asks for.
+        store: The site's store.
+
+    Returns:
+        What images are made of; facts of a node are missing where a check says why (a node that is down is one: BZ#2077335).
+    """
+    site = run.site
+    groups = (*request.roles, site.database.role)
+    nodes = tuple(run.shells[host.name] for host in site.select(dict.fromkeys(groups)))
+    facts = run.everywhere(_NODE, _look_at_node, nodes)
+    for name, found in facts.items():
+        run.checks += _check_running(name, found.before)
+    clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
+    if clustered:
+        resource = site.database.resource
+        seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
+        for cluster in seen.values():
+            run.checks += check_cluster(cluster, [node.name for node in nodes])
+    elif facts:
+        said = "Pacemaker runs on none of these nodes"
+        run.checks.append(Check(_CLUSTER, "", "", said, "`pcs cluster start --all`; start resume-control-plane"))
+    root = images_root(store.settings)
+    folders = [found.folder for found in facts.values()]
+    known = list_images(store.shell, root, folders)
+    run.checks.append(
+        _check_room(store, facts, {name: known[found.folder].latest_bytes for name, found in facts.items()})
+    )
+    controllers = {
+        host.name for role in request.roles if role.startswith(_CONTROLLER) for host in site.hosts_with(role)
+    }
+    return Imaging(
+        request=request,
+        run_id=run.journal.run_id,
+        nodes=nodes,
+        facts=facts,
+        controllers=frozenset(controllers),
+        resource=site.database.resource,
+        root=root,
+        known=known,
+    )
+
+
+def images_root(store: BackupStore) -> str:
+    """The directory on the store that holds the nodes' folders."""
+    return store.path if store.kind == "nfs" else image_folder(store.path)
+
+
+def _look_at_node(shell: Shell) -> NodeFacts:
+    """Look at one node.
+
+    Raises:
+        HostError: ReaR is not set up there, or is at work.
+        CommandTimedOut: podman waits for something that holds a container.
+    """
+    before = read_running(shell)
+    running = before.in_state("running")
+    return NodeFacts(
+        before=before,
+        folder=find_folder(shell),
+        config_drive=find_config_drive(shell),
+        ceph=ceph_monitor(running),
+        ovn=ovn_databases(running),
+        used_bytes=read_used_bytes(shell),
+    )
+
+
+def _check_running(host: str, before: Running) -> list[Check]:
+    """What is paused would stay so: nobody would know that it ran before."""
+    checks = []
+    if paused := before.in_state(PAUSED):
+        said = f"{len(paused)} containers are paused: {', '.join(paused)}"
+        checks.append(Check(_RUNS, host, "", said, "start resume-control-plane first"))
+    for name in before.in_state(STOPPING):
+        hint = f"`podman kill {name}` there, then start its unit"
+        checks.append(Check(_RUNS, host, "", f"container {name} is {STOPPING}: a `podman stop` of it was killed", hint))
+    return checks or [Check(_RUNS, host, str(before))]
+
+
+def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
+    """What keeps a cluster from coming back as it was, or from being stopped as a whole.
+
+    A standby attribute would be in the image: the node that is restored from it would come back standby.
+
+    Args:
+        cluster: What Pacemaker says.
+        nodes: Names of the nodes that get an image.
+    """
+    ours = {name.split(".")[0] for name in nodes}
+    checks = [
+        Check(
+            _CLUSTER,
+            node.name,
+            "",
+            f"Pacemaker has it {', '.join(node.troubles)}",
+            "see `pcs status`, `pcs node unstandby`",
+        )
+        for node in cluster.nodes
+        if node.troubles
+    ]
+    strangers = [node.name for node in cluster.nodes if node.name.split(".")[0] not in ours]
+    if strangers:
+        said = f"{', '.join(strangers)} would be stopped, and gets no image"
+        checks.append(Check(_CLUSTER, "", "", said, "name all roles of the cluster as `roles`"))
+    whole = []
+    if cluster.quorum is False or not cluster.decides:
+        whole.append("the cluster has no quorum, or nobody decides")
+    whole += [f"{trouble} is set" for trouble in cluster.troubles]
+    if cluster.bundle.promoted < cluster.bundle.replicas:
+        whole.append(f"Galera is promoted on {cluster.bundle.promoted} of {cluster.bundle.replicas} nodes")
+    if whole:
+        return [
+            *checks,
+            *(Check(_CLUSTER, "", "", reason, "bring it back first: see `pcs status`") for reason in whole),
+        ]
+    return checks or [Check(_CLUSTER, "", f"{len(cluster.nodes)} nodes, Galera promoted on all")]
+
+
+def _check_room(store: Store, facts: Mapping[str, NodeFacts], latest: Mapping[str, int | None]) -> Check:
+    """Whether the store has room for an image of each node."""
+    needed = sum(round((size * _MORE) if (size := latest[name]) else found.used_bytes) for name, found in facts.items())
+    free = store.free_bytes()
+    seen = f"{free / 2**30:.1f} GiB are free, and the images may take {needed / 2**30:.1f} GiB"
+    if free >= needed:
+        return Check(_ROOM, store.shell.name, seen)
+    return Check(_ROOM, store.shell.name, "", seen, "remove old images, or give the store more room")
