@@ -96,6 +96,7 @@ BACKUP_ROWS = table(DOCS / "backups.md", "Backup step")
 
 IMAGE_ROWS = table(DOCS / "images.md", "Image step")
 RESUME_ROWS = table(DOCS / "images.md", "Resume step")
+IMAGED_ROWS = table(DOCS / "images.md", "Step of images")
 
 
 @pytest.mark.parametrize("row", [*BACKUP_ROWS, *IMAGE_ROWS], ids=lambda row: f"{row[0]} {row[1]}")
@@ -107,9 +108,23 @@ def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", RESUME_ROWS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS], ids=lambda row: row[0])
 def test_function_and_test_of_a_step_that_resumes_are_there(row: list[str]) -> None:
     test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
+
+
+def test_every_step_of_a_backup_with_images_is_told_in_its_order() -> None:
+    text = (PROJECT / "tests" / "plans" / "backup-control-plane-images.txt").read_text(encoding="utf-8")
+    taken = list(dict.fromkeys(re.findall(r"^(\w+)\. ", text, re.MULTILINE)))
+    told = [row[0] for row in IMAGED_ROWS]
+    of_the_database = {row[0] for row in BACKUP_ROWS} - set(told)
+    assert [number for number in taken if number not in of_the_database] == told
+
+
+@pytest.mark.parametrize("row", table(DOCS / "images.md", "What is gone"), ids=lambda row: row[0])
+def test_what_is_said_to_have_been_seen_has_a_test(row: list[str]) -> None:
+    file, _, name = row[2].strip("`").partition("::")
+    assert f"def {name}(" in (PROJECT / "tests" / file).read_text(encoding="utf-8")
 
 
 def test_every_step_that_resumes_is_told_in_its_order() -> None:
