@@ -20,6 +20,7 @@ from flows.install_rear import install_rear
 from flows.prepare_backup_node import prepare_backup_node
 from flows.restore_galera import restore_galera
 from flows.restore_undercloud_database import restore_undercloud_database
+from flows.resume_control_plane import resume_control_plane
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
 
@@ -31,6 +32,7 @@ RUNBOOKS = (
     backup_undercloud,
     restore_galera,
     restore_undercloud_database,
+    resume_control_plane,
     verify_backup,
 )
 FLOWS: dict[str, Flow[..., Any]] = {flow.name: flow for flow in RUNBOOKS}

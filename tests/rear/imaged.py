@@ -11,7 +11,7 @@ from pathlib import Path
 from deployments.project import PROJECT
 from tests.lab import Lab
 from tests.lab.settings import CONTROLLERS
-from tests.restore_galera.cloud import Ended
+from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
 
 STORE = "/srv/images"
@@ -58,16 +58,22 @@ class Imaged:
         for name in (*CONTROLLERS, "undercloud"):
             self.lab.exec(name, "command -v hiera rear")
 
-    def apply(self, kind: str = "nfs") -> None:
-        """Make the server know the site with a store of this kind."""
+    def apply(self, kind: str = "nfs", cleanup_after_s: int = 600) -> None:
+        """Make the server know the site with a store of this kind, whose hosts wait so long for a sign of a run."""
         store = f'[store]\nkind = "{kind}"\nhost = "192.168.24.20"\npath = "{STORE}"\n'
-        self.site_file.write_text(f"{self.lab.site.read_text()}\n{store}{_REAR}")
+        self.site_file.write_text(f"cleanup_after_s = {cleanup_after_s}\n{self.lab.site.read_text()}\n{store}{_REAR}")
         applied = self.server.run("-m", "deployments", "apply", "--site", str(self.site_file))
         assert applied.returncode == 0, applied.stdout + applied.stderr
 
-    def run(self, runbook: str, **parameters: object) -> Ended:
-        """Run a runbook in a process of its own."""
-        words = ["-m", "tests.backups.run", runbook, json.dumps({"site": "lab"} | parameters)]
+    def run(self, runbook: str, *kill: str, **parameters: object) -> Ended:
+        """Run a runbook in a process of its own.
+
+        Args:
+            runbook: Its name.
+            kill: `--kill-after STEP` or `--kill-during STEP`.
+            parameters: The runbook's, but the site.
+        """
+        words = ["-m", "tests.backups.run", runbook, json.dumps({"site": "lab"} | parameters), *kill]
         done = subprocess.run(
             [sys.executable, *words],
             cwd=PROJECT,
@@ -77,7 +83,10 @@ class Imaged:
             text=True,
             timeout=900,
         )
-        return Ended(done.returncode, done.stdout, 0)
+        ended = Ended(done.returncode, done.stdout, 0)
+        if ended.killed:
+            Cloud(self.lab, self.server).mark_crashed()
+        return ended
 
     def text(self, host: str, command: str) -> str:
         """What a command prints on a host."""

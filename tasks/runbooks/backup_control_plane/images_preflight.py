@@ -17,7 +17,8 @@ from tasks.rear.images import find_folder, list_images, read_used_bytes
 from tasks.rear.sftp import image_folder
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
 
-_NODE, _RUNS, _CLUSTER, _ROOM = "node", "what runs there", "cluster", "room for images on the store"
+_NODE, _RUNS, _CLUSTER = "node", "what runs there", "cluster"
+_ARCHIVE, _ROOM = "archive", "room for images on the store"
 # A partition of this label is Ironic's on any node it has deployed; the document saves the Controllers' alone.
 _CONTROLLER = "Controller"
 # A quarter more than the latest image.
@@ -50,6 +51,9 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
     elif facts:
         said = "Pacemaker runs on none of these nodes"
         run.checks.append(Check(_CLUSTER, "", "", said, "`pcs cluster start --all`; start resume-control-plane"))
+    if store.settings.kind == "sftp" and site.rear.archive == "inside":
+        said = "archives lie inside the ISOs, where nobody can see that they are whole"
+        run.checks.append(Check(_ARCHIVE, "", "", said, 'write archive = "beside" into [rear]; start install-rear'))
     root = images_root(store.settings)
     folders = [found.folder for found in facts.values()]
     known = list_images(store.shell, root, folders)

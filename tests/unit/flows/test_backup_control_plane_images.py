@@ -290,6 +290,12 @@ def test_a_node_that_is_down_refuses(imaged: Imaged) -> None:
     assert "controller-2: no SSH session within 10 s" in refused(imaged)
 
 
+def test_archives_inside_the_isos_refuse(imaged: Imaged) -> None:
+    inside = imaged.world.site.rear.model_copy(update={"archive": "inside"})
+    imaged.world.site = imaged.world.site.model_copy(update={"rear": inside})
+    assert 'archives lie inside the ISOs, where nobody can see that they are whole; write archive = "beside"' in refused(imaged)
+
+
 def test_a_store_without_room_refuses(imaged: Imaged) -> None:
     for host in imaged.hosts:
         host.shell.on("df --output=used", say=f"{2**50}\n")

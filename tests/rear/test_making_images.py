@@ -1,0 +1,129 @@
+"""backup-control-plane with images, and resume-control-plane, on the lab: real containers, a real cluster, a real ReaR.
+
+ReaR archives /etc alone, by a line in its site.conf: what is looked at is what happens around it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backups.backed_up import exhaustive
+from tests.lab.settings import CONTROLLERS
+from tests.rear import services
+from tests.rear.imaged import STORE, Imaged
+from tests.server.fixtures import wait_until
+
+NAME = "backup-control-plane"
+_ASKED = {"images": True, "methods": ["logical"], "image_timeout_s": 900}
+# The shortest that a site may have.
+_LIMIT_S = 120
+_ONLY_ETC = "BACKUP_ONLY_INCLUDE=yes\nBACKUP_PROG_INCLUDE=( '/etc/*' )\n"
+
+
+@pytest.fixture(scope="module")
+def prepared(imaged: Imaged) -> Iterator[Imaged]:
+    imaged.apply("sftp", cleanup_after_s=_LIMIT_S)
+    for runbook in ("prepare-backup-node", "install-rear"):
+        ended = imaged.run(runbook)
+        assert ended.code == 0, ended.output[-4000:]
+    for name in CONTROLLERS:
+        imaged.lab.exec(name, f"cat > /etc/rear/site.conf <<'EOF'\n{_ONLY_ETC}EOF")
+    services.start(imaged.lab)
+    yield imaged
+    services.stop(imaged.lab)
+    for name in CONTROLLERS:
+        imaged.lab.exec(name, "rm -f /etc/rear/site.conf")
+
+
+def assert_as_before(prepared: Imaged, before: dict[str, str]) -> None:
+    """Within the limit, and the time that a cluster takes to come up, all runs, and nothing was restarted."""
+    wait_until("all runs that ran", lambda: services.state(prepared.lab) == before, _LIMIT_S + 120, every_s=2)
+    prepared.lab.wait_healthy()
+
+
+def closed(prepared: Imaged) -> list[str]:
+    """The images that were seen to be whole."""
+    return prepared.text("backup", f"find {STORE}/images -name SHA256SUMS | sort").split()
+
+
+def test_a_dry_run_pauses_nothing(prepared: Imaged) -> None:
+    before = services.state(prepared.lab)
+    ended = prepared.run(NAME, dry_run=True, **_ASKED)
+    assert ended.code == 0, ended.output[-4000:]
+    assert "2d. Pause the containers" in ended.output
+    assert services.state(prepared.lab) == before
+
+
+def test_images_are_whole_and_all_runs_as_before(prepared: Imaged) -> None:
+    before = services.state(prepared.lab)
+    ended = prepared.run(NAME, **_ASKED)
+    assert ended.code == 0, ended.output[-4000:]
+    assert services.state(prepared.lab) == before, "nothing was restarted, though health checks fire every two seconds"
+    prepared.lab.wait_healthy()
+    assert [image.split("/")[4] for image in closed(prepared)] == list(CONTROLLERS)
+    for image in closed(prepared):
+        prepared.lab.exec("backup", f"cd {image.rpartition('/')[0]} && sha256sum --check --quiet SHA256SUMS")
+    assert prepared.text(CONTROLLERS[0], "systemctl list-timers --all --no-legend 'openstack-runbooks-cleanup*'") == ""
+
+
+def test_what_is_paused_gets_no_processor_time_and_each_node_releases_itself(prepared: Imaged) -> None:
+    """The flow is killed once all is paused, and nobody comes back."""
+    before = services.state(prepared.lab)
+    ended = prepared.run(NAME, "--kill-after", "2d", **_ASKED)
+    assert ended.killed, ended.output[-4000:]
+    had = {name: services.processor_time(prepared.lab, name) for name in CONTROLLERS}
+    time.sleep(5)  # what is measured is that nothing happens in this time
+    assert {name: services.processor_time(prepared.lab, name) for name in CONTROLLERS} == had
+    assert_as_before(prepared, before)
+    assert all(services.processor_time(prepared.lab, name) > had[name] for name in CONTROLLERS)
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        "--kill-during 3j",
+        *(exhaustive(f"--kill-during {step}") for step in ("2d", "3", "3l", "3m", "3o")),
+        *(exhaustive(f"--kill-after {step}") for step in ("3g", "3i", "3j", "3k", "3l", "3m", "3n")),
+    ],
+)
+def test_wherever_it_is_killed_all_runs_within_the_limit(prepared: Imaged, kill: str) -> None:
+    before, images = services.state(prepared.lab), closed(prepared)
+    ended = prepared.run(NAME, *kill.split(), **_ASKED)
+    assert ended.killed, ended.output[-4000:]
+    assert_as_before(prepared, before)
+    assert closed(prepared) == images
+
+
+@pytest.mark.exhaustive
+def test_a_node_whose_network_is_cut_releases_itself(prepared: Imaged) -> None:
+    before, cut = services.state(prepared.lab), CONTROLLERS[1]
+    rule = "INPUT -p tcp --dport 22 -j DROP"
+    ended = prepared.run(NAME, "--kill-after", "2d", **_ASKED)
+    assert ended.killed, ended.output[-4000:]
+    prepared.lab.exec(cut, f"iptables -I {rule}")
+    try:
+        assert_as_before(prepared, before)
+    finally:
+        prepared.lab.exec(cut, f"iptables -D {rule}")
+
+
+def test_what_no_timer_releases_resume_control_plane_does(prepared: Imaged) -> None:
+    before = services.state(prepared.lab)
+    ended = prepared.run(NAME, "--kill-after", "3j", **_ASKED)
+    assert ended.killed, ended.output[-4000:]
+    for name in CONTROLLERS:
+        prepared.lab.exec(name, "systemctl stop 'openstack-runbooks-cleanup-*.timer'")
+    prepared.lab.exec(CONTROLLERS[0], "podman unpause clustercheck")
+    refused = prepared.run(NAME, **_ASKED)
+    assert refused.code == 1
+    assert "start resume-control-plane first" in refused.output
+    resumed = prepared.run("resume-control-plane")
+    assert resumed.code == 0, resumed.output[-4000:]
+    assert services.state(prepared.lab) == before
+    prepared.lab.wait_healthy()
+    again = prepared.run("resume-control-plane")
+    assert again.code == 0, again.output[-4000:]
+    assert "nothing is paused or stopped" in again.output
