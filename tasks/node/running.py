@@ -23,6 +23,8 @@ _HEALTH_CHECK = re.compile(r"_healthcheck\.timer$")
 # Pacemaker names a bundle's containers by its agent and their number.
 _OF_BUNDLE = re.compile(r"-(podman|docker)-\d+$")
 _DATABASES = ("galera", "mysql")
+# OVN's, where Pacemaker does not run them: they are asked for a backup while all else is paused.
+_OVN_DATABASE = "_db_server"
 _STARTED = {"Started", "Promoted", "Unpromoted", "Master", "Slave"}
 
 # A container may be removed between the list and the look at each.
@@ -102,8 +104,8 @@ def container_of(health_check: str) -> str:
 
 def may_be_paused(container: str) -> bool:
     """Whether a backup pauses a container of this name."""
-    kept = any(part in container for part in _DATABASES) or container.startswith(OWN_PREFIX)
-    return not kept and not _OF_BUNDLE.search(container)
+    database = any(part in container for part in _DATABASES) or container.endswith(_OVN_DATABASE)
+    return not database and not container.startswith(OWN_PREFIX) and not _OF_BUNDLE.search(container)
 
 
 def parse_running(text: str, resources: tuple[str, ...] = ()) -> Running:
@@ -157,6 +159,9 @@ def read_running(shell: Shell, within_s: float = 60) -> Running:
 def differences(before: Running, now: Running) -> list[str]:
     """Tell what ran before and does not now, by name.
 
+    Pacemaker may run a bundle's containers on another node or under another number than before: of these its resources count, in
+    the whole cluster.
+
     Args:
         before: What was recorded.
         now: What is seen.
@@ -164,7 +169,7 @@ def differences(before: Running, now: Running) -> list[str]:
     missing = [
         f"container {name} is {now.containers.get(name, 'gone')}"
         for name in before.in_state(RUNNING)
-        if now.containers.get(name) != RUNNING and not name.startswith(OWN_PREFIX)
+        if now.containers.get(name) != RUNNING and not name.startswith(OWN_PREFIX) and not _OF_BUNDLE.search(name)
     ]
     # What a timer starts comes and goes: its timer is what must be there.
     by_timer = {unit.replace(".timer", ".service") for unit in before.units if unit.endswith(".timer")}

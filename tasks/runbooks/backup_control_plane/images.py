@@ -26,7 +26,7 @@ def save_first(steps: Steps, imaging: Imaging) -> None:
         imaging: What images are made of.
     """
     facts = imaging.facts
-    drives = [node for node in imaging.those("config_drive") if node.name in imaging.controllers]
+    drives, monitors = imaging.with_config_drive, imaging.with_ceph
 
     def save_drive(node: Shell) -> Change:
         return save_config_drive(facts[node.name].config_drive)
@@ -35,9 +35,12 @@ def save_first(steps: Steps, imaging: Imaging) -> None:
         return saved.save_ceph_auth(facts[node.name].ceph)
 
     sentence = "Back up the config-drive partition of each node"
-    steps.step("1", sentence, drives, save_drive) if drives else steps.skip("1", sentence, _NO_DRIVE)
+    if drives:
+        steps.step("1", sentence, drives, save_drive)
+    else:
+        steps.skip("1", sentence, _NO_DRIVE)
     steps.skip("2", "Create the Ansible playbook", "what the role does is done step by step")
-    monitors, sentence = imaging.those("ceph"), "Back up Ceph's authentication"
+    sentence = "Back up Ceph's authentication"
     if monitors:
         steps.step("2b", sentence, monitors, save_ceph)
     else:
@@ -78,7 +81,7 @@ def make_images(steps: Steps, imaging: Imaging) -> None:
     """
     facts, request = imaging.facts, imaging.request
     clustered, nodes = imaging.clustered, list(imaging.nodes)
-    servers, sentence = imaging.those("ovn"), "Back up OVN's northbound and southbound databases"
+    servers, sentence = imaging.with_ovn, "Back up OVN's northbound and southbound databases"
     if servers:
         steps.step("3h", sentence, servers, lambda node: saved.save_ovn(facts[node.name].ovn))
     else:

@@ -17,7 +17,7 @@ from tasks.rear.images import find_folder, list_images, read_used_bytes
 from tasks.rear.sftp import image_folder
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
 
-_NODE, _RUNS, _CLUSTER = "node", "what runs there", "cluster"
+_ROLE, _NODE, _RUNS, _CLUSTER = "role", "node", "what runs there", "cluster"
 _ARCHIVE, _ROOM = "archive", "room for images on the store"
 # A partition of this label is Ironic's on any node it has deployed; the document saves the Controllers' alone.
 _CONTROLLER = "Controller"
@@ -39,6 +39,9 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
     site = run.site
     groups = (*request.roles, site.database.role)
     nodes = tuple(run.shells[host.name] for host in site.select(dict.fromkeys(groups)))
+    for role in request.roles:
+        if not site.hosts_with(role):
+            run.checks.append(Check(_ROLE, "", "", f"no host has role {role}", "see the site's inventory, and `roles`"))
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
         run.checks += _check_running(name, found.before)

@@ -74,9 +74,20 @@ class Imaging:
     root: str
     known: Mapping[str, Known]
 
-    def those(self, what: str) -> list[Shell]:
-        """The nodes of which a fact is there (`config_drive`, `ceph`, `ovn`)."""
-        return [node for node in self.nodes if getattr(self.facts[node.name], what)]
+    @property
+    def with_config_drive(self) -> list[Shell]:
+        """The Controllers that have a config drive."""
+        return [node for node in self.nodes if node.name in self.controllers and self.facts[node.name].config_drive]
+
+    @property
+    def with_ceph(self) -> list[Shell]:
+        """The nodes with a Ceph monitor."""
+        return [node for node in self.nodes if self.facts[node.name].ceph]
+
+    @property
+    def with_ovn(self) -> list[Shell]:
+        """The nodes with OVN's databases."""
+        return [node for node in self.nodes if self.facts[node.name].ovn]
 
     @property
     def clustered(self) -> list[Shell]:

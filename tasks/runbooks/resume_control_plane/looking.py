@@ -17,6 +17,7 @@ from tasks.node.running import RUNNING, STOPPING, Running, read_running
 
 NAME = "resume-control-plane"
 RESUMED = "resumed"
+_HEALTH_CHECK = "_healthcheck.service"
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,9 @@ def _lost(shell: Shell, now: Running, database: GaleraDatabase) -> list[str]:
         f"container {name} is {STOPPING}: a `podman stop` of it was killed; `podman kill {name}`, then start its unit"
         for name in now.in_state(STOPPING)
     ]
-    told += [
-        f"{unit} has failed; see `systemctl status {unit}`" for unit, state in now.units.items() if state == "failed"
-    ]
+    # A health check that fails says what its own timer says again in a moment.
+    failed = [unit for unit, state in now.units.items() if state == "failed" and not unit.endswith(_HEALTH_CHECK)]
+    told += [f"{unit} has failed; see `systemctl status {unit}`" for unit in failed]
     return told + (_node_troubles(shell, database) if now.clustered else [])
 
 

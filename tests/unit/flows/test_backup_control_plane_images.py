@@ -290,10 +290,19 @@ def test_a_node_that_is_down_refuses(imaged: Imaged) -> None:
     assert "controller-2: no SSH session within 10 s" in refused(imaged)
 
 
+def test_a_role_without_a_host_refuses(imaged: Imaged) -> None:
+    site = imaged.world.site
+    imaged.world.site = site.model_copy(update={"roles": site.roles | {"Controller": []}})
+    assert "no host has role Controller; see the site's inventory, and `roles`" in refused(imaged)
+
+
 def test_archives_inside_the_isos_refuse(imaged: Imaged) -> None:
     inside = imaged.world.site.rear.model_copy(update={"archive": "inside"})
     imaged.world.site = imaged.world.site.model_copy(update={"rear": inside})
-    assert 'archives lie inside the ISOs, where nobody can see that they are whole; write archive = "beside"' in refused(imaged)
+    assert (
+        'archives lie inside the ISOs, where nobody can see that they are whole; write archive = "beside"'
+        in refused(imaged)
+    )
 
 
 def test_a_store_without_room_refuses(imaged: Imaged) -> None:

@@ -111,6 +111,7 @@ def test_what_can_not_be_brought_back_is_named_and_hinders_nothing(nodes: list[N
         hold(node)
     nodes[0].set_container("glance_api", "stopping")
     nodes[1].set_unit("tripleo_nova_api.service", "failed")
+    nodes[2].set_unit(HEALTH_CHECK.replace(".timer", ".service"), "failed")
     with pytest.raises(RunbookError) as raised:
         resume(*nodes)
     said = str(raised.value)
@@ -119,6 +120,7 @@ def test_what_can_not_be_brought_back_is_named_and_hinders_nothing(nodes: list[N
         in said
     )
     assert "controller-1: tripleo_nova_api.service has failed; see `systemctl status" in said
+    assert "controller-2" not in said, "a health check that has failed is nothing to bring back"
     assert [node.containers["keystone"] for node in nodes] == ["running"] * 3
 
 

@@ -42,7 +42,7 @@ def test_what_runs_is_recorded_with_units_health_checks_pacemaker_and_its_resour
     "name",
     [
         *("galera-bundle-podman-0", "rabbitmq-bundle-podman-2", "ovn-dbs-bundle-docker-1"),
-        *("mysql", "galera", "openstack-runbooks-drill-lab"),
+        *("mysql", "galera", "openstack-runbooks-drill-lab", "ovn_cluster_north_db_server"),
     ],
 )
 def test_databases_bundles_and_containers_of_our_own_are_not_paused(name: str) -> None:
@@ -217,6 +217,13 @@ def test_what_does_not_run_again_is_told_by_its_name(node: NodeModel) -> None:
         "Pacemaker is inactive",
         *(f"resource {name} does not run" for name in sorted(set(before.resources))),
     ]
+
+
+def test_a_bundle_s_container_that_pacemaker_has_moved_is_not_missed_while_its_resource_runs(node: NodeModel) -> None:
+    before = read_running(node)
+    (node.folder / "containers/haproxy-bundle-podman-0").unlink()
+    node.set_container("haproxy-bundle-podman-1", "running")
+    assert differences(before, read_running(node)) == []
 
 
 def test_it_is_waited_until_all_of_it_runs_again(node: NodeModel, clock: FakeClock) -> None:
