@@ -14,10 +14,13 @@ from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.pacemaker_cluster import read_cluster
+from tasks.node.pausing import Held
+from tasks.node.running import read_running
 from tasks.runbooks.restore_galera.control_plane import look_at_control_plane
 from tasks.runbooks.restore_galera.membership import read_names
 
 _NODE, _CLUSTER, _CLIENTS, _RESOURCE = "node of Galera", "Galera", "clients", "resource"
+_HELD = "what runs there"
 
 
 def look_at_database(run: Run, databases: Sequence[Shell]) -> None:
@@ -64,6 +67,9 @@ def look_at_database(run: Run, databases: Sequence[Shell]) -> None:
 def _look_at_node(run: Run, settings: GaleraDatabase, shell: Shell) -> Candidate:
     container = podman.find_container(shell, podman.names(shell), settings.container_pattern)
     run.checks += versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
+    held = Held.found(read_running(shell))
+    hint = "a backup with images is at work there; else start resume-control-plane" if held else ""
+    run.checks.append(Check(_HELD, shell.name, "nothing is paused or stopped", str(held), hint))
     return read_candidate(shell, Server(container, settings.data_directory, settings.client_options, run.name))
 
 

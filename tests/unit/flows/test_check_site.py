@@ -110,6 +110,14 @@ WRONG: dict[str, tuple[Break, str]] = {
         ),
         "galera-bundle is unmanaged",
     ),
+    "containers are paused": (
+        answer("controller-1", "listed=", say="container keystone paused\ncontainer nova_api paused\n"),
+        "controller-1: 2 containers are paused; a backup with images is at work there; else start resume-control-plane",
+    ),
+    "Pacemaker is stopped": (
+        answer("controller-2", "listed=", say="cluster Pacemaker inactive\n"),
+        "controller-2: Pacemaker is stopped; ",
+    ),
     "clients are blocked": (
         answer("controller-1", "iptables -w -S INPUT", say=BLOCKING),
         "keeps clients off 172.16.2.99",

@@ -103,6 +103,7 @@ def controller(number: int, controllers: int = 3) -> FakeShell:
     shell.on("mountpoint -q", "/var/lib/mysql", say=directory())
     shell.on("container ls", say=f"clustercheck\ngalera-bundle-podman-{number}\nhaproxy-bundle-podman-{number}\n")
     shell.on("inspect --type=container", "State.Status", say="running\n")
+    shell.on("listed=", say="container clustercheck running\nunit tripleo_clustercheck_healthcheck.timer active\n")
     shell.on("mysql", "--batch", say=INVENTORY)
     shell.on("pgrep", say="7\n").on("iptables -w -S INPUT", say=ACCEPTING)
     shell.on("hostname", say=names(number))
