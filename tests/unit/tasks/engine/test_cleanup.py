@@ -119,3 +119,10 @@ def test_a_journal_that_cannot_be_kept_hinders_no_cleanup(shells: dict[str, Fake
     errors = clean_up([CLEANUP, EVERYWHERE], shells, cannot)
     assert errors == ["the journal can't be kept: the disk is full"] * 2
     assert shells["controller-0"].lines("rm -f")
+
+
+def test_a_cleanup_has_the_time_that_it_says_to_need(shells: dict[str, FakeShell]) -> None:
+    longer = EVERYWHERE.model_copy(update={"within_s": 600.0})
+    assert clean_up([EVERYWHERE, longer], shells, lambda _: None) == []
+    ran = [one.timeout_s for one in shells["controller-0"].ran if "unpause" in one.words]
+    assert ran == [600.0, 60.0]
