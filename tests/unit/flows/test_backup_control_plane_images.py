@@ -15,8 +15,7 @@ from tasks.engine.run import Run, TakeUp
 from tasks.runbooks.backup_control_plane.whole import look_at_all
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged, write_image
-from tests.unit.tasks.node.node_model import HEALTH_CHECK
+from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 
@@ -28,14 +27,6 @@ def imaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Imaged:
 
 def taken(run: Run) -> list[str]:
     return list(dict.fromkeys(record.number for record in run.journal.records if record.outcome in {"done", "already"}))
-
-
-def refused(imaged: Imaged) -> str:
-    """Why preflight refuses; nothing was changed."""
-    with pytest.raises(Refused) as raised:
-        imaged.back_up()
-    assert not any("podman pause" in " ".join(one.words) for host in imaged.hosts for one in host.shell.ran)
-    return str(raised.value)
 
 
 # -- what it does
@@ -228,93 +219,3 @@ def test_an_image_that_is_not_whole_fails_the_run_once_all_runs_again(imaged: Im
         imaged.back_up()
     assert imaged.is_as_before()
     assert list(imaged.store.rglob("SHA256SUMS")) == []
-
-
-# -- before the first change
-
-
-def test_a_container_that_a_killed_stop_has_left_stopping_refuses(imaged: Imaged) -> None:
-    imaged.hosts[1].node.set_container("nova_api", "stopping")
-    assert (
-        "controller-1: container nova_api is stopping: a `podman stop` of it was killed; `podman kill nova_api`"
-        in refused(imaged)
-    )
-
-
-def test_a_standby_attribute_would_be_in_the_image_and_refuses(imaged: Imaged) -> None:
-    file = imaged.hosts[0].node.folder / "status.xml"
-    file.write_text(file.read_text().replace('standby="false"', 'standby="true"', 1))
-    assert "controller-0: Pacemaker has it standby; see `pcs status`, `pcs node unstandby`" in refused(imaged)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ('with_quorum="true"', 'with_quorum="false"', "the cluster has no quorum, or nobody decides"),
-        ('role="Master"', 'role="Slave"', "Galera is promoted on 0 of 3 nodes"),
-        (
-            'name="controller-2"',
-            'name="messaging-0"',
-            "messaging-0 would be stopped, and gets no image; name all roles",
-        ),
-        ("maintenance-mode='false'", "maintenance-mode='true'", "maintenance-mode is set"),
-    ],
-)
-def test_a_cluster_that_would_not_come_back_as_it_was_refuses(imaged: Imaged, old: str, new: str, said: str) -> None:
-    file = imaged.hosts[0].node.folder / "status.xml"
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
-    assert said in refused(imaged)
-
-
-def test_where_pacemaker_runs_nowhere_it_refuses(imaged: Imaged) -> None:
-    for host in imaged.hosts:
-        host.node.set_unit("pacemaker.service", "inactive")
-    assert "Pacemaker runs on none of these nodes" in refused(imaged)
-
-
-def test_all_that_keeps_images_from_being_made_is_told_at_once(imaged: Imaged) -> None:
-    first, second, third = (host.shell for host in imaged.hosts)
-    first.on("OPENSTACK_RUNBOOKS", say="OUTPUT_URL\tnfs://x\n")
-    second.on("pgrep", "rear", say="4711\n")
-    third.on("readlink", say="directory\ndevice /dev/vda1\n")
-    said = refused(imaged)
-    assert "controller-0: ReaR is not set up by install-rear; start install-rear" in said
-    assert "controller-1: ReaR is at work there; wait for it" in said
-    assert "controller-2: /mnt/config-drive is a directory" in said
-    assert "rmdir /mnt/config-drive" in said
-
-
-def test_a_node_that_is_down_refuses(imaged: Imaged) -> None:
-    imaged.hosts[2].shell.off = True
-    assert "controller-2: no SSH session within 10 s" in refused(imaged)
-
-
-def test_a_role_without_a_host_refuses(imaged: Imaged) -> None:
-    site = imaged.world.site
-    imaged.world.site = site.model_copy(update={"roles": site.roles | {"Controller": []}})
-    assert "no host has role Controller; see the site's inventory, and `roles`" in refused(imaged)
-
-
-def test_archives_inside_the_isos_refuse(imaged: Imaged) -> None:
-    inside = imaged.world.site.rear.model_copy(update={"archive": "inside"})
-    imaged.world.site = imaged.world.site.model_copy(update={"rear": inside})
-    assert (
-        'archives lie inside the ISOs, where nobody can see that they are whole; write archive = "beside"'
-        in refused(imaged)
-    )
-
-
-def test_a_store_without_room_refuses(imaged: Imaged) -> None:
-    for host in imaged.hosts:
-        host.shell.on("df --output=used", say=f"{2**50}\n")
-    assert "GiB are free, and the images may take 3145728.0 GiB; remove old images" in refused(imaged)
-
-
-def test_the_room_is_that_of_the_latest_whole_image_and_a_quarter(imaged: Imaged) -> None:
-    for host in imaged.hosts:
-        host.shell.on("df --output=used", say=f"{2**50}\n")
-        write_image(imaged.store / host.shell.name / "20261101T020000Z")
-        (imaged.store / host.shell.name / "20261101T020000Z/SHA256SUMS").write_text("0  backup.tar.gz\n")
-    imaged.back_up()
-    assert imaged.hosts[0].node.units[HEALTH_CHECK] == "active"
