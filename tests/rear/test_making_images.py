@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backups.backed_up import exhaustive
 from tests.lab.settings import CONTROLLERS
 from tests.rear import services
 from tests.rear.imaged import STORE, Imaged
@@ -81,12 +80,12 @@ def test_what_is_paused_gets_no_processor_time_and_each_node_releases_itself(pre
     assert all(services.processor_time(prepared.lab, name) > had[name] for name in CONTROLLERS)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "kill",
     [
-        "--kill-during 3j",
-        *(exhaustive(f"--kill-during {step}") for step in ("2d", "3", "3l", "3m", "3o")),
-        *(exhaustive(f"--kill-after {step}") for step in ("3g", "3i", "3j", "3k", "3l", "3m", "3n")),
+        *(f"--kill-during {step}" for step in ("2d", "3", "3j", "3l", "3m", "3o")),
+        *(f"--kill-after {step}" for step in ("3g", "3i", "3j", "3k", "3l", "3m", "3n")),
     ],
 )
 def test_wherever_it_is_killed_all_runs_within_the_limit(prepared: Imaged, kill: str) -> None:
