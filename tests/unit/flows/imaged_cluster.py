@@ -218,11 +218,11 @@ class Imaged:
         write_image(self.store / host.shell.name / f"2026112{self.runs}T020000Z")
         return 0
 
-    def back_up(self) -> tuple[Run, Whole]:
+    def back_up(self, request: ImageRequest = REQUEST) -> tuple[Run, Whole]:
         """A run, from the first look to its end."""
         self.runs += 1
         run = self.world.open()
-        whole = look_at_all(run, self.world.request(), REQUEST)
+        whole = look_at_all(run, self.world.request(), request)
         run.begin(TakeUp(run.journal), run.journal.run_id)
         try:
             procedure_with_images(run, whole)

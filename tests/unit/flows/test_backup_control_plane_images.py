@@ -16,6 +16,7 @@ from tasks.runbooks.backup_control_plane.whole import look_at_all
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged
+from tests.unit.tasks.samples import HOSTS
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 
@@ -60,6 +61,24 @@ def test_with_images_the_nodes_of_the_roles_are_worked_on_as_well(imaged: Imaged
     assert "Controller" not in hosts(site, {})
     assert hosts(site, {"images": True})[-1] == "Controller"
     assert hosts(site, {"images": True, "roles": ["Database", "Messaging"]})[-2:] == ["Database", "Messaging"]
+
+
+def test_each_role_gets_what_the_document_names_for_it(imaged: Imaged) -> None:
+    site = imaged.world.site
+    composed = {"ControllerOpenstack": ["controller-0"], "Database": ["controller-1"], "Messaging": ["controller-2"]}
+    imaged.world.site = site.model_copy(update={"roles": site.roles | composed | {"mysql": ["controller-1"]}})
+    for host in (imaged.hosts[0], imaged.hosts[2]):
+        (host.node.folder / "containers" / host.shell.container).unlink()
+    imaged.before = [host.node.state for host in imaged.hosts]
+    run, _ = imaged.back_up(replace(REQUEST, roles=tuple(composed)))
+    where: dict[str, list[str]] = {}
+    for record in run.journal.records:
+        where.setdefault(record.number, []).append(record.host)
+    assert where["1"] == ["controller-0"], "the config drive, on Controllers alone"
+    assert where["3"] == ["controller-1"], "the database"
+    assert where["2d"] == where["3i"] == where["3l"] == where["3o"] == list(HOSTS)
+    assert len(list(imaged.store.rglob("SHA256SUMS"))) == 3
+    assert imaged.is_as_before()
 
 
 def test_a_node_without_config_drive_ceph_and_ovn_lacks_these_alone(imaged: Imaged) -> None:
