@@ -13,7 +13,7 @@ from tasks.node.config_drive import find_config_drive
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.node.running import PAUSED, STOPPING, Running, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
-from tasks.rear.images import find_folder, list_images, read_used_bytes
+from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
 from tasks.rear.sftp import image_folder
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
 
@@ -45,24 +45,16 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
         run.checks += _check_running(name, found.before)
-    clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
-    if clustered:
-        resource = site.database.resource
-        seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
-        for cluster in seen.values():
-            run.checks += check_cluster(cluster, [node.name for node in nodes])
-    elif facts:
-        said = "Pacemaker runs on none of these nodes"
-        run.checks.append(Check(_CLUSTER, "", "", said, "`pcs cluster start --all`; start resume-control-plane"))
+    _look_at_cluster(run, nodes, facts)
     if store.settings.kind == "sftp" and site.rear.archive == "inside":
         said = "archives lie inside the ISOs, where nobody can see that they are whole"
         run.checks.append(Check(_ARCHIVE, "", "", said, 'write archive = "beside" into [rear]; start install-rear'))
     root = images_root(store.settings)
     folders = [found.folder for found in facts.values()]
-    known = list_images(store.shell, root, folders)
-    run.checks.append(
-        _check_room(store, facts, {name: known[found.folder].latest_bytes for name, found in facts.items()})
-    )
+    known: dict[str, Known] = {}
+    seen = run.everywhere(_ROOM, lambda shell: (list_images(shell, root, folders), store.free_bytes()), [store.shell])
+    for known, free_bytes in seen.values():
+        run.checks.append(_check_room(store.shell.name, free_bytes, facts, known))
     controllers = {
         host.name for role in request.roles if role.startswith(_CONTROLLER) for host in site.hosts_with(role)
     }
@@ -76,6 +68,18 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
         root=root,
         known=known,
     )
+
+
+def _look_at_cluster(run: Run, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]) -> None:
+    """Ask the first node on which Pacemaker runs for its cluster."""
+    clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
+    if facts and not clustered:
+        said = "Pacemaker runs on none of these nodes"
+        run.checks.append(Check(_CLUSTER, "", "", said, "`pcs cluster start --all`; start resume-control-plane"))
+    resource = run.site.database.resource
+    seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
+    for cluster in seen.values():
+        run.checks += check_cluster(cluster, [node.name for node in nodes])
 
 
 def images_root(store: BackupStore) -> str:
@@ -153,11 +157,13 @@ def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
     return checks or [Check(_CLUSTER, "", f"{len(cluster.nodes)} nodes, Galera promoted on all")]
 
 
-def _check_room(store: Store, facts: Mapping[str, NodeFacts], latest: Mapping[str, int | None]) -> Check:
+def _check_room(host: str, free_bytes: int, facts: Mapping[str, NodeFacts], known: Mapping[str, Known]) -> Check:
     """Whether the store has room for an image of each node."""
-    needed = sum(round((size * _MORE) if (size := latest[name]) else found.used_bytes) for name, found in facts.items())
-    free = store.free_bytes()
-    seen = f"{free / 2**30:.1f} GiB are free, and the images may take {needed / 2**30:.1f} GiB"
-    if free >= needed:
-        return Check(_ROOM, store.shell.name, seen)
-    return Check(_ROOM, store.shell.name, "", seen, "remove old images, or give the store more room")
+    needed = 0
+    for found in facts.values():
+        latest = known[found.folder].latest_bytes
+        needed += found.used_bytes if latest is None else round(latest * _MORE)
+    seen = f"{free_bytes / 2**30:.1f} GiB are free, and the images may take {needed / 2**30:.1f} GiB"
+    if free_bytes >= needed:
+        return Check(_ROOM, host, seen)
+    return Check(_ROOM, host, "", seen, "remove old images, or give the store more room")

@@ -98,6 +98,14 @@ def test_archives_inside_the_isos_refuse(imaged: Imaged) -> None:
     )
 
 
+def test_a_store_that_is_down_is_told_with_all_else(imaged: Imaged) -> None:
+    imaged.world.store_host.gone = True
+    imaged.hosts[1].shell.on("pgrep", "rear", say="4711\n")
+    said = refused(imaged)
+    assert "backup-node: the connection broke" in said
+    assert "controller-1: ReaR is at work there" in said
+
+
 def test_a_store_without_room_refuses(imaged: Imaged) -> None:
     for host in imaged.hosts:
         host.shell.on("df --output=used", say=f"{2**50}\n")
