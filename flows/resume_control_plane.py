@@ -17,6 +17,7 @@ from blocks.constraints import HostName, RoleName
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.engine.change import Change
+from tasks.engine.cleanup import run_now
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.runbooks.resume_control_plane.looking import NAME, Request, Resumption, conclude, look
@@ -81,6 +82,7 @@ def procedure(steps: Steps, job: Resumption) -> None:
 
     held = [node.shell for node in job.held]
     desynced = [node.shell for node in job.nodes if node.desynced]
+    timed = [node.shell for node in job.nodes if node.timers]
     if held:
         steps.step("1", "Start Pacemaker, unpause the containers, start the health checks", held, release_node)
     else:
@@ -97,3 +99,8 @@ def procedure(steps: Steps, job: Resumption) -> None:
         steps.step("4", "Wait until Galera is promoted on all its nodes", first, check_promoted(job))
     else:
         steps.skip("4", "Wait until Galera is promoted on all its nodes", "its hosts are no nodes of a cluster")
+    sentence = "Do at once what the timers of killed runs would do later"
+    if timed:
+        steps.step("5", sentence, timed, lambda shell: Change((run_now(by_name[shell.name].timers),)))
+    else:
+        steps.skip("5", sentence, "there are none")

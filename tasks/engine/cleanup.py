@@ -15,7 +15,7 @@ from functools import partial
 from pydantic import BaseModel, ConfigDict
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from blocks.remote.command import Command, command, script
+from blocks.remote.command import Command, command, question, script
 from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
 from blocks.remote.units import unit_words
@@ -23,6 +23,7 @@ from tasks.engine.heartbeat import Heartbeat, Renewal
 
 # A connection that was lost is opened again: what must be cleaned up is worth some seconds.
 _ATTEMPTS = 3
+_PREFIX = "openstack-runbooks-cleanup-"
 
 
 class Cleanup(BaseModel):
@@ -44,9 +45,7 @@ class Cleanup(BaseModel):
 
     def unit(self, host: str) -> str:
         """The name of the host's timer, and of the service that it starts."""
-        return (
-            f"openstack-runbooks-cleanup-{hashlib.sha256(repr((self.key, self.words[host])).encode()).hexdigest()[:10]}"
-        )
+        return f"{_PREFIX}{hashlib.sha256(repr((self.key, self.words[host])).encode()).hexdigest()[:10]}"
 
     def on(self, hosts: Sequence[str]) -> Cleanup:
         """The same on some of its hosts."""
@@ -70,6 +69,24 @@ def arm(cleanup: Cleanup, host: str, within_s: int) -> Command:
         quiet=True,
         says=f"arm the host's own timer for: {cleanup.sentence}",
     )
+
+
+def read_armed(shell: Shell) -> list[str]:
+    """The timers that wait on a host. Where no run is at work there, runs that were killed have left them."""
+    ask = question(
+        "systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=timer", f"{_PREFIX}*", timeout_s=30
+    )
+    return [row[0] for row in (line.split() for line in shell.run(ask).stdout.splitlines()) if "active" in row[2:3]]
+
+
+def run_now(timers: Sequence[str]) -> Command:
+    """The command that has a host do at once what its timers would do later; it is not waited for.
+
+    Args:
+        timers: What `read_armed` has found.
+    """
+    text = 'for timer in "$@"; do systemctl start "${timer%.timer}.service"; systemctl stop "$timer"; done'
+    return script(text, *timers, quiet=True, says="do at once what the timers of killed runs would do")
 
 
 @contextmanager

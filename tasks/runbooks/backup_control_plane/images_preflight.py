@@ -8,10 +8,11 @@ from blocks.remote.shell import Shell
 from blocks.store import BackupStore
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
+from tasks.engine.cleanup import read_armed
 from tasks.engine.run import Run
 from tasks.node.config_drive import find_config_drive
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
-from tasks.node.running import PAUSED, STOPPING, Running, read_running
+from tasks.node.running import PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
 from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
 from tasks.rear.sftp import image_folder
@@ -44,7 +45,7 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
             run.checks.append(Check(_ROLE, "", "", f"no host has role {role}", "see the site's inventory, and `roles`"))
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
-        run.checks += _check_running(name, found.before)
+        run.checks += _check_running(name, found)
     _look_at_cluster(run, nodes, facts)
     if store.settings.kind == "sftp" and site.rear.archive == "inside":
         said = "archives lie inside the ISOs, where nobody can see that they are whole"
@@ -103,12 +104,16 @@ def _look_at_node(shell: Shell) -> NodeFacts:
         ceph=ceph_monitor(running),
         ovn=ovn_databases(running),
         used_bytes=read_used_bytes(shell),
+        timers=tuple(read_armed(shell)),
     )
 
 
-def _check_running(host: str, before: Running) -> list[Check]:
-    """What is paused would stay so: nobody would know that it ran before."""
-    checks = []
+def _check_running(host: str, found: NodeFacts) -> list[Check]:
+    """What is paused would stay so: nobody would know that it ran. A timer of a killed run would release what this one pauses."""
+    before, checks = found.before, []
+    if found.timers:
+        said = f"a run that was killed has left {len(found.timers)} timers there, which undo what it has done"
+        checks.append(Check(_RUNS, host, "", said, "start resume-control-plane, or wait until they have fired"))
     if paused := before.in_state(PAUSED):
         said = f"{len(paused)} containers are paused: {', '.join(paused)}"
         checks.append(Check(_RUNS, host, "", said, "start resume-control-plane first"))

@@ -40,6 +40,7 @@ class NodeFacts:
         ceph: Container of its Ceph monitor; empty where it has none.
         ovn: Container of OVN's database servers; empty where it has none.
         used_bytes: What its file systems hold.
+        timers: Timers that killed runs have left there.
     """
 
     before: Running
@@ -48,6 +49,7 @@ class NodeFacts:
     ceph: str
     ovn: str
     used_bytes: int
+    timers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from blocks.remote.errors import HostError, RunbookError
 from blocks.remote.shell import Shell
 from tasks.database.desync import read_candidate
 from tasks.database.mariadb import Server
+from tasks.engine.cleanup import read_armed
 from tasks.engine.run import Run
 from tasks.node import bundle
 from tasks.node.pacemaker_cluster import parse_cluster
@@ -44,12 +45,14 @@ class Node:
         held: What it is released from.
         desynced: Its database's server, if that is out of flow control.
         lost: What can't be brought back here, each with what an operator does.
+        timers: Timers that killed runs have left.
     """
 
     shell: Shell
     held: Held
     desynced: Server | None
     lost: tuple[str, ...]
+    timers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ def _look_at_node(shell: Shell, database: GaleraDatabase, runbook: str) -> tuple
     """
     now = read_running(shell)
     server = _desynced(shell, now, database, runbook)
-    return Node(shell, Held.found(now), server, tuple(_lost(shell, now, database))), bool(now.pacemaker)
+    node = Node(shell, Held.found(now), server, tuple(_lost(shell, now, database)), tuple(read_armed(shell)))
+    return node, bool(now.pacemaker)
 
 
 def _desynced(shell: Shell, now: Running, database: GaleraDatabase, runbook: str) -> Server | None:

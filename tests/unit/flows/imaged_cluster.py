@@ -156,7 +156,7 @@ class ImagedHost:
         for words in (("ceph auth export",), ("ovsdb-client backup",), ("pcs config backup",)):
             shell.on(*words, say="")
         shell.on("OPENSTACK_RUNBOOKS", say=_SETTINGS.format(host=shell.name)).on("pgrep", "rear", say=1)
-        shell.on("df --output=used", say="4096\n")
+        shell.on("df --output=used", say="4096\n").on("list-units", "openstack-runbooks-cleanup", say="")
         shell.on("systemctl show", "-rear-", say=self._unit_state).on("systemctl stop", "-rear-", say=self._end_units)
         shell.on("not released within", say=self._release)
         shell.on("systemd-run", say=self._start).on("tail -c", "-rear-", say="Creating disk layout\n")

@@ -34,6 +34,15 @@ def test_a_container_that_a_killed_stop_has_left_stopping_refuses(imaged: Imaged
     )
 
 
+def test_a_timer_that_a_killed_run_has_left_would_release_what_is_paused_and_refuses(imaged: Imaged) -> None:
+    listed = "openstack-runbooks-cleanup-0a1b2c3d4e.timer loaded active waiting x\n"
+    imaged.hosts[1].shell.on("list-units", "openstack-runbooks-cleanup", say=listed)
+    assert (
+        "controller-1: a run that was killed has left 1 timers there, which undo what it has done; start resume-control-plane"
+        in refused(imaged)
+    )
+
+
 def test_a_standby_attribute_would_be_in_the_image_and_refuses(imaged: Imaged) -> None:
     file = imaged.hosts[0].node.folder / "status.xml"
     file.write_text(file.read_text().replace('standby="false"', 'standby="true"', 1))

@@ -65,7 +65,7 @@ def test_what_is_paused_and_stopped_runs_again_on_every_node(nodes: list[NodeMod
     assert job.summary.startswith(
         "controller-0: 2 containers are paused, 1 health checks are stopped, Pacemaker is stopped;"
     )
-    assert outcomes(run) == [("1", "done"), ("2", "left out"), ("3", "done"), ("4", "done")]
+    assert outcomes(run) == [("1", "done"), ("2", "left out"), ("3", "done"), ("4", "done"), ("5", "left out")]
 
 
 def test_where_half_of_it_is_done_the_rest_is(nodes: list[NodeModel]) -> None:
@@ -85,7 +85,7 @@ def test_running_it_again_changes_nothing(nodes: list[NodeModel]) -> None:
     run, job = resume(*nodes)
     assert job.summary == "nothing is paused or stopped"
     assert [len(node.calls) for node in nodes] == calls
-    assert outcomes(run) == [("1", "left out"), ("2", "left out"), ("3", "done"), ("4", "done")]
+    assert outcomes(run) == [("1", "left out"), ("2", "left out"), ("3", "done"), ("4", "done"), ("5", "left out")]
 
 
 def test_a_node_out_of_flow_control_is_set_back_once_its_queue_has_drained(nodes: list[NodeModel]) -> None:
@@ -122,6 +122,16 @@ def test_what_can_not_be_brought_back_is_named_and_hinders_nothing(nodes: list[N
     assert "controller-1: tripleo_nova_api.service has failed; see `systemctl status" in said
     assert "controller-2" not in said, "a health check that has failed is nothing to bring back"
     assert [node.containers["keystone"] for node in nodes] == ["running"] * 3
+
+
+def test_timers_of_a_killed_run_are_done_with_so_that_none_fires_into_the_next_backup(nodes: list[NodeModel]) -> None:
+    left = "openstack-runbooks-cleanup-0a1b2c3d4e"
+    nodes[1].set_unit(f"{left}.timer", "active")
+    nodes[1].set_unit(f"{left}.service", "inactive")
+    run, _ = resume(*nodes)
+    assert ("5", "done") in outcomes(run)
+    assert nodes[1].calls == [f"start {left}.service", f"stop {left}.timer"]
+    assert nodes[0].calls == []
 
 
 def test_a_standby_attribute_that_came_with_an_image_is_told(nodes: list[NodeModel]) -> None:
@@ -169,6 +179,7 @@ def test_the_plan_is_the_golden_one(nodes: list[NodeModel], clock: FakeClock) ->
         hold(node)
     nodes[2].set_unit("pacemaker.service", "active")
     (nodes[2].folder / "desynced").touch()
+    nodes[2].set_unit("openstack-runbooks-cleanup-0a1b2c3d4e.timer", "active")
     plan = Plan()
     procedure(plan, look(open_run(*nodes), Request(("Controller",), 900, 3600)))
     assert_golden(NAME, plan)

@@ -341,6 +341,8 @@ def _paused() -> None:
         for node in nodes:
             resume_runs.hold(node)
             (node.folder / "desynced").touch()
+            for kind in ("timer", "service"):
+                node.set_unit(f"openstack-runbooks-cleanup-0a.{kind}", "active")
         resume_runs.resume(*nodes)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from blocks.remote.errors import CommandFailed, ConnectionLost, RunbookError
-from tasks.engine.cleanup import Cleanup, arm, armed, clean_up
+from tasks.engine.cleanup import Cleanup, arm, armed, clean_up, read_armed, run_now
 from tasks.engine.heartbeat import Renewal
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell
 from tests.unit.tasks.samples import CLEANUP, HOSTS
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -126,3 +127,23 @@ def test_a_cleanup_has_the_time_that_it_says_to_need(shells: dict[str, FakeShell
     assert clean_up([EVERYWHERE, longer], shells, lambda _: None) == []
     ran = [one.timeout_s for one in shells["controller-0"].ran if "unpause" in one.words]
     assert ran == [600.0, 60.0]
+
+
+def test_timers_that_killed_runs_have_left_are_found_and_done_at_once() -> None:
+    left = [f"openstack-runbooks-cleanup-0a{number}.timer" for number in range(3)]
+    listed = "".join(
+        f"{unit} loaded {state} x y\n" for unit, state in zip(left, ("active", "inactive", "active"), strict=True)
+    )
+    shell = FakeShell().on("list-units", say=listed)
+    assert read_armed(shell) == [left[0], left[2]]
+    assert run_now(left[:1]).words[-1] == left[0]
+
+
+def test_what_is_done_at_once_is_its_service_and_the_timer_does_not_fire_again(tmp_path: Path) -> None:
+    (tmp_path / "systemctl").write_text(f'#!/bin/bash\necho "$*" >>{tmp_path}/calls\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    LocalShell(tmp_path).run(run_now(["openstack-runbooks-cleanup-0a.timer"]))
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "start openstack-runbooks-cleanup-0a.service",
+        "stop openstack-runbooks-cleanup-0a.timer",
+    ]

@@ -57,7 +57,9 @@ shift
 case "$verb" in
   list-units)
     cd "$S/units" || exit
-    for unit in tripleo_*; do printf '%s loaded %s x x\\n' "$unit" "$(cat "$unit")"; done ;;
+    for unit in ${*: -1}; do
+      case "$* $unit" in *'--type=timer '*.service) continue ;; esac
+      [ ! -e "$unit" ] || printf '%s loaded %s x x\\n' "$unit" "$(cat "$unit")"; done ;;
   is-active) [ "$(cat "$S/units/$2" 2>/dev/null)" = active ] || exit 3 ;;
   stop | start)
     code=0
