@@ -10,11 +10,15 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+import tasks.engine.cleanup
+import tasks.engine.questions
+import tasks.engine.run
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
@@ -276,8 +280,34 @@ class Imaged:
             host.shell.fire()
 
 
+class InTurn:
+    """An executor that does everything at once, in the thread that asks: each command leaves a state that can be looked at."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> InTurn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, do: Callable[..., object], *words: object) -> Future[object]:
+        future: Future[object] = Future()
+        try:
+            future.set_result(do(*words))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, **_: object) -> None:
+        pass
+
+
 def make_imaged(folder: Path, patch: pytest.MonkeyPatch) -> Imaged:
     """A healthy control plane whose nodes are set up for ReaR."""
+    for module in (tasks.engine.cleanup, tasks.engine.run, tasks.engine.questions):
+        patch.setattr(module, "ThreadPoolExecutor", InTurn)
     world = make_world(folder, patch, NAME, look, procedure)
     world.store.shell = ImageStoreHost(folder / "programs")
     world.site = world.site.model_copy(update={"roles": world.site.roles | {"Controller": list(HOSTS)}})
