@@ -7,6 +7,7 @@ Contenders, each of which restores the same dump into the same lab:
   bare      the commands of `adopt` as a bare shell script: no Prefect, no journal, no locks, no checks
   role-dump, backup-logical, backup-both   the database dumped as the vendor's role does; backed up by the flow, and verified
   from-dump, from-copy   the flow from such a backup, with the new data made beside the old
+  undercloud-by-hand, undercloud   the undercloud's database by the documented commands, and by its flow
   states    the flow from every starting state of the lab's tests, against a healthy start
   task      what one Prefect task costs (no lab)
 
@@ -24,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from tests.benchmarks import backups, results
+from tests.benchmarks import backups, results, undercloud_restore
 from tests.benchmarks.client import client_at_the_vip
 from tests.benchmarks.flow_run import deployed, restore, server
-from tests.benchmarks.lab_job import Job, prepare, timed_script, whole_afterwards
+from tests.benchmarks.lab_job import Job, login, prepare, timed_script, whole_afterwards
 from tests.benchmarks.results import Result, compare
 from tests.benchmarks.starting_states import measure
 from tests.lab import Lab, LabError
@@ -36,7 +37,16 @@ from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 _HERE = Path(__file__).resolve().parent
-CONTENDERS = ("by-hand", "adopt", "restart", "bare", *backups.CONTENDERS, "states", "task")
+CONTENDERS = (
+    "by-hand",
+    "adopt",
+    "restart",
+    "bare",
+    *backups.CONTENDERS,
+    *undercloud_restore.CONTENDERS,
+    "states",
+    "task",
+)
 _TASK_AIM_S = 0.05
 # An overcloud's databases, and those of the lab's tests; three times the former, for what should not depend on it.
 _LARGE_MB, _SMALL_MB, _LARGEST_MB = 1024, DEFAULT_SIZE_MB, 3072
@@ -64,6 +74,7 @@ _ALL = (
     Part(("adopt", "bare"), rounds=3),
     Part(("adopt", "bare"), _SMALL_MB, rounds=5),
     Part(("states",), _SMALL_MB),
+    Part(undercloud_restore.CONTENDERS, _SMALL_MB, rounds=3),
     Part(("task",)),
 )
 
@@ -151,17 +162,15 @@ def _seconds(name: str, site: backups.Site, job: Job) -> dict[str, float]:
     """Let a contender run; its seconds, and others that it shows, each by its name."""
     if name in backups.CONTENDERS:
         return backups.run(name, site, job)
+    if name in undercloud_restore.CONTENDERS:
+        return undercloud_restore.run(name, site.prefect, job)
     if name == "by-hand":
-        script = ["bash", str(_HERE / "by-hand.sh"), *_login(job), job.dump.dump, job.dump.grants, *job.addresses]
+        script = ["bash", str(_HERE / "by-hand.sh"), *login(job), job.dump.dump, job.dump.grants, *job.addresses]
         return {name: timed_script(script)}
     if name == "bare":
         return {name: _bare(site.prefect, job)}
     took = restore(site.prefect, job, name)
     return {name: took.flow_s, f"{name}, whole": took.whole_s}
-
-
-def _login(job: Job) -> tuple[str, str, str]:
-    return ("heat-admin", str(job.lab.key), str(job.lab.known_hosts))
 
 
 def _bare(prefect: PrefectServer, job: Job) -> float:
@@ -172,7 +181,7 @@ def _bare(prefect: PrefectServer, job: Job) -> float:
     with NamedTemporaryFile("w", prefix="bare-", suffix=".sh") as script:
         script.write(made.stdout)
         script.flush()
-        return timed_script(["bash", script.name, *_login(job)])
+        return timed_script(["bash", script.name, *login(job)])
 
 
 # What is compared, in a part's own size: ours, the other, and what the ratio should be at most.
@@ -187,6 +196,7 @@ _PAIRS = (
     ("restore-galera from a dump / by hand", "from-dump", "by-hand", 0.27),
     ("outage, from a copy / by hand", "from-copy, outage", "by-hand, outage", 0.12),
     ("outage, from a dump / by hand", "from-dump, outage", "by-hand, outage", 0.12),
+    ("restore-undercloud-database / by hand", "undercloud", "undercloud-by-hand", 0.4),
 )
 
 
