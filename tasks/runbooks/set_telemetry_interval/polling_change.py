@@ -14,8 +14,8 @@ from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
 from tasks.node.versions import TELEMETRY, check_versions, read_versions
-from tasks.telemetry import polling, polling_backups, polling_changes
-from tasks.telemetry.agents import Agent, read_agents, restart
+from tasks.telemetry import kolla, polling, polling_backups, polling_changes
+from tasks.telemetry.agents import Agent, Layout, read_agents, restart
 from tasks.telemetry.polling import PollingFile
 
 
@@ -66,7 +66,8 @@ class PollingChange:
     def warnings(self) -> list[str]:
         """What the operator must know."""
         if self.interval_s is not None:
-            return polling.interval_warnings(self.interval_s) + self.stopped_agents
+            overwritten = {f"{file.path}: {file.overwritten}" for file in self.files.values() if file.overwritten}
+            return polling.interval_warnings(self.interval_s) + sorted(overwritten) + self.stopped_agents
         broken = [
             f"{name}: {file.path} is broken, and is kept as {polling_backups.broken_path(file.path, self.run_stamp)}"
             for name, file in self.files.items()
@@ -225,12 +226,20 @@ def _seen(file: PollingFile) -> str:
 def _read_state(shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]) -> _HostState:
     known = read_agents(shell)
     there = _agents_to_restart(shell.name, known, put_back, restarted)
-    file = polling.read_file(shell, any(agent.containerized for agent in there))
+    file = _read_polling_file(shell, there)
     if not put_back:
         polling.with_interval(file, interval_s)  # raises where it can't be done
     agents = [agent for agent in there if agent.polls or file.read_by_notification_agent]
     idle = [agent.name for agent in known if agent.polls and agent not in there]
     return _HostState(file, agents, polling_backups.read_stamps(shell, file.path), idle)
+
+
+def _read_polling_file(shell: Shell, agents: Sequence[Agent]) -> PollingFile:
+    """Read the file that these agents of one host poll by."""
+    for agent in agents:
+        if agent.layout is Layout.KOLLA:
+            return kolla.read_file(shell, agent.engine, agent.name)
+    return polling.read_file(shell, any(agent.layout is Layout.TRIPLEO for agent in agents))
 
 
 def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted: Sequence[str]) -> list[Agent]:
