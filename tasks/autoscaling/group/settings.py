@@ -196,6 +196,8 @@ def _named(properties: Mapping[str, Any], name: str, otherwise: Any) -> Any:
 def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> dict[str, Alarm]:
     """The one alarm on CPU in each direction; others (on memory, on disks) are nobody's that is checked here."""
     unread = [f"alarm {name} is of type {alarm.type}" for name, alarm in alarms.items() if _is_unread(alarm)]
+    unseen = " (what Prometheus keeps, this check does not see)"
+    asks_prometheus = any(_is_unread(alarm) and alarm.type == _PROMETHEUS for alarm in alarms.values())
     found: dict[str, list[tuple[str, Alarm]]] = {"high": [], "low": []}
     for name, alarm in alarms.items():
         rule = alarm.rule
@@ -214,11 +216,16 @@ def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> di
         if len(those) != 1:
             names = f": {', '.join(name for name, _ in those)}" if those else ""
             many = f"{len(those)} enabled {direction} alarms" if those else f"no enabled {direction} alarm"
-            other = f"; {', '.join(unread)}, which is not read here" if unread and not those else ""
+            other = (
+                f"; {', '.join(unread)}, which is not read here{unseen * asks_prometheus}"
+                if unread and not those
+                else ""
+            )
             reasons.append(f"stack {stack.name} has {many} on a threshold of CPU{names}{other}")
     return {direction: those[0][1] for direction, those in found.items() if those}
 
 
+_PROMETHEUS = "prometheus"
 # The types of alarms whose rule names a metric; OSP 8's alone is called so shortly.
 _READ_TYPES = frozenset({"gnocchi_aggregation_by_resources_threshold", "gnocchi_resources_threshold", "threshold"})
 

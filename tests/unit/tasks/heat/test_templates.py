@@ -139,7 +139,7 @@ def test_the_documented_numbers_are_the_defaults(example: Example, offered: froz
     stack = choose(example, offered, era).read()
     seen = defaults(stack)
     assert (seen["min_size"], seen["max_size"], seen["cooldown"]) == (1, 3, 60)
-    # The document polls once a minute; a rate needs two samples.
+    # The document polls once a minute: two polls, and one of Prometheus's scrapes.
     assert seen.get("granularity") == (None if era is Era.PROMETHEUS else 60)
     assert seen.get("rate_window") == (150 if era is Era.PROMETHEUS else None)
     percent = (50, 10) if example is Example.CPU_GROUP else (95, 15)
