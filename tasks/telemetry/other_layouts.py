@@ -13,6 +13,8 @@ from tasks.telemetry import kolla
 FIND_EDPM = question("bash", "-c", 'for f in /var/lib/openstack/*/polling.yaml; do [ ! -e "$f" ] || echo "$f"; done')
 
 _TRIPLEO = re.compile(r"^(ceilometer_agent_(?:compute|central|ipmi)) ", re.MULTILINE)
+# Whatever else has Ceilometer in its name: snaps, Kubernetes' containers, units of somebody's own.
+_ANY = re.compile(r"^[●*\s]*(\S*ceilometer\S*)", re.MULTILINE)
 _DEVSTACK = re.compile(r"(devstack@ceilometer[\w-]*\.service)")
 _KNOWN = "known are TripleO's containers in podman, kolla-ansible's in docker and podman, and units of RHEL's and Debian's packages"
 
@@ -40,9 +42,9 @@ def describe_other_layout(units: str, podman: str, docker: str) -> tuple[str, st
     Returns:
         The reason, and what to do.
     """
-    if others := kolla.parse_containers(podman) or kolla.parse_containers(docker):
+    if of_kolla := kolla.parse_containers(podman) or kolla.parse_containers(docker):
         hint = "name the role of the hosts that have it: kolla-ansible's group compute"
-        said = f"of kolla-ansible's containers {', '.join(others)} is here, and CPU is polled by {kolla.COMPUTE} alone"
+        said = f"of kolla-ansible's containers {', '.join(of_kolla)} is here, and CPU is polled by {kolla.COMPUTE} alone"
         return said, hint
     if agents := _TRIPLEO.findall(docker):
         hint = "change polling.yaml in the configuration that they are made from, and restart them with docker"
@@ -50,7 +52,8 @@ def describe_other_layout(units: str, podman: str, docker: str) -> tuple[str, st
     if devstack := _DEVSTACK.findall(units):
         hint = "change /etc/ceilometer/polling.yaml, and restart them with systemctl"
         return f"Ceilometer's agents are devstack's units ({', '.join(devstack)}); {_KNOWN}", hint
+    others = ", ".join(_ANY.findall("\n".join((units, podman, docker))))
     return (
-        f"none of Ceilometer's agents that poll is there ({_KNOWN})",
+        f"none of Ceilometer's agents that poll is there ({_KNOWN}{f'; seen are {others}' if others else ''})",
         "name the role of the hosts that poll instances",
     )

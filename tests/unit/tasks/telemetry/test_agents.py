@@ -67,6 +67,16 @@ def asked(units: str = "", podman: str = "", docker: str = "", edpm: str = "") -
         (asked(), "none of Ceilometer's agents that poll is there (known are", "name the role"),
         (asked(podman="nova_compute Up 3 days\n"), "none of Ceilometer's agents", "name the role"),
         (
+            asked(
+                units="snap.openstack-hypervisor.ceilometer-compute-agent.service loaded active running Service for snap\n"
+                "● openstack-ceilometer-collector.service loaded failed failed -\n",
+                docker="fluentd Up 3 days\nk8s_ceilometer-compute_0 Up 3 days\n",
+            ),
+            "; seen are snap.openstack-hypervisor.ceilometer-compute-agent.service, openstack-ceilometer-collector.service, "
+            "k8s_ceilometer-compute_0)",
+            "name the role",
+        ),
+        (
             asked(podman="ceilometer_central Up 2 days\n"),
             "of kolla-ansible's containers ceilometer_central is here, and CPU is polled by ceilometer_compute alone",
             "group compute",
