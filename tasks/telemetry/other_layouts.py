@@ -44,7 +44,9 @@ def describe_other_layout(units: str, podman: str, docker: str) -> tuple[str, st
     """
     if of_kolla := kolla.parse_containers(podman) or kolla.parse_containers(docker):
         hint = "name the role of the hosts that have it: kolla-ansible's group compute"
-        said = f"of kolla-ansible's containers {', '.join(of_kolla)} is here, and CPU is polled by {kolla.COMPUTE} alone"
+        said = (
+            f"of kolla-ansible's containers {', '.join(of_kolla)} is here, and CPU is polled by {kolla.COMPUTE} alone"
+        )
         return said, hint
     if agents := _TRIPLEO.findall(docker):
         hint = "change polling.yaml in the configuration that they are made from, and restart them with docker"
