@@ -1,8 +1,8 @@
 """Heat templates: loaded with every file that they name, and the project's own chosen by what the cloud offers.
 
 The project's own stand in deployments/templates, for each of the two examples of Auto Scaling for Compute (AS 1.2, AS 1.3)
-once for today's Heat (Aodh, Gnocchi, Octavia) and once for OSP 8 (Ceilometer's alarms, LBaaS v1); the first of them also for
-clouds on which Prometheus keeps the measures (Heat 2024.1 and newer, Red Hat OpenStack Services on OpenShift 18).
+for today's Heat (Aodh, Gnocchi, Octavia), for one with Prometheus in Gnocchi's place (Heat 2024.1 and newer, Red Hat OpenStack
+Services on OpenShift 18), and for OSP 8 (Ceilometer's alarms, LBaaS v1).
 """
 
 from __future__ import annotations
@@ -124,8 +124,7 @@ def choose_example(example: Example, offered: Collection[str], gnocchi: bool = T
 
 def _candidates(example: Example, gnocchi: bool) -> Iterator[ExampleTemplate]:
     """Every template of the example, the best first: as documented with a volume, then without."""
-    eras = [Era.TODAY] if gnocchi or example is not Example.CPU_GROUP else [Era.PROMETHEUS, Era.TODAY]
-    for era in eras:
+    for era in [Era.TODAY] if gnocchi else [Era.PROMETHEUS, Era.TODAY]:
         for environment in ("environment.yaml", "environment-without-volumes.yaml"):
             yield ExampleTemplate(era, EXAMPLES / era / f"{example}.yaml", EXAMPLES / era / environment)
     yield ExampleTemplate(
