@@ -107,10 +107,13 @@ def read_agents(shell: Shell) -> list[Agent]:
     """
     units, containers = shell.run(LIST_UNITS).stdout, shell.run(LIST_CONTAINERS).stdout
     found, docker = parse_agents(units, containers), ""
-    # Units that do not run may be those of packages that containers have taken the place of.
-    if not any(agent.layout is Layout.KOLLA or (agent.polls and agent.runs) for agent in found):
+    # What does not run may have been left behind: units of packages by containers, podman's containers by Docker's. (`docker` may
+    # also be podman's own, which lists the same once more.)
+    if not any(agent.polls and agent.runs for agent in found):
         docker = shell.run(LIST_DOCKER).stdout
-        found = parse_kolla_agents("docker", docker) or found
+        in_docker = parse_kolla_agents("docker", docker)
+        if any(agent.runs for agent in in_docker) or not any(agent.layout is Layout.KOLLA for agent in found):
+            found = in_docker or found
     if not any(agent.polls for agent in found):
         raise HostError(shell.name, *describe_other_layout(units, containers, docker))
     if any(agent.layout is Layout.TRIPLEO for agent in found):

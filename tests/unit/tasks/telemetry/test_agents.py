@@ -132,6 +132,17 @@ def test_units_that_packages_have_left_behind_do_not_hide_containers_in_docker()
     assert read_agents(asked(units=left)) == [Agent("ceilometer-agent-compute.service", Layout.UNITS, runs=False)]
 
 
+@pytest.mark.parametrize(
+    ("in_podman", "in_docker", "engine"),
+    [("Exited (0) 1 day ago", "Up 3 days", "docker"), ("Exited (0) 1 day ago", "Exited (0) 1 day ago", "podman")],
+)
+def test_of_both_engines_the_one_that_runs_it_counts_and_podman_s_docker_is_no_second_one(
+    in_podman: str, in_docker: str, engine: str
+) -> None:
+    (agent,) = read_agents(asked(podman=KOLLA.format(in_podman), docker=KOLLA.format(in_docker)))
+    assert agent.engine == engine
+
+
 def test_docker_is_not_asked_where_an_agent_runs_without_it() -> None:
     shell = asked(podman=CONTAINERS, docker="nobody asks")
     read_agents(shell)
