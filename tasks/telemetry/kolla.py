@@ -68,7 +68,7 @@ def read_file(shell: Shell, engine: str, container: str = COMPUTE) -> PollingFil
     path = parse_copied(config, folder).get(wanted)
     if path is None:
         said = f"{config.path} copies nothing to {wanted}: {container} polls by the file of its image"
-        raise HostError(shell.name, said, _DEPLOY)
+        raise HostError(shell.name, said, f"{_DEPLOY}; begin with that one (`{engine} exec {container} cat {wanted}`)")
     file = read_existing(shell, (path,), _DEPLOY)
     overwritten = f"the next `kolla-ansible reconfigure` writes it anew: {_LASTING}"
     return replace(file, named_by_config=bool(options.polling_file), overwritten=overwritten)

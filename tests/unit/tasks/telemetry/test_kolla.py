@@ -84,8 +84,9 @@ def test_config_yaml_counts_where_both_are_there(folder: Path) -> None:
 
 def test_another_file_that_ceilometer_conf_names_is_the_one(folder: Path) -> None:
     (folder / "ceilometer.conf").write_text("[polling]\ncfg_file = mine.yaml\n")
-    with pytest.raises(HostError, match=r"copies nothing to /etc/ceilometer/mine\.yaml"):
+    with pytest.raises(HostError, match=r"copies nothing to /etc/ceilometer/mine\.yaml") as refused:
         read(folder)
+    assert "begin with that one (`docker exec ceilometer_compute cat /etc/ceilometer/mine.yaml`)" in refused.value.hint
     (folder / "config.json").write_text(config("/etc/ceilometer/mine.yaml"))
     (folder / "mine.yaml").write_text(TEXT)
     assert (read(folder).path, read(folder).named_by_config) == (str(folder / "mine.yaml"), True)
