@@ -47,7 +47,7 @@ from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
 from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
-from tasks.telemetry import agents
+from tasks.telemetry import agents, kolla
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import test_check_site as check_site_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
@@ -62,6 +62,7 @@ from tests.unit.flows.jobs import job
 from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.tasks.samples import CLEANUP, SITE, journal
+from tests.unit.tasks.telemetry import test_kolla
 
 FOLDERS = ("blocks", "tasks", "flows")
 # They run in the members of a group that scales: the operator's own images, of which nothing is known.
@@ -217,8 +218,14 @@ def _telemetry() -> None:
         set_telemetry_interval.procedure(Plan(), change)
         with suppress(RunbookError):
             set_telemetry_interval.procedure(run, change)
-    for agent in (agents.Agent("a", contained, True, runs) for contained in (True, False) for runs in (True, False)):
-        agents.restart(agent)
+    for layout in agents.Layout:
+        for engine in ("podman", "docker"):
+            for runs in (True, False):
+                until = agents.restart(agents.Agent("a", layout, True, runs, engine)).until
+                assert until is not None
+                until.look(FakeShell(otherwise=""))
+            if layout is agents.Layout.KOLLA:
+                kolla.read_file(test_kolla.host(engine), engine)
 
 
 def _hooks(patch: pytest.MonkeyPatch) -> None:
