@@ -74,7 +74,7 @@ test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on
 .PHONY: test-interrupted
 test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and backups at more of theirs, and run them again
 	$(RUN) tests.interrupted
-	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/backups tests/restore_undercloud_database
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/restore_galera tests/backups tests/restore_undercloud_database
 
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)
