@@ -187,17 +187,18 @@ def parse_contents(text: str) -> ServerContents:
     return ServerContents.model_validate(collector.top)
 
 
-def contents_command(server: Server, largest_bytes: int, within_s: int) -> Command:
+def contents_command(server: Server, largest_bytes: int, within_s: int, schemas: Sequence[str] = ()) -> Command:
     """The command that reads what is in a server, in a snapshot of its own.
 
     Args:
         server: Which.
         largest_bytes: A table with more is not hashed.
         within_s: Seconds after which no table's hashing is begun; one may be at work by then.
+        schemas: Those that are read, and no accounts; empty for all that is not the server's own.
     """
     return Command(
         server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"),
-        stdin=contents_sql(largest_bytes, within_s, within_s),
+        stdin=contents_sql(largest_bytes, within_s, within_s, schemas),
         stdin_is="SQL: read what is in the server",
         ok=_ANY,
         quiet=True,
@@ -206,13 +207,15 @@ def contents_command(server: Server, largest_bytes: int, within_s: int) -> Comma
     )
 
 
-def read_contents(shell: Shell, server: Server, largest_bytes: int, within_s: int) -> ServerContents:
+def read_contents(
+    shell: Shell, server: Server, largest_bytes: int, within_s: int, schemas: Sequence[str] = ()
+) -> ServerContents:
     """Read what is in a server; see `contents_command` for the arguments.
 
     Raises:
         HostError: The server's answer is none, or came to no end.
     """
-    return _parsed(shell, contents_command(server, largest_bytes, within_s))
+    return _parsed(shell, contents_command(server, largest_bytes, within_s, schemas))
 
 
 def read_contents_file(shell: Shell, path: str) -> ServerContents:

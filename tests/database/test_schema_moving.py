@@ -1,0 +1,187 @@
+"""A schema is copied from server to server and put in place, on real MariaDB: what RENAME carries, and what is made anew."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blocks.remote.units import LongCommand
+from tasks.database.contents_comparison import compare
+from tasks.database.contents_reading import read_contents
+from tasks.database.schema_moving import MARK, MovedSchema, drop_words
+from tests.database.local_server import LocalServer
+from tests.database.sample import SAMPLE
+
+DEFAULTS = "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+# What has happened to the cluster's schema since the backup.
+CHANGED = """
+DELETE FROM nova.faults;
+DROP VIEW nova.active;
+CREATE TABLE nova.extra (a INT);
+CREATE TABLE nova.active (a INT);
+CREATE VIEW nova.notes_of_today AS SELECT * FROM nova.notes;
+CREATE TRIGGER nova.on_fault BEFORE INSERT ON nova.faults FOR EACH ROW SET NEW.message = 'changed';
+CREATE PROCEDURE nova.of_today() SELECT 1;
+ALTER DATABASE nova CHARACTER SET latin1;
+"""
+
+
+@pytest.fixture
+def cluster(origin: LocalServer, target: LocalServer) -> Iterator[LocalServer]:
+    """The server of which the schema is restored; `origin` has the backup's."""
+    for server in (origin, target):
+        server.empty()
+        server.sql(SAMPLE)
+    yield target
+    target.empty()
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> MovedSchema:
+    return MovedSchema("nova", "20261121T123456Z", DEFAULTS, ("active",), str(tmp_path / "kept"))
+
+
+def run(server: LocalServer, *commands: LongCommand) -> list[subprocess.CompletedProcess[bytes]]:
+    return [server.shell.call(command.words) for command in commands]
+
+
+def prepare(origin: LocalServer, cluster: LocalServer, moved: MovedSchema) -> None:
+    """Everything before the switch."""
+    done = run(
+        cluster,
+        moved.copy(origin.server, cluster.server, 60),
+        moved.write_definitions(origin.server, 60),
+        moved.write_old_definitions(cluster.server, 60),
+    )
+    assert [each.returncode for each in done] == [0, 0, 0], done
+
+
+def switch(cluster: LocalServer, moved: MovedSchema) -> subprocess.CompletedProcess[bytes]:
+    return run(cluster, moved.switch(cluster.server, 60))[0]
+
+
+def differences(origin: LocalServer, cluster: LocalServer, schemas: tuple[str, ...] = ()) -> list[str]:
+    expected, found = (read_contents(each.shell, each.server, 2**40, 60, schemas) for each in (origin, cluster))
+    return [str(each) for each in compare(expected, found).differences]
+
+
+def tables(server: LocalServer, schema: str) -> set[str]:
+    return set(server.sql(f"SHOW TABLES FROM {schema}").split())
+
+
+def test_all_of_the_schema_is_as_in_the_backup_and_what_was_there_is_kept(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    cluster.sql(CHANGED)
+    prepare(origin, cluster, moved)
+    assert switch(cluster, moved).returncode == 0
+    kept = [f"schema {name}: is there, and was not backed up" for name in (moved.kept, moved.new)]
+    assert sorted(differences(origin, cluster)) == sorted(kept), "accounts and their privileges, too, are as before"
+    assert tables(cluster, moved.kept) == {"active", "extra", "faults", "instances", "notes", "ticket", MARK}
+    assert tables(cluster, moved.new) == set()
+    old = Path(moved.old_definitions).read_text()
+    assert all(name in old for name in ("notes_of_today", "on_fault", "of_today"))
+    assert Path(moved.old_definitions).stat().st_mode & 0o777 == 0o600
+
+
+def test_foreign_keys_lead_to_the_tables_that_they_came_with(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    prepare(origin, cluster, moved)
+    switch(cluster, moved)
+    cluster.sql(f"INSERT INTO {moved.kept}.instances (id, uuid) VALUES (999, 'only there')")
+    cluster.sql(f"INSERT INTO {moved.kept}.faults (instance_id) VALUES (999)")
+    refused = cluster.try_sql(b"INSERT INTO nova.faults (instance_id) VALUES (999)")
+    assert b"foreign key constraint fails" in refused.stderr
+
+
+def test_a_schema_that_was_dropped_comes_back(origin: LocalServer, cluster: LocalServer, moved: MovedSchema) -> None:
+    cluster.sql("DROP DATABASE nova")
+    prepare(origin, cluster, moved)
+    assert switch(cluster, moved).returncode == 0
+    assert differences(origin, cluster, ("nova",)) == []
+    assert tables(cluster, moved.kept) == {MARK}
+
+
+def test_put_in_place_a_second_time_it_stays_as_it_is(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    prepare(origin, cluster, moved)
+    switch(cluster, moved)
+    cluster.sql("INSERT INTO nova.notes VALUES ('written by a client', 1)")
+    cluster.sql("DROP TRIGGER nova.count_up; DROP VIEW nova.active")
+    assert switch(cluster, moved).returncode == 0
+    assert cluster.sql("SELECT COUNT(*) FROM nova.notes WHERE note = 'written by a client'") == "1\n"
+    assert differences(origin, cluster, ("nova",)) == ["table nova.notes: has one row more: 7, not 6"]
+
+
+def test_tables_that_can_not_change_places_leave_the_schema_as_it_was(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    cluster.sql(CHANGED)
+    before = read_contents(cluster.shell, cluster.server, 2**40, 60)
+    prepare(origin, cluster, moved)
+    # A table of that name is in the way of the RENAME, after all triggers were taken off.
+    cluster.sql(f"CREATE DATABASE {moved.kept} CHARACTER SET latin1; CREATE TABLE {moved.kept}.notes (a INT)")
+    done = switch(cluster, moved)
+    assert done.returncode == 1
+    assert b"the tables of nova did not change places: it is as it was" in done.stdout
+    cluster.sql(f"DROP DATABASE {moved.kept}; DROP DATABASE {moved.new}")
+    assert compare(before, read_contents(cluster.shell, cluster.server, 2**40, 60)).differences == ()
+
+
+def test_what_was_kept_is_taken_back_as_the_documentation_says(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    cluster.sql(CHANGED)
+    before = read_contents(cluster.shell, cluster.server, 2**40, 60, ("nova",))
+    prepare(origin, cluster, moved)
+    switch(cluster, moved)
+    # Once more, from what is kept: the same way round.
+    back = MovedSchema("nova", "20261122T000000Z", "CHARACTER SET latin1", (), moved.folder)
+    cluster.sql(f"CREATE DATABASE {back.new}; DROP TABLE {moved.kept}.{MARK}")
+    for name in tables(cluster, moved.kept):
+        cluster.sql(f"RENAME TABLE {moved.kept}.{name} TO {back.new}.{name}")
+    Path(back.definitions).write_text(Path(moved.old_definitions).read_text())
+    run(cluster, back.write_old_definitions(cluster.server, 60))
+    assert switch(cluster, back).returncode == 0
+    assert compare(before, read_contents(cluster.shell, cluster.server, 2**40, 60, ("nova",))).differences == ()
+
+
+def test_an_error_of_a_client_tells_nothing_of_the_rows(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    origin.sql("CREATE TABLE nova.keys_of (secret VARCHAR(20) CHECK (secret <> 'hunter2'));")
+    origin.sql("SET check_constraint_checks = 0; INSERT INTO nova.keys_of VALUES ('hunter2')")
+    (done,) = run(cluster, moved.copy(origin.server, cluster.server, 60))
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"ERROR 4025 (23000) at line")
+    assert b"hunter2" not in done.stdout + done.stderr
+
+
+def test_large_tables_arrive_in_pieces(origin: LocalServer, cluster: LocalServer, moved: MovedSchema) -> None:
+    origin.sql(
+        "USE nova; CREATE TABLE large (a VARCHAR(1000)); INSERT INTO large SELECT REPEAT('x', 1000) FROM seq_1_to_5000"
+    )
+    before = inserts(cluster)
+    prepare(origin, cluster, moved)
+    others = 3  # tables with rows in the sample
+    assert inserts(cluster) - before >= others + 5
+    switch(cluster, moved)
+    assert differences(origin, cluster, ("nova",)) == []
+
+
+def inserts(server: LocalServer) -> int:
+    return int(server.sql("SHOW GLOBAL STATUS LIKE 'Com_insert'").split()[1])
+
+
+def test_new_schemas_are_dropped_whether_they_are_there_or_not(
+    origin: LocalServer, cluster: LocalServer, moved: MovedSchema
+) -> None:
+    prepare(origin, cluster, moved)
+    for _ in range(2):
+        assert cluster.shell.call(drop_words(cluster.server, [moved.new, "keystone_new_x"])).returncode == 0
+    assert moved.new not in cluster.sql("SHOW DATABASES").split()
