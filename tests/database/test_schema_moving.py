@@ -11,7 +11,8 @@ import pytest
 from blocks.remote.units import LongCommand
 from tasks.database.contents_comparison import compare
 from tasks.database.contents_reading import read_contents
-from tasks.database.schema_moving import MARK, MovedSchema, drop_words
+from tasks.database.schema_moving import MovedSchema, drop_words
+from tasks.database.schema_scripts import MARK
 from tests.database.local_server import LocalServer
 from tests.database.sample import SAMPLE
 
@@ -92,8 +93,8 @@ def test_foreign_keys_lead_to_the_tables_that_they_came_with(
 ) -> None:
     prepare(origin, cluster, moved)
     switch(cluster, moved)
-    cluster.sql(f"INSERT INTO {moved.kept}.instances (id, uuid) VALUES (999, 'only there')")
-    cluster.sql(f"INSERT INTO {moved.kept}.faults (instance_id) VALUES (999)")
+    cluster.sql("INSERT INTO instances (id, uuid) VALUES (999, 'only there')", moved.kept)
+    cluster.sql("INSERT INTO faults (instance_id) VALUES (999)", moved.kept)
     refused = cluster.try_sql(b"INSERT INTO nova.faults (instance_id) VALUES (999)")
     assert b"foreign key constraint fails" in refused.stderr
 
