@@ -13,6 +13,7 @@ from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE
 from flows.restore_schemas import procedure, restore_schemas
+from tasks.backup.manifest import Method
 from tasks.backup.store import Store
 from tasks.database.contents import ServerContents, TableContents
 from tasks.engine.journal import Journal
@@ -120,12 +121,22 @@ def test_a_schema_that_was_dropped_comes_back(store: Store) -> None:
     assert cluster.schemas["nova"] == BACKUP.schemas["nova"]
 
 
-def test_the_plan_is_the_golden_one(store: Store) -> None:
+def plan(store: Store, method: Method) -> Plan:
+    """What is done with a backup of one of the two kinds."""
     job = look(open_run(make_serving_cluster(), store), REQUEST)
     elsewhere = Store(store.shell, store.settings.model_copy(update={"path": "/backups"}), "lab")
+    backup = replace(job.backup, store=elsewhere)
+    if method == "physical":
+        copy = backup.files[0].model_copy(update={"name": "overcloud.mbstream", "role": "physical copy"})
+        backup = replace(backup, method="physical", files=(copy,))
     made = Plan()
-    procedure(made, replace(job, backup=replace(job.backup, store=elsewhere)))
-    assert_golden("restore-schemas", made)
+    procedure(made, replace(job, backup=backup, after=BACKUP if method == "physical" else None))
+    return made
+
+
+@pytest.mark.parametrize("method", ["logical", "physical"])
+def test_the_plan_is_the_golden_one(store: Store, method: Method) -> None:
+    assert_golden(f"restore-schemas-{method}", plan(store, method))
 
 
 @pytest.mark.parametrize("after", [True, False])
