@@ -60,11 +60,17 @@ def open_run(cluster: ServingCluster, store: Store, **journal_of: object) -> Run
     return Run("restore-schemas", site_of(store), shells, False, journal(runbook="restore-schemas", **journal_of))
 
 
+def looked(run: Run, request: Request) -> Job:
+    """Preflight, as the engine takes it."""
+    job = look(run, request)
+    run.refuse_if_any()
+    return job
+
+
 def restore(cluster: ServingCluster, store: Store, request: Request = REQUEST, **journal_of: object) -> tuple[Run, Job]:
     """One run of the flow: preflight, then the procedure."""
     run = open_run(cluster, store, **journal_of)
-    job = look(run, request)
-    run.refuse_if_any()
+    job = looked(run, request)
     run.begin(job.resume.take_up, "22222222")
     procedure(run, job)
     run.finish()
@@ -169,7 +175,9 @@ def interrupted(store: Store, in_place: int) -> ServingCluster:
 
 def test_another_restore_waits_for_the_end_of_one_that_has_put_something_in_place(store: Store) -> None:
     cluster = interrupted(store, 1)
-    with pytest.raises(Refused, match=r"has put nova in place and was ended before its end.*schemas=\['keystone', 'nova'\]"):
+    with pytest.raises(
+        Refused, match=r"has put nova in place and was ended before its end.*schemas=\['keystone', 'nova'\]"
+    ):
         restore(cluster, store, replace(REQUEST, schemas=("glance",)))
     restore(cluster, store)
     is_restored(cluster)
@@ -189,8 +197,7 @@ def test_another_restore_clears_away_what_one_has_left_that_had_put_nothing_in_p
 def refusal(cluster: ServingCluster, store: Store, request: Request, reason: str) -> None:
     run = open_run(cluster, store)
     with pytest.raises((Refused, RunbookError), match=reason):
-        look(run, request)
-        run.refuse_if_any()
+        looked(run, request)
     assert cluster.changes == 0
 
 
@@ -271,7 +278,12 @@ def test_tables_that_galera_does_not_copy_are_refused(tmp_path: Path) -> None:
     table = {"rates": TableContents(engine="MyISAM", rows=1)}
     nova = BACKUP.schemas["nova"].model_copy(update={"tables": table})
     made = make_sample_store(tmp_path, BACKUP.model_copy(update={"schemas": {"nova": nova}}))
-    refusal(make_serving_cluster(), made, replace(REQUEST, schemas=("nova",)), "table nova.rates is of MyISAM: Galera does not")
+    refusal(
+        make_serving_cluster(),
+        made,
+        replace(REQUEST, schemas=("nova",)),
+        "table nova.rates is of MyISAM: Galera does not",
+    )
 
 
 def test_a_copy_that_differs_on_any_node_is_not_put_in_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +299,9 @@ def test_a_copy_that_differs_on_any_node_is_not_put_in_place(store: Store, monke
         return found
 
     monkeypatch.setattr(tasks.runbooks.restore_schemas.comparing, "read_contents", fewer)
-    with pytest.raises(RunbookError, match=r"step 6 .* failed on controller-2: .*table nova.instances: has one row fewer"):
+    with pytest.raises(
+        RunbookError, match=r"step 6 .* failed on controller-2: .*table nova.instances: has one row fewer"
+    ):
         restore(cluster, store)
     assert cluster.schemas == TODAY
     assert cluster.throwaway is None
@@ -307,7 +321,9 @@ def test_what_is_not_defined_as_in_the_backup_fails_the_run_and_stays_in_place(
         )
 
     monkeypatch.setattr(tasks.runbooks.restore_schemas.comparing, "read_contents", without_views)
-    with pytest.raises(RunbookError, match=r"nova, keystone is in place, and not defined as in .*view nova.active: is missing"):
+    with pytest.raises(
+        RunbookError, match=r"nova, keystone is in place, and not defined as in .*view nova.active: is missing"
+    ):
         restore(cluster, store)
     is_restored(cluster)
 
