@@ -11,15 +11,16 @@ from tasks.database.batch_output import parse_rows
 from tasks.database.mariadb import Server
 from tasks.database.schema_scripts import MARK
 
-# Of a statement that is under way its first word alone: the rest may hold a secret.
+# Of a statement that is under way its first word alone: the rest may hold a secret. It is asked for first: what comes after it may
+# wait for that statement to let go of a table.
 _SQL = f"""
 SET SESSION wsrep_dirty_reads = ON, SESSION max_statement_time = 60, SESSION lock_wait_timeout = 5;
+SELECT 'ddl', id, user, UPPER(SUBSTRING_INDEX(LTRIM(info), ' ', 1)) FROM information_schema.processlist
+  WHERE command = 'Query' AND info REGEXP '^[[:space:]]*(ALTER|CREATE|DROP|RENAME|TRUNCATE|OPTIMIZE|REPAIR)[[:space:]]';
 SELECT 'schema', schema_name, '', '' FROM information_schema.schemata
 UNION ALL SELECT 'mark', table_schema, '', '' FROM information_schema.tables WHERE table_name = '{MARK}'
 UNION ALL SELECT 'key', constraint_schema, table_name, unique_constraint_schema
-  FROM information_schema.referential_constraints WHERE constraint_schema <> unique_constraint_schema
-UNION ALL SELECT 'ddl', id, user, UPPER(SUBSTRING_INDEX(LTRIM(info), ' ', 1)) FROM information_schema.processlist
-  WHERE command = 'Query' AND info REGEXP '^[[:space:]]*(ALTER|CREATE|DROP|RENAME|TRUNCATE|OPTIMIZE|REPAIR)[[:space:]]';
+  FROM information_schema.referential_constraints WHERE constraint_schema <> unique_constraint_schema;
 SELECT 'end', '', '', '';
 """  # noqa: S608 - names of our own
 # Who defined what, and is not there: whatever is called in that name fails.

@@ -156,7 +156,7 @@ class Node(FakeShell):
         self._order("systemd-run --quiet", _words(DEFINE), do=self._ends(self._define))
         self._order("systemd-run --quiet", _words(SWITCH), do=self._ends(self._switch))
         self._order("systemctl stop openstack", do=lambda asked: cluster.units.discard(asked.words[-2].split()[2][:-1]))
-        self._order(DROP, do=self._drop)
+        self._order(DROP, do=self._drop_schemas)
         self._order("podman rm --force", THROWAWAY, do=self._remove)
         self._order("systemd-run --quiet", "openstack-runbooks-cleanup", do=lambda _: None)
         self._order("systemctl stop openstack-runbooks-cleanup", do=lambda _: None)
@@ -207,7 +207,7 @@ class Node(FakeShell):
         assert cluster.written[definitions] == _views(BACKUP.schemas[name])
         cluster.schemas[name] = cluster.schemas[name].model_copy(update={"programs": programs})
 
-    def _drop(self, asked: Command) -> None:
+    def _drop_schemas(self, asked: Command) -> None:
         for name in asked.words[asked.words.index("drop") + 4 :]:
             self.cluster.schemas.pop(name, None)
 
