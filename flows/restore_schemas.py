@@ -1,7 +1,7 @@
 """restore-schemas: some schemas of a backup, put back into the cluster while it serves.
 
 No document has this: section 4.4 of "Backing up and restoring the undercloud and control plane nodes" replaces everything.
-`docs/decisions/0021-schemas-in-a-running-cluster.md` says what is done and why.
+`docs/decisions/0022-schemas-in-a-running-cluster.md` says what is done and why.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
 from flows.check_site import check_site
 from flows.restore_galera import restore_galera
+from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
@@ -26,6 +27,7 @@ RUNBOOKS = (
     backup_control_plane,
     backup_undercloud,
     restore_galera,
+    restore_schemas,
     restore_undercloud_database,
     verify_backup,
 )

@@ -22,6 +22,7 @@ from tests.unit.fakes import FakeShell
 from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
+SCHEMA_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-schemas")
 BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
@@ -60,6 +61,17 @@ def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> 
 
 def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
     assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
+
+
+@pytest.mark.parametrize("row", SCHEMA_ROWS, ids=lambda row: row[0])
+def test_function_and_test_of_a_step_of_restore_schemas_are_there(row: list[str]) -> None:
+    test_the_function_of_a_step_is_there([*row[:2], "", "", *row[2:]])
+    test_the_test_of_a_step_is_there([*row[:2], "", "", *row[2:]])
+
+
+def test_the_steps_of_restore_schemas_are_those_that_are_taken() -> None:
+    taken = re.findall(r"^(\w+)\. ", (PROJECT / "tests/plans/restore-schemas-logical.txt").read_text(), re.MULTILINE)
+    assert [row[0] for row in SCHEMA_ROWS] == taken
 
 
 @pytest.mark.parametrize("row", UNDERCLOUD_ROWS, ids=lambda row: row[0])
