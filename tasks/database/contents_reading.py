@@ -13,7 +13,7 @@ from blocks.remote.shell import Shell
 from tasks.database.access import Account
 from tasks.database.batch_output import parse_rows
 from tasks.database.contents import ServerContents
-from tasks.database.contents_sql import contents_sql
+from tasks.database.contents_sql import accounts_sql, contents_sql
 from tasks.database.mariadb import Server
 
 # The error of a failed command shows what it has printed, and a definition may hold a secret.
@@ -216,6 +216,17 @@ def read_contents(
         HostError: The server's answer is none, or came to no end.
     """
     return _parsed(shell, contents_command(server, largest_bytes, within_s, schemas))
+
+
+def read_accounts(shell: Shell, server: Server) -> ServerContents:
+    """Read the accounts and roles of a server alone; nothing of what they log in with leaves it but digests.
+
+    Raises:
+        HostError: The server's answer is none, or came to no end.
+    """
+    words = server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4")
+    said = "SQL: read the accounts"
+    return _parsed(shell, Command(words, accounts_sql(), said, ok=_ANY, quiet=True, changes=False))
 
 
 def read_contents_file(shell: Shell, path: str) -> ServerContents:

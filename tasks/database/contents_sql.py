@@ -184,3 +184,18 @@ BEGIN NOT ATOMIC
 END//
 DELIMITER ;
 """  # noqa: S608 - names of our own, and numbers
+
+
+def accounts_sql() -> str:
+    """The SQL that reads accounts and roles alone; its answer is what `contents_reading` reads."""
+    return f"""{_BEGIN_SNAPSHOT}
+SELECT 'version', @@version, '', '';
+DELIMITER //
+BEGIN NOT ATOMIC
+{_HANDLER}
+  SET @began = SYSDATE();
+{_ACCOUNTS}
+  SELECT 'end', TIMESTAMPDIFF(SECOND, @began, SYSDATE());
+END//
+DELIMITER ;
+"""

@@ -19,6 +19,7 @@ from flows.check_autoscaling import check_autoscaling
 from flows.check_web_autoscaling import check_web_autoscaling
 from flows.deploy_stack import deploy_stack
 from flows.prune_backups import prune_backups
+from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
 from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
@@ -32,6 +33,7 @@ FLOWS: list[Flow[..., Any]] = [
     restore_galera,
     restore_undercloud_database,
     restore_schemas,
+    restore_accounts,
     deploy_stack,
     set_telemetry_interval,
     check_autoscaling,
@@ -93,10 +95,11 @@ def test_parameters_of_runs_are_the_flows(file: Path) -> None:
         (restore_galera, "Parameter"),
         (restore_undercloud_database, "Parameter of restore-undercloud-database"),
         (restore_schemas, "Parameter of restore-schemas"),
+        (restore_accounts, "Parameter of restore-accounts"),
     ],
 )
 def test_every_parameter_is_told_with_its_default(flow: Flow[..., Any], heading: str) -> None:
-    file = DOCS / "restore-schemas.md" if flow is restore_schemas else OPERATING
+    file = DOCS / "restore-schemas.md" if flow in (restore_schemas, restore_accounts) else OPERATING
     told = {row[0].strip("`"): row[1].strip("`") for row in table(file, heading)}
     parameters = inspect.signature(flow.fn).parameters
     assert list(told) == list(parameters)

@@ -23,6 +23,7 @@ from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
 SCHEMA_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-schemas")
+ACCOUNT_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-accounts")
 BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
@@ -63,15 +64,18 @@ def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
     assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
 
 
-@pytest.mark.parametrize("row", SCHEMA_ROWS, ids=lambda row: row[0])
-def test_function_and_test_of_a_step_of_restore_schemas_are_there(row: list[str]) -> None:
+@pytest.mark.parametrize("row", [*SCHEMA_ROWS, *ACCOUNT_ROWS], ids=lambda row: row[3].rpartition("::")[2][:30])
+def test_function_and_test_of_a_step_of_a_restore_in_part_are_there(row: list[str]) -> None:
     test_the_function_of_a_step_is_there([*row[:2], "", "", *row[2:]])
     test_the_test_of_a_step_is_there([*row[:2], "", "", *row[2:]])
 
 
-def test_the_steps_of_restore_schemas_are_those_that_are_taken() -> None:
-    taken = re.findall(r"^(\w+)\. ", (PROJECT / "tests/plans/restore-schemas-logical.txt").read_text(), re.MULTILINE)
-    assert [row[0] for row in SCHEMA_ROWS] == taken
+@pytest.mark.parametrize(
+    ("plan", "rows"), [("restore-schemas-logical", SCHEMA_ROWS), ("restore-accounts", ACCOUNT_ROWS)]
+)
+def test_the_steps_of_a_restore_in_part_are_those_that_are_taken(plan: str, rows: list[list[str]]) -> None:
+    taken = re.findall(r"^(\w+)\. ", (PROJECT / f"tests/plans/{plan}.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [row[0] for row in rows] == taken
 
 
 @pytest.mark.parametrize("row", UNDERCLOUD_ROWS, ids=lambda row: row[0])

@@ -52,6 +52,7 @@ from tasks.telemetry import agents
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
 from tests.unit.flows import schema_cluster
 from tests.unit.flows import test_check_site as check_site_runs
+from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_schemas as schema_runs
@@ -186,13 +187,19 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
 
 
 def _schemas(patch: pytest.MonkeyPatch) -> None:
-    """restore-schemas from a dump, killed once all is in place and taken up, and from a physical copy."""
+    """restore-schemas from a dump, killed once all is in place and taken up, and from a physical copy; restore-accounts."""
     without_connections(patch)
     patch.setattr(tasks.runbooks.restore_schemas.comparing, "read_contents", schema_cluster.read)
     with TemporaryDirectory() as folder:
         store = schema_runs.make_sample_store(Path(folder))
         schema_runs.restore(schema_runs.interrupted(store, 2), store)
         schema_runs.plan(store, "physical")
+    with TemporaryDirectory() as folder:
+        account_runs.patch(patch)
+        account_runs.restore(account_runs.make_cluster(), account_runs.make_sample_store(Path(folder)))
+    contents_reading.read_accounts(
+        FakeShell(otherwise="version\t10.3\t\t\nend\t0\n"), Server("c", "/d", "/o", "restore-accounts")
+    )
 
 
 def _checks() -> None:
