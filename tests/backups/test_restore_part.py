@@ -1,4 +1,4 @@
-"""restore-schemas on the lab: a schema comes back on every node while clients write, and what was there is kept."""
+"""restore-schemas and restore-accounts on the lab: both come back on every node while it serves; what was there is kept."""
 
 from __future__ import annotations
 
@@ -44,7 +44,25 @@ INSERT INTO hosts (name) VALUES ('compute-0'), ('compute-1');
 INSERT INTO instances (host) VALUES (1), (1), (2);
 """
 _FILL = "INSERT INTO part.large (filler) SELECT REPEAT('x', 1000) FROM part.large LIMIT 4000"
-# What becomes of it after the backup.
+_ACCOUNTS = """
+CREATE OR REPLACE USER 'part'@'%' IDENTIFIED BY 'of the backup';
+CREATE OR REPLACE USER 'part'@'172.16.2.%' IDENTIFIED BY 'of the backup' WITH MAX_USER_CONNECTIONS 10;
+CREATE ROLE IF NOT EXISTS part_reader;
+GRANT SELECT ON part.* TO part_reader;
+GRANT part_reader TO 'part'@'%';
+SET DEFAULT ROLE part_reader FOR 'part'@'%';
+GRANT ALL ON part.* TO 'part'@'172.16.2.%';
+"""
+_NO_ACCOUNTS = "DROP USER IF EXISTS 'part'@'%', 'part'@'172.16.2.%', 'of_today'@'%'; DROP ROLE IF EXISTS part_reader"
+# What becomes of them after the backup.
+_CHANGED_ACCOUNTS = """
+ALTER USER 'part'@'%' IDENTIFIED BY 'of today';
+DROP USER 'part'@'172.16.2.%';
+GRANT DROP ON *.* TO part_reader;
+CREATE OR REPLACE USER 'of_today'@'%' IDENTIFIED BY 'x';
+GRANT part_reader TO 'of_today'@'%';
+"""
+# What becomes of the schema after the backup.
 _SPOIL = """
 DELETE FROM part.instances;
 DROP VIEW part.busy;
@@ -68,6 +86,8 @@ def name(backed_up: BackedUp) -> Iterator[SetName]:
     """A verified backup with a schema in it."""
     sql(backed_up, "DROP DATABASE IF EXISTS part")
     sql(backed_up, _SCHEMA)
+    sql(backed_up, _NO_ACCOUNTS)
+    sql(backed_up, _ACCOUNTS)
     sql(backed_up, "INSERT INTO part.large (filler) VALUES (REPEAT('x', 1000))")
     for _ in range(13):
         sql(backed_up, _FILL)
@@ -76,6 +96,7 @@ def name(backed_up: BackedUp) -> Iterator[SetName]:
     with backed_up.store() as store:
         yield store.catalogue().sets[-1].name
     sql(backed_up, "DROP DATABASE IF EXISTS part")
+    sql(backed_up, _NO_ACCOUNTS)
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +227,25 @@ def test_a_statement_that_changes_definitions_refuses_it(backed_up: BackedUp, na
     sql(backed_up, "DROP TABLE IF EXISTS part.slow", "controller-1")
     assert ended.code == 1
     assert "changes definitions" in ended.output
+
+
+@pytest.mark.parametrize("kill", ["", "--kill-after 1", "--kill-after 2"])
+def test_accounts_come_back_on_every_node_and_those_of_today_stay(
+    kill: str, backed_up: BackedUp, cloud: Cloud, name: SetName
+) -> None:
+    with backed_up.store() as store:
+        wanted = contents_of(store.manifest(store.catalogue().find(str(name))), "overcloud").accounts
+    sql(backed_up, _CHANGED_ACCOUNTS)
+    parameters = {"accounts": ["part", "part_reader"], "backup": str(name), "approved_by": "a test"}
+    if kill:
+        assert backed_up.run("restore-accounts", *kill.split(), **parameters).killed
+    with Watcher(secrets_of(backed_up.lab)) as watcher:
+        ended = backed_up.run("restore-accounts", **parameters)
+    assert ended.code == 0, ended.output[-4000:]
+    for host in backed_up.lab.controllers:
+        found = contents(backed_up, host).accounts
+        for account in ("'part'@'%'", "'part'@'172.16.2.%'", "role part_reader"):
+            assert found[account] == wanted[account], (host, account)
+        assert found["'of_today'@'%'"].roles == {"part_reader": False}, host
+    assert cloud.problems() == []
+    assert watcher.found == set()
