@@ -37,10 +37,13 @@ def compare_backup(job: Job) -> Change:
         names = [schema.name for schema in job.schemas]
         found = read_contents(shell, job.throwaway.server, _NO_LIMIT, job.request.within_s, names)
         job.seen.backup = found
-        _refuse(shell, "what was loaded differs from the backup's manifest", job.compare(found).differences)
+        compared = job.compare(found)
+        job.seen.not_compared = compared.not_compared
+        _refuse(shell, "what was loaded differs from the backup's manifest", compared.differences)
         return "done"
 
-    return Change((Call(f"compare {_named(job)} with the manifest of {job.backup.name}", do),))
+    line = f"compare {_named(job)} with the manifest of {job.backup.name}"
+    return Change((Call(line, do),), findings_after=lambda _: [*map(str, job.seen.not_compared)])
 
 
 def compare_tables(job: Job) -> Change:

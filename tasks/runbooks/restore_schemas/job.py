@@ -61,10 +61,12 @@ class Seen:
 
     Attributes:
         backup: What the server holds into which the backup was loaded; None before that.
+        not_compared: What nothing can be said of, though the backup is as its manifest says.
         differences: What is defined in another way than in the backup once all is in place.
     """
 
     backup: ServerContents | None = None
+    not_compared: tuple[Difference, ...] = ()
     differences: tuple[Difference, ...] = ()
 
 

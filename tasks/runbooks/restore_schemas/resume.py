@@ -13,6 +13,7 @@ end, that end comes first: nobody else makes its views and triggers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ def how_to_go_on(
         raise RunbookError(
             f"the run of {earlier.started:%Y-%m-%d %H:%M} UTC has put {', '.join(sorted(in_place))} in place and was ended "
             "before its end: views, triggers and routines may be missing there",
-            f'start it again first, with backup="{name}" and schemas={sorted(was.schemas)}',
+            f'start it again first, with backup="{name}" and schemas={json.dumps(sorted(was.schemas))}',
         )
     why = f"the run of {earlier.started:%Y-%m-%d %H:%M} UTC had put nothing in place: beginning anew"
     return Resume(_begun(new, wanted, names), why=why, supersedes=earlier)

@@ -176,7 +176,7 @@ def interrupted(store: Store, in_place: int) -> ServingCluster:
 def test_another_restore_waits_for_the_end_of_one_that_has_put_something_in_place(store: Store) -> None:
     cluster = interrupted(store, 1)
     with pytest.raises(
-        Refused, match=r"has put nova in place and was ended before its end.*schemas=\['keystone', 'nova'\]"
+        Refused, match=r"has put nova in place and was ended before its end.*schemas=\[\"keystone\", \"nova\"\]"
     ):
         restore(cluster, store, replace(REQUEST, schemas=("glance",)))
     restore(cluster, store)

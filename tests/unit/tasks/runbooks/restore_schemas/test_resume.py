@@ -33,7 +33,7 @@ def test_a_first_attempt_records_what_is_restored_and_where_the_old_is_kept() ->
 
 def test_the_same_restore_goes_on_under_the_same_names_with_what_is_not_in_place() -> None:
     resume = how_to_go_on(new(), earlier(), WANTED, {"nova": "nova_kept_2"}, {"nova_kept_1", "heat_kept_7"})
-    assert (resume.in_place, resume.supersedes, resume.journal.attempts) == ({"nova"}, None, 2)
+    assert (resume.in_place, resume.supersedes, resume.journal.attempts) == (frozenset({"nova"}), None, 2)
     assert kept_by(resume.journal) == NAMES
     assert "nova is in place already" in resume.why
 
@@ -53,4 +53,4 @@ def test_another_restore_begins_anew_where_nothing_is_in_place_and_waits_where_s
     assert (resume.supersedes, resume.in_place, resume.journal.stamp) == (was, frozenset(), "20261122T000000Z")
     with pytest.raises(RunbookError, match="has put nova in place") as refused:
         how_to_go_on(new(), earlier(), wanted, {}, {"nova_kept_1"})
-    assert refused.value.hint == "start it again first, with backup=\"set-1\" and schemas=['keystone', 'nova']"
+    assert refused.value.hint == 'start it again first, with backup="set-1" and schemas=["keystone", "nova"]'
