@@ -36,6 +36,11 @@ SELECT what, name, definer FROM (
     WHERE event_schema IN ({schemas})) AS defined
 WHERE definer NOT IN (SELECT CONCAT(user, '@', host) FROM mysql.user);
 """
+# Galera leaves an event enabled on the node on which it was made, and on the others it is as on a replica.
+_SLEEPING_EVENTS = """
+SELECT CONCAT(event_schema, '.', event_name) FROM information_schema.events
+  WHERE event_schema IN ({schemas}) AND status = 'SLAVESIDE_DISABLED';
+"""
 
 
 @dataclass(frozen=True)
@@ -97,4 +102,20 @@ def read_missing_definers(shell: Shell, server: Server, schemas: Sequence[str]) 
     return [
         f"{what} {name} is defined by {definer}, an account that is not there: it fails when it is used"
         for what, name, definer in rows
+    ]
+
+
+def read_sleeping_events(shell: Shell, server: Server, schemas: Sequence[str]) -> list[str]:
+    """Say which events of some schemas are as on a replica: those of a backup that was taken on another node than they run on.
+
+    Args:
+        shell: The server's host.
+        server: The server.
+        schemas: Names that need no quoting.
+    """
+    sql = _SLEEPING_EVENTS.format(schemas=", ".join(map(repr, schemas)))
+    return [
+        f"event {name} runs nowhere: it was DISABLE ON SLAVE on the node that was backed up; ALTER EVENT {name} ENABLE on one node "
+        "lets it run there"
+        for (name,) in parse_rows(shell.run(server.statement(sql)).stdout)
     ]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tasks.database.schema_scripts import MARK
-from tasks.database.schema_state import read_missing_definers, read_schema_state
+from tasks.database.schema_state import read_missing_definers, read_schema_state, read_sleeping_events
 from tests.database.local_server import LocalServer
 
 
@@ -55,3 +55,12 @@ def test_who_has_defined_something_and_is_not_there_is_told(server: LocalServer)
     assert read_missing_definers(server.shell, server.server, ["nova"]) == [
         "procedure nova.of_nobody is defined by gone@%, an account that is not there: it fails when it is used"
     ]
+
+
+def test_events_that_run_nowhere_are_told(server: LocalServer) -> None:
+    server.sql(
+        "CREATE EVENT nova.runs ON SCHEDULE EVERY 1 DAY DO DO 1; CREATE EVENT nova.off ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1"
+    )
+    server.sql("CREATE EVENT nova.sleeps ON SCHEDULE EVERY 1 DAY DISABLE ON SLAVE DO DO 1")
+    (told,) = read_sleeping_events(server.shell, server.server, ["nova"])
+    assert told.startswith("event nova.sleeps runs nowhere")

@@ -12,7 +12,7 @@ from tasks.database.contents_comparison import Difference, compare
 from tasks.database.contents_reading import read_contents
 from tasks.database.mariadb import Server
 from tasks.database.schema_comparison import of_schemas, tables_of
-from tasks.database.schema_state import read_missing_definers
+from tasks.database.schema_state import read_missing_definers, read_sleeping_events
 from tasks.engine.change import Call, Change
 from tasks.runbooks.restore_schemas.job import Job
 
@@ -90,7 +90,8 @@ def compare_in_place(job: Job) -> Change:
             f"{schema.old_definitions}: docs/restore-schemas.md says how to look at it, to take it back, and to remove it"
             for schema in job.schemas
         ]
-        return [*kept, *read_missing_definers(shell, job.node, [schema.name for schema in job.schemas])]
+        names = [schema.name for schema in job.schemas]
+        return [*kept, *read_missing_definers(shell, job.node, names), *read_sleeping_events(shell, job.node, names)]
 
     line = f"compare how {_named(job)} is defined with the manifest of {job.backup.name}"
     return Change((Call(line, do),), findings_after=tell)
