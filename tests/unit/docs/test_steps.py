@@ -107,8 +107,7 @@ BACKUP_ROWS = table(DOCS / "backups.md", "Backup step")
 
 @pytest.mark.parametrize("row", BACKUP_ROWS, ids=lambda row: f"{row[0]} {row[1]}")
 def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
-    module, *names = row[4].strip("`").rsplit(".", 1)
-    assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
+    assert callable(resolve_name(f"tasks.{row[4].strip('`')}"))
     file, _, name = row[5].strip("`").partition("::")
     text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
