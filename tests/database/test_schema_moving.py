@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,24 @@ CREATE VIEW nova.notes_of_today AS SELECT * FROM nova.notes;
 CREATE TRIGGER nova.on_fault BEFORE INSERT ON nova.faults FOR EACH ROW SET NEW.message = 'changed';
 CREATE PROCEDURE nova.of_today() SELECT 1;
 ALTER DATABASE nova CHARACTER SET latin1;
+"""
+
+# Whatever a table can be that the sample has not.
+UNUSUAL = """
+USE nova;
+CREATE TABLE tree (id INT PRIMARY KEY, parent INT, FOREIGN KEY (parent) REFERENCES tree (id));
+CREATE TABLE history (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING;
+CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 3;
+CREATE TABLE texts (id INT PRIMARY KEY, a TEXT, twice INT AS (id * 2) STORED, FULLTEXT (a));
+CREATE TABLE numbered (id INT DEFAULT NEXTVAL(nova.ticket), a INT);
+CREATE TABLE `odd``name-%` (`odd column` INT, `b``c` INT, KEY `odd key` (`b``c`));
+CREATE VIEW `odd``view` AS SELECT vcpus_of(host) AS n FROM nova.instances;
+CREATE TRIGGER `odd``trigger` BEFORE INSERT ON `odd``name-%` FOR EACH ROW SET NEW.`b``c` = 1;
+INSERT INTO tree VALUES (1, NULL), (2, 1);
+INSERT INTO history VALUES (1, 1);
+INSERT INTO parts SELECT seq FROM seq_1_to_9;
+INSERT INTO texts (id, a) VALUES (1, 'it''s \\ a text');
+INSERT INTO `odd``name-%` VALUES (1, 2);
 """
 
 
@@ -100,6 +119,24 @@ def test_foreign_keys_lead_to_the_tables_that_they_came_with(
     cluster.sql("INSERT INTO faults (instance_id) VALUES (999)", moved.kept)
     refused = cluster.try_sql(b"INSERT INTO nova.faults (instance_id) VALUES (999)")
     assert b"foreign key constraint fails" in refused.stderr
+
+
+def test_whatever_a_table_can_be_it_moves(origin: LocalServer, cluster: LocalServer, moved: MovedSchema) -> None:
+    for server in (origin, cluster):
+        server.sql(UNUSUAL)
+    moved = replace(moved, views=("active", "odd`view"))
+    prepare(origin, cluster, moved)
+    assert switch(cluster, moved).returncode == 0
+    assert differences(origin, cluster, ("nova",)) == []
+    refused = cluster.try_sql(b"INSERT INTO nova.tree VALUES (3, 9)")
+    assert b"foreign key constraint fails" in refused.stderr
+    cluster.sql("INSERT INTO nova.numbered (a) VALUES (1)")
+
+
+def test_a_trigger_forbids_the_rename(cluster: LocalServer) -> None:
+    cluster.sql("CREATE DATABASE elsewhere")
+    refused = cluster.try_sql(b"RENAME TABLE nova.notes TO elsewhere.notes")
+    assert b"ERROR 1435" in refused.stderr
 
 
 def test_a_schema_that_was_dropped_comes_back(origin: LocalServer, cluster: LocalServer, moved: MovedSchema) -> None:
