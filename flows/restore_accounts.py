@@ -14,11 +14,12 @@ from tasks.backup.choice import PATTERN as BACKUP
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.runbooks.restore_accounts.changes import compare, conclude, keep, replace
-from tasks.runbooks.restore_accounts.job import NAME, Job, Request, hosts_of_restore
+from tasks.runbooks.restore_accounts.job import NAME, Job, Request
 from tasks.runbooks.restore_accounts.preflight import look
+from tasks.runbooks.stored_database.serving_cluster import hosts_of_cluster
 
 
-@runbook(NAME, hosts=hosts_of_restore, timeout_s=2 * 3600)
+@runbook(NAME, hosts=hosts_of_cluster, timeout_s=2 * 3600)
 def restore_accounts(
     site: Annotated[str, Field(min_length=1)],
     accounts: list[Annotated[str, Field(min_length=1)]] | None = None,

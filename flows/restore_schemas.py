@@ -16,15 +16,16 @@ from tasks.engine.change import Change
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Fence, Steps
 from tasks.runbooks.restore_schemas.comparing import compare_backup, compare_in_place, compare_tables, conclude
-from tasks.runbooks.restore_schemas.job import NAME, Job, Request, hosts_of_restore
+from tasks.runbooks.restore_schemas.job import NAME, Job, Request
 from tasks.runbooks.restore_schemas.preflight import look
+from tasks.runbooks.stored_database.serving_cluster import hosts_of_cluster
 
 # A switch is a statement of a second; the views and routines after it are text.
 _SWITCH_S = 900
 _IN_PLACE = "each schema is in place already"
 
 
-@runbook(NAME, hosts=hosts_of_restore, timeout_s=24 * 3600)
+@runbook(NAME, hosts=hosts_of_cluster, timeout_s=24 * 3600)
 def restore_schemas(
     site: Annotated[str, Field(min_length=1)],
     schemas: list[Annotated[str, Field(pattern=NAME_PATTERN)]],

@@ -10,9 +10,7 @@ from tasks.database.contents_reading import read_accounts
 from tasks.database.grants_dumping import read_grants_text
 from tasks.engine.change import Call, Change
 from tasks.runbooks.restore_accounts.job import Job
-
-# A node answers once it has all that was committed in the cluster before it was asked.
-_CAUGHT_UP = "SET SESSION wsrep_sync_wait = 7; SELECT COUNT(*) FROM mysql.user;"
+from tasks.runbooks.stored_database.serving_cluster import CAUGHT_UP
 
 
 def keep(job: Job) -> Change:
@@ -47,7 +45,7 @@ def compare(job: Job) -> Change:
 
     def do(shell: Shell, _: Watch) -> Performed:
         server = job.servers[shell.name]
-        shell.run(server.statement(_CAUGHT_UP))
+        shell.run(server.statement(CAUGHT_UP))
         job.seen.differences[shell.name] = tuple(job.differences(read_accounts(shell, server)))
         return "done"
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import BaseModel
 
 from blocks.remote.shell import Shell
-from blocks.site import BACKUP_NODE, Site
 from tasks.backup.choice import LATEST_VERIFIED
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import Difference, compare
@@ -22,11 +20,6 @@ NAME = "restore-accounts"
 # The accounts as they were; beside the journals.
 FOLDER = f"{STATE_DIRECTORY}/{NAME}/accounts"
 _MOST = 20
-
-
-def hosts_of_restore(site: Site, _: Mapping[str, Any]) -> list[str]:
-    """The groups of a restore's run: the database's, and the store's."""
-    return [site.database.role, *([BACKUP_NODE] if site.store else [])]
 
 
 @dataclass(frozen=True)

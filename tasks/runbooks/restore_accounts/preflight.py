@@ -10,36 +10,27 @@ from dataclasses import dataclass, field
 from blocks.remote import secrets
 from blocks.remote.command import question
 from blocks.remote.errors import Refused, RunbookError
-from blocks.remote.shell import Shell
 from tasks.backup.manifest import Kind
 from tasks.database.account_replacing import replacing_sql, statements_of
 from tasks.database.contents import ServerContents
 from tasks.database.contents_reading import read_accounts
 from tasks.database.grants import parse_grants
 from tasks.database.mariadb import Server, parse_version, read_version
-from tasks.database.node_status import NodeStatus, disagreements, read_node_status
 from tasks.database.statement_reader import NotUnderstood
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
-from tasks.node import versions
-from tasks.node.podman import find_container, names, read_file
-from tasks.runbooks.restore_accounts.job import NAME, Job, Request, RestoreState, differing, file_of
+from tasks.node.podman import read_file
+from tasks.runbooks.restore_accounts.job import Job, Request, RestoreState, differing, file_of
 from tasks.runbooks.stored_database.database import StoredDatabase
 from tasks.runbooks.stored_database.preflight import find_database
+from tasks.runbooks.stored_database.serving_cluster import look_at_cluster
 from tasks.runbooks.verify_backup.drill import contents_of
 
 _KIND = Kind("backup-control-plane", "overcloud", "logical")
 _ACCOUNTS = "accounts"
 # The password that a node gives to the one from which it copies the database.
 _SST_USER = re.compile(r"^\s*wsrep_sst_auth\s*=\s*[\"']?([^:\"'\s]+):", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class _Node:
-    server: Server
-    status: NodeStatus
-    checks: list[Check]
 
 
 @dataclass(frozen=True)
@@ -64,15 +55,8 @@ def look(run: Run, request: Request) -> Job:
     Raises:
         Refused: With every reason.
     """
-    hosts = run.hosts_with(run.site.database.role)
-    nodes = run.everywhere("host", lambda shell: _look_at_node(run, shell), hosts)
-    for node in nodes.values():
-        run.checks += node.checks
-    statuses = {name: node.status for name, node in nodes.items()}
-    run.checks += Check.each("cluster", "", disagreements(statuses, len(hosts)), f"{len(hosts)} nodes are Synced")
-    if run.first.name not in nodes:
-        run.refuse_if_any()
-    server = nodes[run.first.name].server
+    servers = look_at_cluster(run)
+    server = servers[run.first.name]
     backup = _look_at_backup(run, request, server)
     if backup is None:
         raise Refused(run.name, run.reasons)
@@ -88,8 +72,8 @@ def look(run: Run, request: Request) -> Job:
     run.refuse_if_any()
     journal, supersedes = _journal(run, backup)
     return Job(
-        hosts=hosts,
-        servers={name: node.server for name, node in nodes.items()},
+        hosts=[run.shells[name] for name in servers],
+        servers=servers,
         backup=str(backup.stored),
         expected=backup.accounts,
         chosen=chosen,
@@ -98,14 +82,6 @@ def look(run: Run, request: Request) -> Job:
         journal=journal,
         supersedes=supersedes,
     )
-
-
-def _look_at_node(run: Run, shell: Shell) -> _Node:
-    database = run.site.database
-    container = find_container(shell, names(shell), database.container_pattern)
-    server = Server(container, database.data_directory, database.client_options, NAME)
-    known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
-    return _Node(server, read_node_status(shell, server), known)
 
 
 def _look_at_backup(run: Run, request: Request, server: Server) -> _Backup | None:

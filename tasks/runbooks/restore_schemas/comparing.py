@@ -15,13 +15,12 @@ from tasks.database.schema_comparison import of_schemas, tables_of
 from tasks.database.schema_state import read_missing_definers, read_sleeping_events
 from tasks.engine.change import Call, Change
 from tasks.runbooks.restore_schemas.job import Job
+from tasks.runbooks.stored_database.serving_cluster import CAUGHT_UP
 
 # All tables are hashed, however large.
 _NO_LIMIT = 2**62
 # More of them say nothing more.
 _MOST = 20
-# A node answers once it has all that was committed in the cluster before it was asked.
-_CAUGHT_UP = "SET SESSION wsrep_sync_wait = 7; SELECT COUNT(*) FROM information_schema.schemata;"
 
 
 def compare_backup(job: Job) -> Change:
@@ -58,7 +57,7 @@ def compare_tables(job: Job) -> Change:
         if expected is None:
             raise RunbookError("what the backup holds was not read in this run", "start the runbook again")
         server = job.servers[shell.name]
-        shell.run(server.statement(_CAUGHT_UP, timeout_s=job.request.within_s))
+        shell.run(server.statement(CAUGHT_UP, timeout_s=job.request.within_s))
         found = read_contents(shell, server, _NO_LIMIT, job.request.within_s, [each.new for each in job.pending])
         wanted = tables_of(expected, {each.name: each.name for each in job.pending})
         arrived = tables_of(found, {each.new: each.name for each in job.pending})

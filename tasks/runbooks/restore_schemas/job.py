@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from blocks.remote.shell import Shell
-from blocks.site import BACKUP_NODE, Site
 from tasks.backup.choice import LATEST_VERIFIED
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import Comparison, Difference, compare
@@ -24,11 +22,6 @@ from tasks.runbooks.stored_database.database import StoredDatabase
 NAME = "restore-schemas"
 # Definitions of what was there and of what is restored; beside the journals.
 FOLDER = f"{STATE_DIRECTORY}/{NAME}/definitions"
-
-
-def hosts_of_restore(site: Site, _: Mapping[str, Any]) -> list[str]:
-    """The groups of a restore's run: the database's, and the store's."""
-    return [site.database.role, *([BACKUP_NODE] if site.store else [])]
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,21 @@ from blocks.remote.units import unit_state
 from tasks.backup.manifest import Kind, Manifest, Method
 from tasks.database.contents import ServerContents
 from tasks.database.contents_sql import SYSTEM_SCHEMAS
-from tasks.database.data_directory import DataDirectory, read_data_directory
+from tasks.database.data_directory import read_data_directory
 from tasks.database.directory_checks import Needs, check_space
 from tasks.database.importing_server import read_image
 from tasks.database.mariadb import Server, Version, parse_version, read_version
-from tasks.database.node_status import NodeStatus, disagreements, read_node_status
 from tasks.database.schema_moving import LONGEST_NAME, MovedSchema
 from tasks.database.schema_state import SchemaState, read_schema_state
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
-from tasks.node import versions
-from tasks.node.podman import find_container, names
 from tasks.runbooks.restore_schemas.job import FOLDER, NAME, Job, Request
 from tasks.runbooks.restore_schemas.resume import Resume, how_to_go_on
 from tasks.runbooks.restore_schemas.state import RestoreState
 from tasks.runbooks.stored_database.database import StoredDatabase
 from tasks.runbooks.stored_database.preflight import check_programs, find_database, programs_of
+from tasks.runbooks.stored_database.serving_cluster import look_at_cluster
 from tasks.runbooks.verify_backup.drill import contents_of
 
 _DATABASE = "overcloud"
@@ -36,15 +34,6 @@ _METHODS: tuple[Method, ...] = ("physical", "logical")
 _KINDS = [Kind("backup-control-plane", _DATABASE, method) for method in _METHODS]
 _SCHEMAS = "schemas"
 _UNFINISHED = r"_new_\d{8}T\d{6}Z"
-
-
-@dataclass(frozen=True)
-class _Node:
-    server: Server
-    directory: DataDirectory
-    status: NodeStatus
-    state: SchemaState
-    checks: list[Check]
 
 
 @dataclass(frozen=True)
@@ -69,29 +58,24 @@ def look(run: Run, request: Request) -> Job:
     Raises:
         Refused: With every reason.
     """
-    database = run.site.database
-    hosts = run.hosts_with(database.role)
     run.checks += [Check(_SCHEMAS, "", "", reason, hint) for reason, hint in _misnamed(request)]
-    nodes = run.everywhere("host", lambda shell: _look_at_node(run, shell), hosts)
-    for node in nodes.values():
-        run.checks += node.checks
-    statuses = {name: node.status for name, node in nodes.items()}
-    run.checks += Check.each("cluster", "", disagreements(statuses, len(hosts)), f"{len(hosts)} nodes are Synced")
-    run.checks += _check_ddl(nodes)
-    if run.first.name not in nodes:
+    servers = look_at_cluster(run)
+    hosts = [run.shells[name] for name in servers]
+    states = run.everywhere(_SCHEMAS, lambda shell: read_schema_state(shell, servers[shell.name]), hosts)
+    run.checks += _check_ddl(states)
+    if run.first.name not in states:
         run.refuse_if_any()
-    first = nodes[run.first.name]
-    version = read_version(run.first, first.server.container)
-    found = _look_at_backup(run, request, version)
+    state, node = states[run.first.name], servers[run.first.name]
+    found = _look_at_backup(run, request, read_version(run.first, node.container))
     if found is None:
         raise Refused(run.name, run.reasons)
-    run.checks += _check_schemas(request, found, first.state)
-    _check_room(run, nodes, found.backup)
+    run.checks += _check_schemas(request, found, state)
+    _check_room(run, hosts, found.backup)
     programs = programs_of(run.first, ("zstd", "gzip"))
     run.checks += check_programs(run.first.name, programs, found.backup.files)
     run.refuse_if_any()
-    job = _job(run, request, hosts, nodes, found)
-    run.checks += _check_unfinished(run, job, first.state)
+    job = _job(run, request, servers, found, state)
+    run.checks += _check_unfinished(run, job, state)
     return job
 
 
@@ -111,22 +95,13 @@ def _misnamed(request: Request) -> Iterator[tuple[str, str]]:
             )
 
 
-def _look_at_node(run: Run, shell: Shell) -> _Node:
-    database = run.site.database
-    container = find_container(shell, names(shell), database.container_pattern)
-    server = Server(container, database.data_directory, database.client_options, NAME)
-    known = versions.check_versions(shell.name, versions.read_versions(shell, versions.CONTROLLER, container))
-    directory = read_data_directory(shell, database.data_directory)
-    return _Node(server, directory, read_node_status(shell, server), read_schema_state(shell, server), known)
-
-
-def _check_ddl(nodes: Mapping[str, _Node]) -> list[Check]:
+def _check_ddl(states: Mapping[str, SchemaState]) -> list[Check]:
     """Nobody changes definitions: a migration that goes on would find half of its tables replaced."""
     hint = "wait for its end (a service's database migration, or an operator), or end it"
     return [
         Check("statements under way", host, "", f"{statement} changes definitions", hint)
-        for host, node in nodes.items()
-        for statement in node.state.ddl
+        for host, state in states.items()
+        for statement in state.ddl
     ]
 
 
@@ -175,14 +150,15 @@ def _check_schemas(request: Request, found: _Found, state: SchemaState) -> Itera
         yield Check(_SCHEMAS, "", f"{name}: {len(schema.tables)} tables in {found.backup.name}")
 
 
-def _check_room(run: Run, nodes: Mapping[str, _Node], backup: StoredDatabase) -> None:
+def _check_room(run: Run, hosts: list[Shell], backup: StoredDatabase) -> None:
     """The schemas once more on each node, on the first one all of the backup besides: nobody knows how large a schema is in it."""
     needs = Needs(backup.needs.data_bytes, backup.needs.files_bytes + backup.needs.data_bytes)
-    run.checks += check_space({host: node.directory for host, node in nodes.items()}, needs, again=False)
+    path = run.site.database.data_directory
+    directories = run.everywhere("data directory", lambda shell: read_data_directory(shell, path), hosts)
+    run.checks += check_space(directories, needs, again=False)
 
 
-def _job(run: Run, request: Request, hosts: list[Shell], nodes: Mapping[str, _Node], found: _Found) -> Job:
-    state = nodes[run.first.name].state
+def _job(run: Run, request: Request, servers: Mapping[str, Server], found: _Found, state: SchemaState) -> Job:
     new = Journal.model_copy(run.journal, deep=True)
     earlier, _ = run.journals.read()
     if earlier is not None:
@@ -195,13 +171,12 @@ def _job(run: Run, request: Request, hosts: list[Shell], nodes: Mapping[str, _No
     except RunbookError as error:
         run.checks += Check.of(error, "journal")
         raise Refused(run.name, run.reasons) from error
-    container = nodes[run.first.name].server.container
     return Job(
         request=request,
-        hosts=hosts,
-        servers={name: node.server for name, node in nodes.items()},
+        hosts=[run.shells[name] for name in servers],
+        servers=servers,
         directory=f"{run.site.database.data_directory}-{NAME}",
-        image=read_image(run.first, container),
+        image=read_image(run.first, servers[run.first.name].container),
         backup=found.backup,
         before=found.before,
         after=found.after,

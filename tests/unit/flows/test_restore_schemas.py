@@ -20,8 +20,9 @@ from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.runbooks.restore_schemas.comparing import conclude
-from tasks.runbooks.restore_schemas.job import Job, Request, hosts_of_restore
+from tasks.runbooks.restore_schemas.job import Job, Request
 from tasks.runbooks.restore_schemas.preflight import look
+from tasks.runbooks.stored_database.serving_cluster import hosts_of_cluster
 from tests.unit.flows.backup_cluster import make_backup, without_connections
 from tests.unit.flows.cluster import Killed
 from tests.unit.flows.golden import assert_golden
@@ -346,9 +347,9 @@ def test_rows_that_clients_have_written_since_are_no_difference(store: Store, mo
 
 def test_the_store_takes_part(store: Store) -> None:
     site = site_of(store)
-    assert hosts_of_restore(site, {}) == [site.database.role, BACKUP_NODE]
+    assert hosts_of_cluster(site, {}) == [site.database.role, BACKUP_NODE]
     without = site.model_copy(update={"store": None})
-    assert hosts_of_restore(without, {}) == [site.database.role]
+    assert hosts_of_cluster(without, {}) == [site.database.role]
     run = open_run(make_serving_cluster(), store)
     run.site = without
     with pytest.raises(Refused, match="has no store"):
