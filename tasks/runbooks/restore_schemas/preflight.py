@@ -80,14 +80,14 @@ def look(run: Run, request: Request) -> Job:
 
 
 def _misnamed(request: Request) -> Iterator[tuple[str, str]]:
-    """What is no schema that can be restored, whatever the backup holds; MariaDB keeps its own names in small letters."""
+    """What is no schema that can be restored, whatever the backup holds."""
     if not request.schemas:
         yield "no schema is named", 'name them: schemas=["nova"]; restore-galera restores all of them'
     for name in sorted({name for name in request.schemas if request.schemas.count(name) > 1}):
         yield f"{name} is named more than once", "name each schema once"
     for name in request.schemas:
         if name.lower() in SYSTEM_SCHEMAS:
-            yield f"{name} is one of MariaDB's own schemas", "restore-galera restores accounts, with everything else"
+            yield f"{name} is one of MariaDB's own schemas", "restore-accounts restores accounts"
         elif len(f"{name}_kept_20260101T000000Z") > LONGEST_NAME:
             yield (
                 f"{name} is too long: what is there is kept as {name}_kept_TIME, and a name has {LONGEST_NAME} characters at most",
