@@ -16,7 +16,9 @@ from prefect.client.schemas.objects import State
 from flows.backup_control_plane import backup_control_plane
 from flows.backup_undercloud import backup_undercloud
 from flows.check_site import check_site
+from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
+from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.verify_backup import verify_backup
 from tests.restore_galera.run import kill_after, kill_during
@@ -25,7 +27,9 @@ RUNBOOKS = (
     check_site,
     backup_control_plane,
     backup_undercloud,
+    restore_accounts,
     restore_galera,
+    restore_schemas,
     restore_undercloud_database,
     verify_backup,
 )

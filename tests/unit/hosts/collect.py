@@ -17,6 +17,7 @@ from prefect.logging import disable_run_logger
 
 import blocks.remote.command
 import tasks.engine.hooks
+import tasks.runbooks.restore_schemas.comparing
 from blocks.remote.command import Command, command, script
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
@@ -49,9 +50,12 @@ from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
 from tasks.telemetry import agents, kolla
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
+from tests.unit.flows import schema_cluster
 from tests.unit.flows import test_check_site as check_site_runs
+from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_schemas as schema_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
@@ -131,6 +135,7 @@ def made_commands() -> Made:
         with _recording(patch) as made:
             _restores()
             _restores_from_backups(patch)
+            _schemas(patch)
             _telemetry()
             _checks()
             _undercloud()
@@ -180,6 +185,22 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             from_backup.restore(controllers, store)
         make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
+
+
+def _schemas(patch: pytest.MonkeyPatch) -> None:
+    """restore-schemas from a dump, killed once all is in place and taken up, and from a physical copy; restore-accounts."""
+    without_connections(patch)
+    patch.setattr(tasks.runbooks.restore_schemas.comparing, "read_contents", schema_cluster.read)
+    with TemporaryDirectory() as folder:
+        store = schema_runs.make_sample_store(Path(folder))
+        schema_runs.restore(schema_runs.interrupted(store, 2), store)
+        schema_runs.plan(store, "physical")
+    with TemporaryDirectory() as folder:
+        account_runs.patch(patch)
+        account_runs.restore(account_runs.make_cluster(), account_runs.make_sample_store(Path(folder)))
+    contents_reading.read_accounts(
+        FakeShell(otherwise="version\t10.3\t\t\nend\t0\n"), Server("c", "/d", "/o", "restore-accounts")
+    )
 
 
 def _checks() -> None:
