@@ -34,7 +34,7 @@ CREATE TABLE hosts (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50), UNIQUE 
 CREATE TABLE instances (id INT AUTO_INCREMENT PRIMARY KEY, host INT, seen INT DEFAULT 0,
   CONSTRAINT on_host FOREIGN KEY (host) REFERENCES hosts (id));
 CREATE TABLE large (id INT AUTO_INCREMENT PRIMARY KEY, filler VARCHAR(1000));
-CREATE SEQUENCE ticket START WITH 100;
+CREATE SEQUENCE ticket START WITH 100 NOCACHE;
 CREATE VIEW busy AS SELECT host, COUNT(*) AS n FROM instances GROUP BY host;
 CREATE FUNCTION twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n;
 CREATE PROCEDURE purge() DELETE FROM instances WHERE id < 0;
@@ -235,7 +235,7 @@ def test_a_statement_that_changes_definitions_refuses_it(backed_up: BackedUp, na
     assert "changes definitions" in ended.output
 
 
-@pytest.mark.parametrize("kill", ["", "--kill-after 1", "--kill-after 2"])
+@pytest.mark.parametrize("kill", ["", *map(exhaustive, ("--kill-after 1", "--kill-after 2"))])
 def test_accounts_come_back_on_every_node_and_those_of_today_stay(
     kill: str, backed_up: BackedUp, cloud: Cloud, name: SetName
 ) -> None:

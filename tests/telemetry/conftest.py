@@ -133,7 +133,9 @@ def osp_8(lab: Lab) -> Iterator[Layout]:
         yield layout
 
 
-@pytest.fixture(scope="session", params=[True, False], ids=["units", "no units"])
+@pytest.fixture(
+    scope="session", params=[pytest.param(True, marks=pytest.mark.exhaustive), False], ids=["units", "no units"]
+)
 def kolla(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Layout]:
     """kolla-ansible's containers on a compute node, with units as since 2023.1, and without."""
     (compute,) = ROLES["KollaCompute"]
