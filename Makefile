@@ -72,9 +72,13 @@ test-openstack: .venv/.ready ## Test the autoscaling runbooks on an OpenStack on
 	$(RUN) pytest $(UNCLOSED) -m openstack_teardown tests/openstack
 
 .PHONY: test-interrupted
-test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and backups at more of theirs, and run them again
+test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, and run it again
 	$(RUN) tests.interrupted
-	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/backups tests/restore_undercloud_database tests/rear
+
+.PHONY: test-exhaustive
+test-exhaustive: .venv/.ready ## Test on the lab what is left out of test-lab, which has one of each kind
+	$(RUN) tests.lab down
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
 
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)

@@ -6,7 +6,6 @@ server keeps lies below `${XDG_STATE_HOME:-~/.local/state}/openstack-runbooks`, 
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,18 +22,18 @@ def become_server(port: int | None) -> NoReturn:
     if port is not None:
         # The server's UI sends the browser to the address of the API, and clients started from here inherit it.
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    _become_prefect(["server", "start", *(["--port", str(port)] if port else [])])
+    _become("deployments.server_process", "prefect", "server", "start", *(["--port", str(port)] if port else []))
 
 
 def become_worker(pool: str) -> NoReturn:
     """Become a worker of the work pool."""
-    _become_prefect(["worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never"])
+    _become("prefect", "worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never")
 
 
-def _become_prefect(arguments: Sequence[str]) -> NoReturn:
+def _become(module: str, *arguments: str) -> NoReturn:
     home = Path(os.environ.setdefault("PREFECT_HOME", str(state_directory())))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     # prefect.toml is read from the working directory.
     os.chdir(PROJECT)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "prefect", *arguments])  # noqa: S606 - a list of words, as it should be
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - a list of words, as it should be

@@ -13,7 +13,7 @@ from blocks.remote.shell import Shell
 from tasks.database.access import Account
 from tasks.database.batch_output import parse_rows
 from tasks.database.contents import ServerContents
-from tasks.database.contents_sql import contents_sql
+from tasks.database.contents_sql import accounts_sql, contents_sql
 from tasks.database.mariadb import Server
 
 # The error of a failed command shows what it has printed, and a definition may hold a secret.
@@ -187,17 +187,18 @@ def parse_contents(text: str) -> ServerContents:
     return ServerContents.model_validate(collector.top)
 
 
-def contents_command(server: Server, largest_bytes: int, within_s: int) -> Command:
+def contents_command(server: Server, largest_bytes: int, within_s: int, schemas: Sequence[str] = ()) -> Command:
     """The command that reads what is in a server, in a snapshot of its own.
 
     Args:
         server: Which.
         largest_bytes: A table with more is not hashed.
         within_s: Seconds after which no table's hashing is begun; one may be at work by then.
+        schemas: Those that are read, and no accounts; empty for all that is not the server's own.
     """
     return Command(
         server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--max-allowed-packet=1G"),
-        stdin=contents_sql(largest_bytes, within_s, within_s),
+        stdin=contents_sql(largest_bytes, within_s, within_s, schemas),
         stdin_is="SQL: read what is in the server",
         ok=_ANY,
         quiet=True,
@@ -206,13 +207,26 @@ def contents_command(server: Server, largest_bytes: int, within_s: int) -> Comma
     )
 
 
-def read_contents(shell: Shell, server: Server, largest_bytes: int, within_s: int) -> ServerContents:
+def read_contents(
+    shell: Shell, server: Server, largest_bytes: int, within_s: int, schemas: Sequence[str] = ()
+) -> ServerContents:
     """Read what is in a server; see `contents_command` for the arguments.
 
     Raises:
         HostError: The server's answer is none, or came to no end.
     """
-    return _parsed(shell, contents_command(server, largest_bytes, within_s))
+    return _parsed(shell, contents_command(server, largest_bytes, within_s, schemas))
+
+
+def read_accounts(shell: Shell, server: Server) -> ServerContents:
+    """Read the accounts and roles of a server alone; nothing of what they log in with leaves it but digests.
+
+    Raises:
+        HostError: The server's answer is none, or came to no end.
+    """
+    words = server.client("--batch", "--skip-column-names", "--default-character-set=utf8mb4")
+    said = "SQL: read the accounts"
+    return _parsed(shell, Command(words, accounts_sql(), said, ok=_ANY, quiet=True, changes=False))
 
 
 def read_contents_file(shell: Shell, path: str) -> ServerContents:

@@ -6,6 +6,8 @@ both from MariaDB 10.3 on in the form used here). A list that the client had rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # The server's own schemas. Its accounts are read apart; root has passwords of its own wherever data is restored.
 SYSTEM_SCHEMAS = ("mysql", "information_schema", "performance_schema", "sys")
 _SYSTEM_SCHEMAS = str(SYSTEM_SCHEMAS)
@@ -74,10 +76,10 @@ _SHOW = """SELECT 'create', @kind, @schema, @object_name;
     EXECUTE IMMEDIATE CONCAT('SHOW CREATE ', @kind, ' ', @object);"""
 
 
-def _tables(engines: str, largest_bytes: int, within_s: int) -> str:
+def _tables(chosen: str, engines: str, largest_bytes: int, within_s: int) -> str:
     source = f"""SELECT table_schema, table_name, table_type, COALESCE(engine, '') AS engine,
       COALESCE(data_length, 0) AS bytes, COALESCE(update_time, '') AS written FROM information_schema.tables
-      WHERE table_schema NOT IN {_SYSTEM_SCHEMAS} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')
+      WHERE table_schema {chosen} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')
       AND {engines} ORDER BY COALESCE(data_length, 0)"""  # noqa: S608 - names of our own
     too_large = f"more than the limit of {largest_bytes // 1024**2} MiB"
     hashed = f"""SAVEPOINT one_table;
@@ -96,16 +98,14 @@ def _tables(engines: str, largest_bytes: int, within_s: int) -> str:
     return _each("IF(it.table_type = 'SEQUENCE', 'SEQUENCE', 'TABLE')", "table_schema", "table_name", source, hashed)
 
 
-def _programs() -> str:
+def _programs(chosen: str) -> str:
     """Views, routines, packages, events and triggers: each by its SHOW CREATE."""
-    views = f"SELECT table_schema, table_name FROM information_schema.views WHERE table_schema NOT IN {_SYSTEM_SCHEMAS}"  # noqa: S608 - names of our own
+    views = f"SELECT table_schema, table_name FROM information_schema.views WHERE table_schema {chosen}"  # noqa: S608 - names of our own
     routines = f"""SELECT routine_schema, routine_name, routine_type FROM information_schema.routines
-      WHERE routine_schema NOT IN {_SYSTEM_SCHEMAS}"""  # noqa: S608 - names of our own
-    events = (
-        f"SELECT event_schema, event_name FROM information_schema.events WHERE event_schema NOT IN {_SYSTEM_SCHEMAS}"  # noqa: S608 - names of our own
-    )
+      WHERE routine_schema {chosen}"""  # noqa: S608 - names of our own
+    events = f"SELECT event_schema, event_name FROM information_schema.events WHERE event_schema {chosen}"  # noqa: S608 - names of our own
     triggers = f"""SELECT trigger_schema, trigger_name, event_object_table, action_order
-      FROM information_schema.triggers WHERE trigger_schema NOT IN {_SYSTEM_SCHEMAS}"""  # noqa: S608 - names of our own
+      FROM information_schema.triggers WHERE trigger_schema {chosen}"""  # noqa: S608 - names of our own
     order = "SELECT 'order', @kind, @schema, @object_name, it.event_object_table, it.action_order;"
     return (
         _each("'VIEW'", "table_schema", "table_name", views, _SHOW)
@@ -151,7 +151,7 @@ _ACCOUNTS = f"""
 """  # noqa: S608 - names of our own
 
 
-def contents_sql(largest_bytes: int, within_s: int, locked_s: int) -> str:
+def contents_sql(largest_bytes: int, within_s: int, locked_s: int, schemas: Sequence[str] = ()) -> str:
     """The SQL that reads everything; its answer is what `contents_reading` reads.
 
     Tables of engines without transactions, and sequences, come first: a snapshot does not hold them, and they are read while
@@ -162,7 +162,9 @@ def contents_sql(largest_bytes: int, within_s: int, locked_s: int) -> str:
             counted.
         within_s: No table's hashing is begun after so many seconds.
         locked_s: The same for tables of engines without transactions.
+        schemas: Those that are read, names without a quote, and no accounts; empty for all that is not the server's own.
     """
+    chosen = f"IN ({', '.join(map(repr, schemas))})" if schemas else f"NOT IN {_SYSTEM_SCHEMAS}"
     return f"""{_BEGIN_SNAPSHOT}
 SELECT 'version', @@version, (SELECT variable_value FROM information_schema.global_status
     WHERE variable_name = 'wsrep_cluster_state_uuid'),
@@ -172,13 +174,28 @@ BEGIN NOT ATOMIC
 {_HANDLER}
   SET @began = SYSDATE();
   SELECT 'schema', schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata
-    WHERE schema_name NOT IN {_SYSTEM_SCHEMAS};
-{_tables("(COALESCE(engine, '') <> 'InnoDB' OR table_type = 'SEQUENCE')", largest_bytes, locked_s)}
+    WHERE schema_name {chosen};
+{_tables(chosen, "(COALESCE(engine, '') <> 'InnoDB' OR table_type = 'SEQUENCE')", largest_bytes, locked_s)}
   SELECT '{UNLOCKED}';
-{_tables("engine = 'InnoDB' AND table_type <> 'SEQUENCE'", largest_bytes, within_s)}
-{_programs()}
-{_ACCOUNTS}
+{_tables(chosen, "engine = 'InnoDB' AND table_type <> 'SEQUENCE'", largest_bytes, within_s)}
+{_programs(chosen)}
+{"" if schemas else _ACCOUNTS}
   SELECT 'end', TIMESTAMPDIFF(SECOND, @began, SYSDATE());
 END//
 DELIMITER ;
 """  # noqa: S608 - names of our own, and numbers
+
+
+def accounts_sql() -> str:
+    """The SQL that reads accounts and roles alone; its answer is what `contents_reading` reads."""
+    return f"""{_BEGIN_SNAPSHOT}
+SELECT 'version', @@version, '', '';
+DELIMITER //
+BEGIN NOT ATOMIC
+{_HANDLER}
+  SET @began = SYSDATE();
+{_ACCOUNTS}
+  SELECT 'end', TIMESTAMPDIFF(SECOND, @began, SYSDATE());
+END//
+DELIMITER ;
+"""

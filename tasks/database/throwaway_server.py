@@ -57,22 +57,26 @@ class ThrowawayServer:
         directory: A directory on the host for the data and all else of the drill; what is in it is removed with the server.
         run: What the drill is of; it is part of the container's name.
         buffer_pool_bytes: MariaDB's `innodb_buffer_pool_size`: more loads faster, and is missing to the host meanwhile.
+        purpose: What it is for, in a word of the container's name.
+        runbook: The runbook that has it; units bear its name.
     """
 
     image: str
     directory: str
     run: str
     buffer_pool_bytes: int = 512 * 1024**2
+    purpose: str = "drill"
+    runbook: str = "verify-backup"
 
     @property
     def container(self) -> str:
         """The container's name."""
-        return f"openstack-runbooks-drill-{self.run}"
+        return f"openstack-runbooks-{self.purpose}-{self.run}"
 
     @property
     def server(self) -> Server:
         """How it is spoken to: as the passwordless root of a new server."""
-        return Server(self.container, DATA, "/dev/null", "verify-backup")
+        return Server(self.container, DATA, "/dev/null", self.runbook)
 
     @property
     def contents_file(self) -> str:
@@ -196,7 +200,7 @@ class ThrowawayServer:
             (
                 script('cat >"$1"', f"{self.contents_file}.sql", stdin=sql, stdin_is="SQL: read what is in the server"),
                 LongCommand(
-                    "verify-backup-read",
+                    f"{self.runbook}-read",
                     words,
                     within_s,
                     says=f"read what is in {self.container}",
@@ -216,7 +220,7 @@ class ThrowawayServer:
     @property
     def remove_words(self) -> tuple[str, ...]:
         """The words that remove all of it, for the runbook's cleanup; they bear being run twice."""
-        units = "openstack-runbooks-verify-backup-*"
+        units = f"openstack-runbooks-{self.runbook}-*"
         return ("bash", "-o", "errexit", "-c", _REMOVE, "remove", units, self.container, self.directory)
 
 

@@ -1,7 +1,8 @@
 """Heat templates: loaded with every file that they name, and the project's own chosen by what the cloud offers.
 
 The project's own stand in deployments/templates, for each of the two examples of Auto Scaling for Compute (AS 1.2, AS 1.3)
-once for today's Heat (Aodh, Gnocchi, Octavia) and once for OSP 8 (Ceilometer's alarms, LBaaS v1).
+for today's Heat (Aodh, Gnocchi, Octavia), for one with Prometheus in Gnocchi's place (Heat 2024.1 and newer, Red Hat OpenStack
+Services on OpenShift 18), and for OSP 8 (Ceilometer's alarms, LBaaS v1).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Era(StrEnum):
     """The cloud that a template is for, by the name of its folder."""
 
     TODAY = "today"
+    PROMETHEUS = "prometheus"
     OSP_8 = "osp-8"
 
 
@@ -89,41 +91,45 @@ def read_template(template: Path, environments: Sequence[Path] = ()) -> StackFil
     return StackFiles(parsed, read.merged, {**files.texts, **read.files}, read.each)
 
 
-def choose_example(example: Example, offered: Collection[str]) -> ExampleTemplate:
-    """Choose among the project's own templates: today's, or OSP 8's where the cloud is that old.
+# Whose template one is, in a sentence.
+_WHOSE = {Era.TODAY: "today's", Era.PROMETHEUS: "Prometheus's", Era.OSP_8: "OSP 8's"}
+
+
+def choose_example(example: Example, offered: Collection[str], gnocchi: bool = True) -> ExampleTemplate:
+    """Choose among the project's own templates: today's, Prometheus's where Gnocchi is not there, OSP 8's on a cloud that old.
 
     Args:
         example: Which of the two.
         offered: Names of the resource types that the cloud's Heat lists.
+        gnocchi: Whether the cloud has Gnocchi, which Heat's list does not tell: it has all alarms of Aodh where Aodh is.
 
     Raises:
-        RunbookError: It offers neither's; with what is missing of each.
+        RunbookError: It offers none's; with what is missing of each.
     """
-    missing = {}
-    for chosen in _candidates(example):
+    missing: dict[Era, list[str]] = {}
+    for chosen in _candidates(example, gnocchi):
         needed = required_types(chosen.read())
         missing[chosen.era] = sorted(needed.difference(offered))
         # Newer Heats know OS::Ceilometer::Alarm too: it validates, and fails when Aodh is asked for it.
         too_new = chosen.era is Era.OSP_8 and _GNOCCHI_ALARM in offered
         if not missing[chosen.era] and not too_new:
             return chosen
+    lacks = "; ".join(f"{_WHOSE[era]} misses {', '.join(types)}" for era, types in missing.items() if types)
     raise RunbookError(
-        f"this cloud's Heat offers what neither template of the {example} needs; today's misses "
-        f"{', '.join(missing[Era.TODAY])}"
-        + (f"; OSP 8's misses {', '.join(missing[Era.OSP_8])}" * bool(missing[Era.OSP_8])),
+        f"this cloud's Heat offers what no template of the {example} needs; {lacks}",
         "see `openstack orchestration resource type list`: a type is missing where its service is, or where the user "
         "may not use it",
     )
 
 
-def _candidates(example: Example) -> Iterator[ExampleTemplate]:
+def _candidates(example: Example, gnocchi: bool) -> Iterator[ExampleTemplate]:
     """Every template of the example, the best first: as documented with a volume, then without."""
-    for era, environment in (
-        (Era.TODAY, "environment.yaml"),
-        (Era.TODAY, "environment-without-volumes.yaml"),
-        (Era.OSP_8, "environment.yaml"),
-    ):
-        yield ExampleTemplate(era, EXAMPLES / era / f"{example}.yaml", EXAMPLES / era / environment)
+    for era in [Era.TODAY] if gnocchi else [Era.PROMETHEUS, Era.TODAY]:
+        for environment in ("environment.yaml", "environment-without-volumes.yaml"):
+            yield ExampleTemplate(era, EXAMPLES / era / f"{example}.yaml", EXAMPLES / era / environment)
+    yield ExampleTemplate(
+        Era.OSP_8, EXAMPLES / Era.OSP_8 / f"{example}.yaml", EXAMPLES / Era.OSP_8 / "environment.yaml"
+    )
 
 
 @dataclass(frozen=True)

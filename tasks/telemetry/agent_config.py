@@ -31,14 +31,16 @@ class AgentOptions:
     pipeline_file: str = ""
 
 
-def read_options(shell: Shell, root: str = "") -> AgentOptions:
+def read_options(shell: Shell, root: str = "", folder: str | None = None) -> AgentOptions:
     """Read them on a host.
 
     Args:
         shell: The host's.
-        root: What stands before `/etc` there.
+        root: What stands before all paths there.
+        folder: Where ceilometer.conf lies below it; None for where it lies as a rule.
     """
-    return parse_options(shell.run(script(_READ, root, CONFIG, quiet=True, changes=False)).stdout)
+    files = CONFIG if folder is None else folder
+    return parse_options(shell.run(script(_READ, root, files, quiet=True, changes=False)).stdout)
 
 
 def parse_options(text: str) -> AgentOptions:

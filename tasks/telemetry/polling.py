@@ -48,12 +48,14 @@ class PollingFile:
         path: Its path there.
         text: All of it.
         named_by_config: Whether ceilometer.conf names it as what the agents poll by, whatever it is called.
+        overwritten: A sentence on what writes it anew, and where an interval is set for good; empty where that is not known.
     """
 
     host: str
     path: str
     text: str
     named_by_config: bool = False
+    overwritten: str = ""
 
     @property
     def read_by_notification_agent(self) -> bool:

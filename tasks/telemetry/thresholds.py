@@ -62,6 +62,23 @@ def threshold_percent(percent: float) -> float:
     return percent
 
 
+def threshold_of_one_vcpu(percent: float, vcpus: int) -> float:
+    """Return the threshold of an alarm on Prometheus's rate of `ceilometer_cpu` in percent of one vCPU.
+
+    The rate is nanoseconds of CPU in each second of one member; 10⁷ of them are a percent of one vCPU.
+
+    Args:
+        percent: Of all vCPUs of a member, as for `threshold_ns`.
+        vcpus: Of one member, from its flavor.
+
+    Raises:
+        RunbookError: A number that no alarm can have.
+    """
+    if vcpus < 1:
+        raise RunbookError(f"no threshold for {vcpus} vCPUs", "take them from the cloud")
+    return threshold_percent(percent) * vcpus
+
+
 def percent_of(ns: float, vcpus: int, interval_s: float) -> float:
     """Return the percentage of all vCPUs that `ns` of CPU time in one interval are; the inverse of `threshold_ns`."""
     return ns / (vcpus * interval_s * _NS) * 100

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from tasks.heat.templates import EXAMPLES, Era
 from tests.autoscaling.runbooks import PARAMETERS, Ended, Runbooks
 from tests.autoscaling.stacks import Standing
 from tests.lab.shell import wait_until
 
 CHANGED = int(PARAMETERS["cooldown"]) - 1
+PROMETHEUS = EXAMPLES / Era.PROMETHEUS
 
 
 def test_it_is_made_and_found_and_changed(runbooks: Runbooks, standing: Standing) -> None:
@@ -72,6 +74,26 @@ def test_the_documents_own_types_are_refused_by_name_with_what_to_use(runbooks: 
     assert "use OS::Aodh::GnocchiAggregationByResourcesAlarm" in refused.output
     assert "OS::Neutron::Pool" in refused.output
     assert "use OS::Octavia::Pool" in refused.output
+
+
+def test_the_template_for_prometheus_is_one_for_a_heat_that_has_its_alarms(runbooks: Runbooks) -> None:
+    given = {name: value for name, value in PARAMETERS.items() if name != "granularity"}
+    planned = runbooks.run(
+        "deploy-stack",
+        stack_name="never",
+        template=str(PROMETHEUS / "cpu-group.yaml"),
+        environments=[str(PROMETHEUS / "environment-without-volumes.yaml")],
+        stack_parameters=given,
+        dry_run=True,
+    )
+    with runbooks.cloud.connect() as project:
+        offered = project.orchestration.get("/resource_types").json()["resource_types"]
+    if "OS::Aodh::PrometheusAlarm" in offered:
+        assert planned.code == 0, planned.output[-3000:]
+        assert "openstack stack create never" in planned.output
+    else:
+        assert planned.code == 1
+        assert "OS::Aodh::PrometheusAlarm is not offered by this cloud" in planned.output
 
 
 def test_what_others_have_made_is_changed_only_once_it_is_approved(runbooks: Runbooks, theirs: Any, mine: Path) -> None:

@@ -45,7 +45,7 @@ systemctl list-units --all --plain --no-legend 'openstack-runbooks-*' || :
 
 
 def exhaustive(kill: str) -> ParameterSet:
-    """A point at which a run is killed in `make test-interrupted` alone."""
+    """A point at which a run is killed in `make test-exhaustive` alone."""
     return pytest.param(kill, marks=pytest.mark.exhaustive)
 
 

@@ -18,7 +18,9 @@ from flows.backup_undercloud import backup_undercloud
 from flows.check_site import check_site
 from flows.install_rear import install_rear
 from flows.prepare_backup_node import prepare_backup_node
+from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
+from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.resume_control_plane import resume_control_plane
 from flows.verify_backup import verify_backup
@@ -30,7 +32,9 @@ RUNBOOKS = (
     prepare_backup_node,
     backup_control_plane,
     backup_undercloud,
+    restore_accounts,
     restore_galera,
+    restore_schemas,
     restore_undercloud_database,
     resume_control_plane,
     verify_backup,

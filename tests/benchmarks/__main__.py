@@ -5,11 +5,14 @@ Contenders, each of which restores the same dump into the same lab:
   adopt     the flow; Pacemaker adopts the running cluster
   restart   the flow with the documented restart
   bare      the commands of `adopt` as a bare shell script: no Prefect, no journal, no locks, no checks
+  role-dump, backup-logical, backup-both   the database dumped as the vendor's role does; backed up by the flow, and verified
+  from-dump, from-copy   the flow from such a backup, with the new data made beside the old
+  undercloud-by-hand, undercloud   the undercloud's database by the documented commands, and by its flow
   states    the flow from every starting state of the lab's tests, against a healthy start
   task      what one Prefect task costs (no lab)
 
-Without options: by-hand and restart once with 1 GB of databases; adopt and bare in three rounds with 1 GB and in five with
-20 MB; states with 20 MB; task. What is compared are medians.
+Without options: by-hand, restart, and all of backups once with 1 GB of databases, from-copy with 3 GB too; adopt and bare in three
+rounds with 1 GB and in five with 20 MB; states with 20 MB; task. What is compared are medians.
 """
 
 from __future__ import annotations
@@ -17,14 +20,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from tests.benchmarks import results
+from tests.benchmarks import backups, results, undercloud_restore
+from tests.benchmarks.client import client_at_the_vip
 from tests.benchmarks.flow_run import deployed, restore, server
-from tests.benchmarks.lab_job import Job, prepare, timed_script, whole_afterwards
+from tests.benchmarks.lab_job import Job, login, prepare, timed_script, whole_afterwards
 from tests.benchmarks.results import Result, compare
 from tests.benchmarks.starting_states import measure
 from tests.lab import Lab, LabError
@@ -33,10 +37,19 @@ from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 from tests.server.fixtures import PrefectServer
 
 _HERE = Path(__file__).resolve().parent
-CONTENDERS = ("by-hand", "adopt", "restart", "bare", "states", "task")
+CONTENDERS = (
+    "by-hand",
+    "adopt",
+    "restart",
+    "bare",
+    *backups.CONTENDERS,
+    *undercloud_restore.CONTENDERS,
+    "states",
+    "task",
+)
 _TASK_AIM_S = 0.05
-# An overcloud's databases, and those of the lab's tests.
-_LARGE_MB, _SMALL_MB = 1024, DEFAULT_SIZE_MB
+# An overcloud's databases, and those of the lab's tests; three times the former, for what should not depend on it.
+_LARGE_MB, _SMALL_MB, _LARGEST_MB = 1024, DEFAULT_SIZE_MB, 3072
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,12 @@ class Part:
 
 # A ratio to the bare script near 1 is known by several rounds alone: a run differs from the next by a tenth.
 _ALL = (
-    Part(("by-hand", "restart")),
+    Part(("by-hand", "restart", *backups.CONTENDERS)),
+    Part(("backup-both", "from-copy"), _LARGEST_MB),
     Part(("adopt", "bare"), rounds=3),
     Part(("adopt", "bare"), _SMALL_MB, rounds=5),
     Part(("states",), _SMALL_MB),
+    Part(undercloud_restore.CONTENDERS, _SMALL_MB, rounds=3),
     Part(("task",)),
 )
 
@@ -113,44 +128,49 @@ def _measure(chosen: Sequence[Part]) -> list[Result]:
             on_lab = [name for name in part.names if name != "task"]
             if on_lab:
                 job = prepare(part.size_mb)
-                with deployed(prefect, job.lab):
-                    measured += _rounds(prefect, job, on_lab, part.rounds)
+                with TemporaryDirectory(prefix="benchmarks-") as folder:
+                    site = backups.Site.of(prefect, job, Path(folder))
+                    with deployed(prefect, site.backed_up.site_file):
+                        measured += _rounds(site, job, on_lab, part.rounds)
             if "task" in part.names:
                 measured += _task_cost(prefect)
     # The last of a name counts: a comparison is made after each part that it can be made after.
     return list({result.name: result for result in measured}.values())
 
 
-def _rounds(prefect: PrefectServer, job: Job, names: Sequence[str], rounds: int) -> list[Result]:
+def _rounds(site: backups.Site, job: Job, names: Sequence[str], rounds: int) -> list[Result]:
     in_turn = [name for name in names if name != "states"]
     for number in range(rounds):
-        # There and back, so that a machine that becomes slower favours nobody.
+        # There and back, so that a machine that becomes slower favours nobody. (A backup comes before the restore from it.)
         for name in in_turn if number % 2 == 0 else reversed(in_turn):
-            _run(name, prefect, job, first=number == 0)
-    states = list(measure(prefect, job, rounds)) if "states" in names else []
-    return _comparisons(results.times(job.size_mb), job.size_mb) + states
+            _run(name, site, job, first=number == 0)
+    states = list(measure(site.prefect, job, rounds)) if "states" in names else []
+    return _comparisons(results.times(job.size_mb), job.size_mb) + _outage_by_size() + states
 
 
-def _run(name: str, prefect: PrefectServer, job: Job, first: bool) -> None:
+def _run(name: str, site: backups.Site, job: Job, first: bool) -> None:
     print(f"\n=== {name}", flush=True)
-    with whole_afterwards(job):
-        if name == "by-hand":
-            seconds = timed_script(
-                ["bash", str(_HERE / "by-hand.sh"), *_login(job), job.dump.dump, job.dump.grants, *job.addresses]
-            )
-        elif name == "bare":
-            seconds = _bare(prefect, job)
-        else:
-            took = restore(prefect, job, name)
-            seconds = took.flow_s
-            print(f"from the command line to the end: {took.whole_s:.1f} s")
-            results.note_time(job.size_mb, f"{name}, whole", took.whole_s, first)
-    print(f"{name}: {seconds:.1f} s", flush=True)
-    results.note_time(job.size_mb, name, seconds, first)
+    with whole_afterwards(job), client_at_the_vip(job.lab) as client:
+        shown = _seconds(name, site, job)
+    shown[f"{name}, outage"] = client.outage_s
+    for what, seconds in shown.items():
+        print(f"{what}: {seconds:.1f} s", flush=True)
+        results.note_time(job.size_mb, what, seconds, first)
 
 
-def _login(job: Job) -> tuple[str, str, str]:
-    return ("heat-admin", str(job.lab.key), str(job.lab.known_hosts))
+def _seconds(name: str, site: backups.Site, job: Job) -> dict[str, float]:
+    """Let a contender run; its seconds, and others that it shows, each by its name."""
+    if name in backups.CONTENDERS:
+        return backups.run(name, site, job)
+    if name in undercloud_restore.CONTENDERS:
+        return undercloud_restore.run(name, site.prefect, job)
+    if name == "by-hand":
+        script = ["bash", str(_HERE / "by-hand.sh"), *login(job), job.dump.dump, job.dump.grants, *job.addresses]
+        return {name: timed_script(script)}
+    if name == "bare":
+        return {name: _bare(site.prefect, job)}
+    took = restore(site.prefect, job, name)
+    return {name: took.flow_s, f"{name}, whole": took.whole_s}
 
 
 def _bare(prefect: PrefectServer, job: Job) -> float:
@@ -158,24 +178,46 @@ def _bare(prefect: PrefectServer, job: Job) -> float:
     if made.returncode != 0:
         raise LabError(made.stdout + made.stderr)
     # A file that only its owner can read: the script holds root's password.
-    with tempfile.NamedTemporaryFile("w", prefix="bare-", suffix=".sh") as script:
+    with NamedTemporaryFile("w", prefix="bare-", suffix=".sh") as script:
         script.write(made.stdout)
         script.flush()
-        return timed_script(["bash", script.name, *_login(job)])
+        return timed_script(["bash", script.name, *login(job)])
+
+
+# What is compared, in a part's own size: ours, the other, and what the ratio should be at most.
+_PAIRS = (
+    ("restore-galera, adopt / by hand", "adopt", "by-hand", 0.3),
+    ("restore-galera, restart / by hand", "restart", "by-hand", 0.6),
+    ("restore-galera, adopt / bare script", "adopt", "bare", 1.05),
+    ("backup-control-plane, logical / the role's dump", "backup-logical", "role-dump", 0.5),
+    ("its physical copy / the role's dump", "backup-both, the copy", "role-dump", 0.5),
+    ("verification / the backup that it verifies", "backup-logical, verification", "backup-logical", 2.0),
+    ("restore-galera from a copy / by hand", "from-copy", "by-hand", 0.2),
+    ("restore-galera from a dump / by hand", "from-dump", "by-hand", 0.27),
+    ("outage, from a copy / by hand", "from-copy, outage", "by-hand, outage", 0.12),
+    ("outage, from a dump / by hand", "from-dump, outage", "by-hand, outage", 0.12),
+    ("restore-undercloud-database / by hand", "undercloud", "undercloud-by-hand", 0.4),
+)
 
 
 def _comparisons(times: dict[str, list[float]], size_mb: int) -> list[Result]:
     """The comparisons for which both sides have run."""
-    pairs = (
-        ("restore-galera, adopt / by hand", "adopt", "by-hand", 0.3),
-        ("restore-galera, restart / by hand", "restart", "by-hand", 0.6),
-        ("restore-galera, adopt / bare script", "adopt", "bare", 1.05),
-    )
     return [
         compare(f"{name}, {size_mb} MB", times[ours], times[other], aim)
-        for name, ours, other, aim in pairs
+        for name, ours, other, aim in _PAIRS
         if ours in times and other in times
     ]
+
+
+def _outage_by_size() -> list[Result]:
+    """Whether an outage grows with the databases."""
+    what = "from-copy, outage"
+    large, largest = (results.times(size_mb).get(what) for size_mb in (_LARGE_MB, _LARGEST_MB))
+    return (
+        [compare(f"outage, from a copy, {_LARGEST_MB} MB / {_LARGE_MB} MB", largest, large, 1.2)]
+        if large and largest
+        else []
+    )
 
 
 def _task_cost(prefect: PrefectServer) -> list[Result]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,10 @@ from typing import Any
 
 from tests.benchmarks.lab_job import Job
 from tests.demo.run import as_text, folded, report, start
-from tests.lab import Lab, LabError
+from tests.lab import LabError
 from tests.server.fixtures import PrefectServer, Worker, wait_until
 
+APPROVED = {"approved_by": "a benchmark"}
 _FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -31,9 +33,9 @@ def server() -> Iterator[PrefectServer]:
 
 
 @contextmanager
-def deployed(prefect: PrefectServer, lab: Lab) -> Iterator[None]:
-    """The lab's site applied, and a worker."""
-    applied = prefect.run("-m", "deployments", "apply", "--site", str(lab.site))
+def deployed(prefect: PrefectServer, site_file: Path) -> Iterator[None]:
+    """A site applied, and a worker."""
+    applied = prefect.run("-m", "deployments", "apply", "--site", str(site_file))
     if applied.returncode != 0:
         raise LabError(applied.stdout + applied.stderr)
     worker = Worker.start(prefect)
@@ -50,21 +52,33 @@ class Took:
     Attributes:
         flow_s: From the flow's start to its end, by the server's record.
         whole_s: From the command line to the end seen from outside: with the worker's polling and Prefect's import.
+        steps: Seconds of each step by its number, of the slowest host.
     """
 
     flow_s: float
     whole_s: float
+    steps: Mapping[str, float]
 
 
 def restore(prefect: PrefectServer, job: Job, ending: str) -> Took:
-    """Run restore-galera to its end.
+    """Run restore-galera with the job's dump to its end; see `carry_out`."""
+    return carry_out(prefect, "restore-galera", dump=job.dump.dump, grants=job.dump.grants, ending=ending, **APPROVED)
+
+
+def carry_out(prefect: PrefectServer, runbook: str, **parameters: str) -> Took:
+    """Run a runbook's deployment to its end.
+
+    Args:
+        prefect: With the site applied, and a worker.
+        runbook: Its name.
+        parameters: As `prefect deployment run -p` takes them.
 
     Raises:
         LabError: It did not complete.
     """
     started = time.monotonic()
-    words = (f"dump={job.dump.dump}", f"grants={job.dump.grants}", f"ending={ending}", "approved_by=a benchmark")
-    run_id = start(prefect, "restore-galera", *(word for pair in words for word in ("-p", pair)))
+    words = [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
+    run_id = start(prefect, runbook, *words)
     run: dict[str, Any] = {}
 
     def ended() -> bool:
@@ -74,8 +88,16 @@ def restore(prefect: PrefectServer, job: Job, ending: str) -> Took:
     wait_until("the run ends", ended, timeout_s=3600)
     whole_s = time.monotonic() - started
     if run["state"]["type"] != "COMPLETED":
-        raise LabError(f"restore-galera ended as {run['state']['name']}: {run['state']['message']}")
-    steps = report(prefect, run_id).partition("## Steps")[2].partition("## ")[0]
-    print(as_text(folded(steps.strip())), flush=True)
+        raise LabError(f"{runbook} ended as {run['state']['name']}: {run['state']['message']}")
+    table = folded(report(prefect, run_id).partition("## Steps")[2].partition("## ")[0].strip())
+    print(as_text(table), flush=True)
     flow = datetime.fromisoformat(run["end_time"]) - datetime.fromisoformat(run["start_time"])
-    return Took(flow.total_seconds(), whole_s)
+    return Took(flow.total_seconds(), whole_s, _steps(table))
+
+
+def _steps(table: str) -> dict[str, float]:
+    """Seconds of each step, from the report's table."""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines() if line.startswith("|")
+    ]
+    return {row[0]: float(row[-1]) for row in rows if re.fullmatch(r"[0-9.]+", row[-1])}

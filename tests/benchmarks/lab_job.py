@@ -57,6 +57,11 @@ def prepare(size_mb: int) -> Job:
     return Job(lab, size_mb, complete(lab), lab.sql(lab.controllers[0], _CHECK))
 
 
+def login(job: Job) -> tuple[str, str, str]:
+    """Account, key and pinned host keys with which the scripts get in."""
+    return ("heat-admin", str(job.lab.key), str(job.lab.known_hosts))
+
+
 @contextmanager
 def whole_afterwards(job: Job) -> Iterator[None]:
     """See that a contender left a healthy cluster with the dump's rows on every node; remove what it kept.

@@ -112,9 +112,13 @@ def _at_home() -> list[int]:
 
 
 def _is_service(pid: int) -> bool:
-    """Whether it is `python -m prefect server start`, or `worker start`, and not an operator's own `prefect …`."""
+    """Whether it is the server or a worker as `python -m deployments` starts them, and not an operator's own `prefect …`."""
     words = _words(pid, "cmdline")
-    return words[1:3] == ["-m", "prefect"] and words[3:4] in (["server"], ["worker"]) and words[4:5] == ["start"]
+    server, worker = (
+        ["-m", "deployments.server_process", "prefect", "server", "start"],
+        ["-m", "prefect", "worker", "start"],
+    )
+    return words[1:6] == server or words[1:5] == worker
 
 
 def _words(pid: int, file: str) -> list[str]:

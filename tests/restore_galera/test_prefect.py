@@ -36,8 +36,9 @@ class Run:
         approval = ("-p", f"approved_by={approved_by}") if approved_by else ()
         started = cloud.server.prefect(*words, *approval)
         assert started.returncode == 0, started.stdout + started.stderr
-        newest = {"sort": "EXPECTED_START_TIME_DESC", "limit": 1}
-        self.id = str(cloud.api("flow_runs/filter", newest)[0]["id"])
+        told = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", started.stdout)
+        assert told is not None, started.stdout
+        self.id = told[0]
 
     @property
     def state(self) -> str:

@@ -171,7 +171,7 @@ def restore_after(cloud: Cloud, damage: Damage, dump: Dump) -> str:
 
 
 # What Pacemaker is doing when it is stopped depends on how long ago it noticed.
-@pytest.mark.parametrize(("noticed_s", "rules"), [(0, 0), (8, 2)])
+@pytest.mark.parametrize(("noticed_s", "rules"), [(0, 2), pytest.param(8, 0, marks=pytest.mark.exhaustive)])
 def test_pacemaker_that_lost_every_database_is_not_waited_for_to_the_bound_and_rules_set_by_hand_go(
     cloud: Cloud, dump: Dump, noticed_s: float, rules: int
 ) -> None:

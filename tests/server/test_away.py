@@ -146,7 +146,7 @@ def test_a_lease_that_ended_meanwhile_is_taken_again(server: PrefectServer, run:
     os.kill(server.pid, signal.SIGCONT)
     # What the server does with a lease that ran out, which takes it a minute at the least.
     server.api("POST", "/v2/concurrency_limits/decrement-with-lease", {"lease_id": held})
-    wait_until("it is taken again", lambda: _holder(server)["lease"] != held, 75)
+    wait_until("it is taken again", lambda: _holder(server)["lease"] != held, 150)
     assert limit["active_slots"] == slots(server) == 1
     run.goes_on()
     run.end()

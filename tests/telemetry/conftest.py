@@ -18,11 +18,16 @@ from tests.lab.settings import HOSTS
 from tests.server.fixtures import PrefectServer
 from tests.telemetry.containers import Container, container_host
 from tests.telemetry.hosts import Layout
+from tests.telemetry.kolla import KollaContainer, kolla_host
 from tests.telemetry.samples import PIPELINE, PIPELINE_60, POLLING, POLLING_60
 from tests.telemetry.units import Unit, unit_host
 
 # Role → the lab's hosts that have it here.
-ROLES = {"Compute": ("backup", "undercloud"), "OSP8": ("controller-1", "controller-2")}
+ROLES = {
+    "Compute": ("backup", "undercloud"),
+    "OSP8": ("controller-1", "controller-2"),
+    "KollaCompute": ("controller-0",),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -125,4 +130,20 @@ def osp_8(lab: Lab) -> Iterator[Layout]:
         ),
     )
     with laid_out(Layout("OSP8", hosts, PIPELINE, PIPELINE_60)) as layout:
+        yield layout
+
+
+@pytest.fixture(
+    scope="session", params=[pytest.param(True, marks=pytest.mark.exhaustive), False], ids=["units", "no units"]
+)
+def kolla(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Layout]:
+    """kolla-ansible's containers on a compute node, with units as since 2023.1, and without."""
+    (compute,) = ROLES["KollaCompute"]
+    host = kolla_host(
+        lab,
+        compute,
+        KollaContainer("ceilometer_compute", restarted=True, unit=request.param),
+        KollaContainer("ceilometer_central", restarted=False, unit=request.param),
+    )
+    with laid_out(Layout("KollaCompute", (host,), POLLING, POLLING_60)) as layout:
         yield layout

@@ -73,7 +73,8 @@ class AgentHost:
         path: The file that says how often is polled.
         agents: What runs.
         folders: What is removed in the end: what the files lie in.
-        decoys: Files with the same text that none of them reads.
+        decoys: Files with the same text that nothing is to change.
+        configuration: Names of what else the layout has in the file's folder.
     """
 
     lab: Lab
@@ -82,6 +83,7 @@ class AgentHost:
     agents: Sequence[Agent]
     folders: Sequence[str]
     decoys: Sequence[str] = ()
+    configuration: Sequence[str] = ()
 
     def sh(self, command: str, text: str | None = None) -> str:
         """Run a command as root, and return what it prints."""
@@ -121,7 +123,8 @@ class AgentHost:
         """Look at everything, once those that are restarted have read the file."""
         self.wait_read([agent for agent in self.agents if agent.restarted])
         folder = Path(self.path).parent
-        found = {name: self._file(folder / name) for name in self.sh(f"ls -A {folder}").split()}
+        names = set(self.sh(f"ls -A {folder}").split()) - set(self.configuration)
+        found = {name: self._file(folder / name) for name in sorted(names)}
         file, owned = found.pop(Path(self.path).name)
         return Seen(
             file,

@@ -1,10 +1,14 @@
-"""The layouts of TripleO and of OSP 8: what reads the file is restarted and has read it; all else goes on as it was."""
+"""The layouts of TripleO, kolla-ansible and OSP 8: what reads the file is restarted and has read it; all else goes on as it was."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from tests.telemetry.conftest import Site
 from tests.telemetry.containers import HOST_FILE, POLLING_FILE
 from tests.telemetry.hosts import AgentHost, Layout, Seen
+from tests.telemetry.kolla import POLLING_FILE as KOLLA_POLLING_FILE
+from tests.telemetry.kolla import config_json
 
 
 def assert_set(host: AgentHost, before: Seen, now: Seen, layout: Layout) -> None:
@@ -27,9 +31,10 @@ def assert_restarted(host: AgentHost, before: Seen, now: Seen) -> None:
         assert now.read[agent.name] == (now.file if agent.restarted else before.read[agent.name]), agent.name
 
 
-def set_and_put_back(site: Site, layout: Layout) -> None:
+def set_and_put_back(site: Site, layout: Layout) -> str:
+    """Set the interval, set it once more, and put the old one back; return what the first run wrote."""
     before = layout.look()
-    site.completes(role=layout.role, interval_s=60)
+    said = site.completes(role=layout.role, interval_s=60)
     now = layout.look()
     for host, was, is_ in zip(layout.hosts, before, now, strict=True):
         assert_set(host, was, is_, layout)
@@ -39,6 +44,7 @@ def set_and_put_back(site: Site, layout: Layout) -> None:
     site.completes(role=layout.role, put_back=True)
     for host, was, is_ in zip(layout.hosts, now, layout.look(), strict=True):
         assert_put_back(host, was, is_, layout)
+    return said
 
 
 def test_containers_that_poll_read_the_new_interval_and_the_others_go_on(site: Site, tripleo: Layout) -> None:
@@ -88,3 +94,25 @@ def test_containers_that_read_the_file_of_their_image_are_refused(site: Site, tr
     assert "ManagePolling" in refused
     assert f"{managed.name}: has no" not in refused
     assert tripleo.look() == before
+
+
+def test_kolla_ansible_s_container_that_polls_cpu_reads_the_new_interval_and_the_others_go_on(
+    site: Site, kolla: Layout
+) -> None:
+    said = set_and_put_back(site, kolla)
+    assert f"{KOLLA_POLLING_FILE}: the next `kolla-ansible reconfigure` writes it anew" in said
+    (host,) = kolla.hosts
+    assert [host.sh(f"cat {path}") for path in host.decoys] == [kolla.old] * len(host.decoys)
+
+
+def test_a_file_that_kolla_s_start_does_not_copy_is_refused(site: Site, kolla: Layout) -> None:
+    before = kolla.look()
+    (host,) = kolla.hosts
+    config = str(Path(KOLLA_POLLING_FILE).with_name("config.json"))
+    host.write(config, config_json("ceilometer.conf"))
+    try:
+        refused = site.refuses(role=kolla.role, interval_s=60)
+    finally:
+        host.write(config, config_json("ceilometer.conf", "polling.yaml"))
+    assert f"{config} copies nothing to /etc/ceilometer/polling.yaml" in refused
+    assert kolla.look() == before

@@ -195,7 +195,6 @@ def _named(properties: Mapping[str, Any], name: str, otherwise: Any) -> Any:
 
 def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> dict[str, Alarm]:
     """The one alarm on CPU in each direction; others (on memory, on disks) are nobody's that is checked here."""
-    unread = [f"alarm {name} is of type {alarm.type}" for name, alarm in alarms.items() if _is_unread(alarm)]
     found: dict[str, list[tuple[str, Alarm]]] = {"high": [], "low": []}
     for name, alarm in alarms.items():
         rule = alarm.rule
@@ -214,7 +213,7 @@ def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> di
         if len(those) != 1:
             names = f": {', '.join(name for name, _ in those)}" if those else ""
             many = f"{len(those)} enabled {direction} alarms" if those else f"no enabled {direction} alarm"
-            other = f"; {', '.join(unread)}, which is not read here" if unread and not those else ""
+            other = "" if those else _describe_unread(alarms)
             reasons.append(f"stack {stack.name} has {many} on a threshold of CPU{names}{other}")
     return {direction: those[0][1] for direction, those in found.items() if those}
 
@@ -223,9 +222,14 @@ def _alarms(stack: Stack, alarms: Mapping[str, Alarm], reasons: list[str]) -> di
 _READ_TYPES = frozenset({"gnocchi_aggregation_by_resources_threshold", "gnocchi_resources_threshold", "threshold"})
 
 
-def _is_unread(alarm: Alarm) -> bool:
-    """Whether it may be one on CPU that this check can't read: Prometheus keeps the metric, or it puts several rules together."""
-    return alarm.enabled and alarm.type not in _READ_TYPES
+def _describe_unread(alarms: Mapping[str, Alarm]) -> str:
+    """The alarms that may be on CPU and can't be read: Prometheus keeps the metric, or several rules are put together."""
+    types = {name: alarm.type for name, alarm in alarms.items() if alarm.enabled and alarm.type not in _READ_TYPES}
+    if not types:
+        return ""
+    said = ", ".join(f"alarm {name} is of type {type_}" for name, type_ in types.items())
+    unseen = " (what Prometheus keeps, this check does not see)" if "prometheus" in types.values() else ""
+    return f"; {said}, which is not read here{unseen}"
 
 
 def _others(

@@ -23,7 +23,8 @@ from tasks.runbooks.check_site.undercloud import look_at_undercloud
 
 _HOST, _CATALOGUE, _BACKUPS, _UNFINISHED = "host", "catalogue of the backups", "backups", "unfinished run"
 # Runbooks that a run may have left in the middle, and whose host has the journal.
-_ON_DATABASE, _ON_UNDERCLOUD = ("restore-galera",), ("restore-undercloud-database",)
+_ON_DATABASE = ("restore-galera", "restore-schemas", "restore-accounts")
+_ON_UNDERCLOUD = ("restore-undercloud-database",)
 
 
 def hosts_of_check(site: Site, _: Mapping[str, Any]) -> list[str]:

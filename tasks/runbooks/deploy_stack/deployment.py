@@ -29,10 +29,17 @@ from tasks.heat.templates import (
 from tasks.openstack import resource_types
 from tasks.openstack.resource_types import MISSING, ResourceType, parse_resource_type
 from tasks.runbooks.deploy_stack.preflight import Needs, check_needs, check_numbers, check_parameters
-from tasks.telemetry.thresholds import threshold_ns, threshold_percent
+from tasks.telemetry.thresholds import threshold_ns, threshold_of_one_vcpu, threshold_percent
 
 # What the document compares with, in percent of all vCPUs of a member: AS 1.2 step 3, AS 1.3 step 2.
 DOCUMENT_PERCENT: Mapping[Example, tuple[float, float]] = {Example.CPU_GROUP: (50, 10), Example.WEB_FARM: (95, 15)}
+# No API tells a project what Prometheus keeps. Labels: sg-core, plugins/handler/ceilometer-metrics; Ceilometer,
+# ceilometer/polling/prom_exporter.py (with server_group since 2025.1) and ceilometer/publisher/prometheus.py.
+_PROMETHEUS_UNSEEN = (
+    "Gnocchi is not there, so the alarms ask Prometheus for ceilometer_cpu of the members by their label server_group. Whether "
+    "Prometheus has it, nothing here can see: sg-core and Ceilometer's own exporter (2025.1 and newer) write it so, the publisher "
+    "prometheus:// (to a Pushgateway, as kolla-ansible's) does not. Where it is missing both alarms stay at `insufficient data`"
+)
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,10 @@ def plan_deployment(run: Run, cloud: Cloud, request: StackRequest, recreate: boo
     """
     chosen: ExampleTemplate | None = None
     if request.example is not None:
-        chosen = choose_example(request.example, offered_types(cloud))
+        chosen = choose_example(request.example, offered_types(cloud), gnocchi=cloud.offers("metric"))
         files = read_template(chosen.template, [chosen.environment, *map(Path, request.environments)])
+        if chosen.era is Era.PROMETHEUS:
+            run.report_finding(_PROMETHEUS_UNSEEN)
     else:
         files = read_template(Path(request.template), [Path(path) for path in request.environments])
     given = dict(request.parameters)
@@ -236,7 +245,8 @@ def _as_heat_merges(cloud: Cloud, source: StackSource) -> StackSource:
 
 def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values: Mapping[str, Any]) -> Needs:
     """What the project's own templates ask of the cloud, less what an earlier deployment has made already."""
-    web, today = request.example is Example.WEB_FARM, chosen.era is Era.TODAY
+    web, today = request.example is Example.WEB_FARM, chosen.era is not Era.OSP_8
+    telemetry = {Era.TODAY: ("metric", "alarming"), Era.PROMETHEUS: ("alarming",), Era.OSP_8: ()}[chosen.era]
     there = count_servers(cloud, request.stack_name)
     members = max(0, int(values.get("max_size", 3)) - there)
     new = there == 0
@@ -252,7 +262,7 @@ def _needs(cloud: Cloud, request: StackRequest, chosen: ExampleTemplate, values:
         networks=(str(values.get("network", "")),),
         subnets=(str(subnet),) if web and subnet else (),
         external_network=floating or outside,
-        services=("orchestration", "metric", "alarming") if today else ("orchestration",),
+        services=("orchestration", *telemetry),
         ports=members + (1 if web and new else 0),
         floating_ips=(members if floating else 0) + (1 if outside and new else 0),
         new_security_groups=1 if today and new else 0,
@@ -299,4 +309,6 @@ def thresholds(
         return {name: threshold_percent(percent) for name, percent in percents.items()}
     with cloud.request("read the members' flavor") as sdk:
         vcpus = int(sdk.compute.find_flavor(str(values["flavor"]), ignore_missing=False).vcpus)
+    if era is Era.PROMETHEUS:
+        return {name: threshold_of_one_vcpu(percent, vcpus) for name, percent in percents.items()}
     return {name: threshold_ns(percent, vcpus, float(values["granularity"])) for name, percent in percents.items()}

@@ -82,7 +82,7 @@ def check_parameters(missing: Sequence[str]) -> list[Check]:
 
 def check_numbers(values: Mapping[str, Any]) -> list[Check]:
     """The examples' parameters that are counted with are numbers: Heat would say so later, and not of all."""
-    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float}
+    numbers: dict[str, Callable[[Any], float]] = {"max_size": int, "granularity": float, "rate_window": float}
     wrong = []
     for name, number in numbers.items():
         try:

@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 # Names of checks.
 _VIP, _VERSION, _ADDRESS = "virtual IP", "version of MariaDB", "wsrep_cluster_address"
+_NO_ANSWER = "preflight found no answer and no reason; this is a defect of the runbook"
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,25 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
     again = resume is not None and bool(resume.rebuild or resume.settled)
     run.checks += source.check_space({name: host.directory for name, host in by_host.items()}, again)
     run.refuse_if_any()
+    if resume is None:
+        raise Refused(run.name, [_NO_ANSWER])
+    return Job(hosts, database, request, _facts(run, by_host, asked, source, control_plane, resume), resume)
+
+
+def _facts(
+    run: Run,
+    by_host: Mapping[str, _HostFacts],
+    asked: _FirstFacts,
+    source: Source,
+    control_plane: ControlPlane,
+    resume: Resume,
+) -> Facts:
+    """What was found, now that nothing is missing."""
+    database = run.site.database
     vip, password, version, pid_file, address = asked.vip, asked.password, asked.version, asked.pid_file, asked.address
-    if not (vip and password and version and pid_file and address and source.grants and resume):
-        raise Refused(run.name, ["preflight found no answer and no reason; this is a defect of the runbook"])
-    new_data = made_on(run, source.new_data, resume.kept) if source.new_data else None
-    facts = Facts(
+    if not (vip and password and version and pid_file and address and source.grants):
+        raise Refused(run.name, [_NO_ANSWER])
+    return Facts(
         vip=vip,
         password=password,
         version=version,
@@ -129,9 +144,8 @@ def look(run: Run, request: Request, order_of: Callable[[Job], Sequence[str]]) -
         entrance=control_plane.entrance,
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
         losses=tuple(_losses(run, by_host, resume.kept, source)),
-        new_data=new_data,
+        new_data=made_on(run, source.new_data, resume.kept) if source.new_data else None,
     )
-    return Job(hosts, database, request, facts, resume)
 
 
 def _ask_first(run: Run, container: str, request: Request) -> _FirstFacts:

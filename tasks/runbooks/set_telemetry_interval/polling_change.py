@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.remote.errors import HostError, RunbookError
+from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change
 from tasks.engine.checks import Check
 from tasks.engine.journal import Journal
 from tasks.engine.run import Run
-from tasks.node.versions import TELEMETRY, check_versions, read_versions
+from tasks.runbooks.set_telemetry_interval.host_state import HostState, look_at_host
 from tasks.telemetry import polling, polling_backups, polling_changes
-from tasks.telemetry.agents import Agent, read_agents, restart
+from tasks.telemetry.agents import Agent, restart
 from tasks.telemetry.polling import PollingFile
 
 
@@ -66,7 +66,8 @@ class PollingChange:
     def warnings(self) -> list[str]:
         """What the operator must know."""
         if self.interval_s is not None:
-            return polling.interval_warnings(self.interval_s) + self.stopped_agents
+            overwritten = {f"{file.path}: {file.overwritten}" for file in self.files.values() if file.overwritten}
+            return polling.interval_warnings(self.interval_s) + sorted(overwritten) + self.stopped_agents
         broken = [
             f"{name}: {file.path} is broken, and is kept as {polling_backups.broken_path(file.path, self.run_stamp)}"
             for name, file in self.files.items()
@@ -119,14 +120,6 @@ class PollingState(BaseModel):
     agents: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _HostState:
-    file: PollingFile
-    agents: list[Agent]
-    stamps: list[str]
-    stopped_agents: list[str]
-
-
 def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     """Look at all hosts, and refuse with the complete list.
 
@@ -144,7 +137,7 @@ def look(run: Run, interval_s: int, put_back: bool) -> PollingChange:
     before = journal.state_as(PollingState).agents
     agents = _last_restarted(ended) | before if put_back else before
     looked = run.everywhere(
-        "telemetry", lambda shell: _look_at_host(shell, interval_s, put_back, agents.get(shell.name, ()))
+        "telemetry", lambda shell: look_at_host(shell, interval_s, put_back, agents.get(shell.name, ()))
     )
     run.checks += [*(check for checks, _ in looked.values() for check in checks), *unread]
     seen = {name: state for name, (_, state) in looked.items() if state is not None}
@@ -191,67 +184,7 @@ def _last_restarted(ended: list[Journal]) -> dict[str, tuple[str, ...]]:
     return next((journal.state_as(PollingState).agents for journal in setting), {})
 
 
-def _look_at_host(
-    shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]
-) -> tuple[list[Check], _HostState | None]:
-    """Look at one host, as far as its versions allow.
-
-    Args:
-        shell: The host's.
-        interval_s: The new interval, in seconds.
-        put_back: Whether the old file is put back instead.
-        restarted: Names of the agents that an earlier run was to restart: these count though they do not run.
-
-    Returns:
-        What was looked at, and the state; None where the versions speak against looking on.
-    """
-    checks = check_versions(shell.name, read_versions(shell, TELEMETRY), TELEMETRY)
-    if not all(check.ok for check in checks):
-        return checks, None
-    state = _read_state(shell, interval_s, put_back, restarted)
-    checks.append(Check("polling file", shell.name, _seen(state.file)))
-    checks.append(Check("agents", shell.name, ", ".join(agent.name for agent in state.agents)))
-    return checks, state
-
-
-def _seen(file: PollingFile) -> str:
-    """What a file says of the interval; one that is put back anyway may say nothing that can be read."""
-    try:
-        return f"{file.path}: CPU every {polling.find_source(file).interval_s} s"
-    except HostError:
-        return f"{file.path}: no interval of CPU can be read there"
-
-
-def _read_state(shell: Shell, interval_s: int, put_back: bool, restarted: Sequence[str]) -> _HostState:
-    known = read_agents(shell)
-    there = _agents_to_restart(shell.name, known, put_back, restarted)
-    file = polling.read_file(shell, any(agent.containerized for agent in there))
-    if not put_back:
-        polling.with_interval(file, interval_s)  # raises where it can't be done
-    agents = [agent for agent in there if agent.polls or file.read_by_notification_agent]
-    idle = [agent.name for agent in known if agent.polls and agent not in there]
-    return _HostState(file, agents, polling_backups.read_stamps(shell, file.path), idle)
-
-
-def _agents_to_restart(host: str, known: list[Agent], put_back: bool, restarted: Sequence[str]) -> list[Agent]:
-    """The agents that are restarted.
-
-    Where none runs that polls, the present file may be the reason: that must not stand in the way of the old one.
-    """
-    there = [agent for agent in known if agent.runs or agent.name in restarted]
-    if any(agent.polls for agent in there):
-        return there
-    if put_back:
-        return known
-    raise HostError(
-        host,
-        "none of Ceilometer's agents that poll runs",
-        "start one; put the old file back (put_back) if they do not like the present one; or name the role of the hosts that "
-        "poll instances",
-    )
-
-
-def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
+def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, HostState]) -> str:
     """The newest stamp on any host, or the one that an attempt which was cut short has begun to put back.
 
     A file that has changed in more than its interval since then is not thrown away, unless no agent can read it.
@@ -279,7 +212,7 @@ def _stamp_to_put_back(run: Run, journal: Journal, seen: Mapping[str, _HostState
     return stamp
 
 
-def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, _HostState]) -> str:
+def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, HostState]) -> str:
     """The stamp of an attempt that was cut short, unless a file has changed in more than its interval since."""
     stamp = journal.kept.get(_BACKUP_STAMP, journal.stamp)
     kept = _read_backups(run, seen, stamp)
@@ -288,7 +221,7 @@ def _backup_stamp(run: Run, journal: Journal, seen: Mapping[str, _HostState]) ->
     return run.journal.stamp
 
 
-def _read_backups(run: Run, seen: Mapping[str, _HostState], stamp: str) -> dict[str, PollingFile]:
+def _read_backups(run: Run, seen: Mapping[str, HostState], stamp: str) -> dict[str, PollingFile]:
     """What is kept under a stamp, on each host that has it."""
     having = {name: state.file.path for name, state in seen.items() if stamp in state.stamps}
     found = run.everywhere(

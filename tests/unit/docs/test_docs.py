@@ -22,7 +22,9 @@ from flows.deploy_stack import deploy_stack
 from flows.install_rear import install_rear
 from flows.prepare_backup_node import prepare_backup_node
 from flows.prune_backups import prune_backups
+from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
+from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.resume_control_plane import resume_control_plane
 from flows.set_telemetry_interval import set_telemetry_interval
@@ -34,6 +36,8 @@ MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 FLOWS: list[Flow[..., Any]] = [
     restore_galera,
     restore_undercloud_database,
+    restore_schemas,
+    restore_accounts,
     deploy_stack,
     set_telemetry_interval,
     check_autoscaling,
@@ -94,14 +98,21 @@ def test_parameters_of_runs_are_the_flows(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flow", "heading"),
-    [(restore_galera, "Parameter"), (restore_undercloud_database, "Parameter of restore-undercloud-database")],
+    [
+        (restore_galera, "Parameter"),
+        (restore_undercloud_database, "Parameter of restore-undercloud-database"),
+        (restore_schemas, "Parameter of restore-schemas"),
+        (restore_accounts, "Parameter of restore-accounts"),
+    ],
 )
 def test_every_parameter_is_told_with_its_default(flow: Flow[..., Any], heading: str) -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in table(OPERATING, heading)}
+    file = DOCS / "restore-schemas.md" if flow in (restore_schemas, restore_accounts) else OPERATING
+    told = {row[0].strip("`"): row[1].strip("`") for row in table(file, heading)}
     parameters = inspect.signature(flow.fn).parameters
     assert list(told) == list(parameters)
-    words = {None: "–", inspect.Parameter.empty: "the only one", False: "false"}
     for name, parameter in parameters.items():
+        required = "the only one" if name == "site" else "must be given"
+        words = {None: "–", inspect.Parameter.empty: required, False: "false"}
         default = parameter.default
         assert told[name] == (words[default] if default in words else str(default)), name
 
@@ -143,6 +154,7 @@ def _said() -> str:
 def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
     said = _said()
     rows = [row for file in (OPERATING, DOCS / "backups.md", DOCS / "images.md") for row in table(file, "It says")]
+    rows += table(DOCS / "restore-schemas.md", "Message of restore-schemas")
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[0])]
     assert len(phrases) > 25
     assert [phrase for phrase in phrases if phrase not in said] == []

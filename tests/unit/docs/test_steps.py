@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import runpy
-from functools import reduce
-from typing import Any
+from pkgutil import resolve_name
 
 import pytest
 
@@ -22,6 +20,8 @@ from tests.unit.fakes import FakeShell
 from tests.unit.flows.jobs import ORDER
 
 ROWS = table(STEPS, "Step")
+SCHEMA_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-schemas")
+ACCOUNT_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-accounts")
 BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
@@ -40,9 +40,7 @@ def test_every_documented_step_is_there_in_the_order_in_which_it_is_taken() -> N
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_the_function_of_a_step_is_there(row: list[str]) -> None:
-    module, *names = row[4].strip("`").split(".")
-    found: Any = reduce(getattr, names, importlib.import_module(f"tasks.{module}"))
-    assert callable(found)
+    assert callable(resolve_name(f"tasks.{row[4].strip('`')}"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
@@ -62,6 +60,20 @@ def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
     assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
 
 
+@pytest.mark.parametrize("row", [*SCHEMA_ROWS, *ACCOUNT_ROWS], ids=lambda row: row[3].rpartition("::")[2][:30])
+def test_function_and_test_of_a_step_of_a_restore_in_part_are_there(row: list[str]) -> None:
+    test_the_function_of_a_step_is_there([*row[:2], "", "", *row[2:]])
+    test_the_test_of_a_step_is_there([*row[:2], "", "", *row[2:]])
+
+
+@pytest.mark.parametrize(
+    ("plan", "rows"), [("restore-schemas-logical", SCHEMA_ROWS), ("restore-accounts", ACCOUNT_ROWS)]
+)
+def test_the_steps_of_a_restore_in_part_are_those_that_are_taken(plan: str, rows: list[list[str]]) -> None:
+    taken = re.findall(r"^(\w+)\. ", (PROJECT / f"tests/plans/{plan}.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [row[0] for row in rows] == taken
+
+
 @pytest.mark.parametrize("row", UNDERCLOUD_ROWS, ids=lambda row: row[0])
 def test_function_and_test_of_a_step_of_the_undercloud_are_there(row: list[str]) -> None:
     test_the_function_of_a_step_is_there([*row[:3], "", *row[3:]])
@@ -78,8 +90,7 @@ def test_the_steps_of_the_undercloud_are_those_that_are_taken_and_depart_where_t
 
 @pytest.mark.parametrize("row", table(DOCS / "autoscaling.md", "Document"), ids=lambda row: row[1])
 def test_function_and_test_of_a_step_of_auto_scaling_are_there(row: list[str]) -> None:
-    module, *names = row[3].strip("`").split(".")
-    assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
+    assert callable(resolve_name(f"tasks.{row[3].strip('`')}"))
     assert (PROJECT / "tests" / row[4].strip("`")).exists()
 
 
@@ -101,8 +112,7 @@ IMAGED_ROWS = table(DOCS / "images.md", "Step of images")
 
 @pytest.mark.parametrize("row", [*BACKUP_ROWS, *IMAGE_ROWS], ids=lambda row: f"{row[0]} {row[1]}")
 def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
-    module, *names = row[4].strip("`").rsplit(".", 1)
-    assert callable(reduce(getattr, names, importlib.import_module(f"tasks.{module}")))
+    assert callable(resolve_name(f"tasks.{row[4].strip('`')}"))
     file, _, name = row[5].strip("`").partition("::")
     text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)

@@ -44,6 +44,7 @@ def make_backup(
     runbook: str = "backup-control-plane",
     of: str = "overcloud",
     host: str = "controller-2",
+    grants_text: str = "",
     **database: object,
 ) -> SetName:
     """A sealed backup of a database.
@@ -55,12 +56,13 @@ def make_backup(
         runbook: What has made it.
         of: The database.
         host: Whose it is.
+        grants_text: What is in its grants file.
         database: Other attributes of the database in it.
     """
     name = SetName.of(runbook, "database", START, run_id(number))
     begin(store, name, run_id(number), START)
     dump, grants = f"{of}.sql", f"{of}-grants.sql"
-    files = {dump: "-- Dump completed\n", grants: ""}
+    files = {dump: "-- Dump completed\n", grants: grants_text}
     received = {
         file: parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
         for file, text in files.items()

@@ -15,6 +15,7 @@ from tasks.runbooks.set_telemetry_interval.polling_change import PollingChange, 
 from tests.unit.fakes import FakeShell
 from tests.unit.flows.golden import assert_golden
 from tests.unit.tasks.samples import HOSTS, SITE, journal
+from tests.unit.tasks.telemetry import test_kolla as kolla_container
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 
@@ -231,6 +232,32 @@ def test_where_no_agent_runs_and_nobody_knows_which_did_all_are_restarted_with_t
     shell.on("podman ps", say="nova_compute Up 3 days\n")
     with pytest.raises(Refused, match="none of Ceilometer's agents that poll is there"):
         look(make(shell), 60, True)
+
+
+def kolla_host(status: str = "Up 3 days", **kept: str) -> FakeShell:
+    """A compute node of kolla-ansible with docker; what it has kept, by its stamp."""
+    shell = kolla_container.host().on("list-units", say="").on("podman ps", say="")
+    shell.on(".before-*", say="".join(f"{stamp}\n" for stamp in kept))
+    for stamp, content in kept.items():
+        path = f"{kolla_container.FOLDER}/polling.yaml.before-{stamp}"
+        shell.on(READ, path, say=f"{path}\n{content}")
+    return shell.on("docker ps", say=f"fluentd Up 3 days\nceilometer_compute {status}\nceilometer_central Up 3 days\n")
+
+
+def test_kolla_ansible_s_container_is_changed_and_what_overwrites_it_is_told(make: Callable[..., Run]) -> None:
+    job = look(make(kolla_host()), 60, False)
+    assert_golden("set-telemetry-interval-kolla", plan(job))
+    (lasting,) = [said for said in job.warnings if "reconfigure" in said]
+    assert lasting.startswith(f"{kolla_container.FOLDER}/polling.yaml: the next `kolla-ansible reconfigure` writes it")
+
+
+def test_kolla_ansible_s_container_that_died_of_the_new_file_gets_the_old_one_back(make: Callable[..., Run]) -> None:
+    died = kolla_host("Restarting (1) 2 seconds ago", **{STAMP: kolla_container.TEXT})
+    job = look(make(died), 60, True)
+    assert job.agent_names == ["ceilometer_compute"]
+    assert job.warnings == []
+    with pytest.raises(Refused, match="none of Ceilometer's agents that poll runs"):
+        look(make(died), 60, False)
 
 
 def test_nothing_to_put_back_is_refused(make: Callable[..., Run]) -> None:

@@ -17,6 +17,7 @@ from prefect.logging import disable_run_logger
 
 import blocks.remote.command
 import tasks.engine.hooks
+import tasks.runbooks.restore_schemas.comparing
 from blocks.remote.command import Command, command, script
 from blocks.remote.errors import RunbookError
 from blocks.remote.shell import Shell
@@ -48,13 +49,16 @@ from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
 from tasks.runbooks.verify_backup.changes import fetch
 from tasks.runbooks.verify_backup.drill import UNPACK, Drill, StoredFile
-from tasks.telemetry import agents
+from tasks.telemetry import agents, kolla
 from tests.unit.fakes import FakeClock, FakeShell, silent, without_engine
+from tests.unit.flows import schema_cluster
 from tests.unit.flows import test_check_site as check_site_runs
 from tests.unit.flows import test_install_rear as rear_runs
 from tests.unit.flows import test_prepare_backup_node as preparations
+from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_schemas as schema_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
 from tests.unit.flows import test_resume_control_plane as resume_runs
@@ -69,6 +73,7 @@ from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
 from tests.unit.tasks.node.node_model import NodeModel
 from tests.unit.tasks.samples import CLEANUP, HOSTS, SITE, journal
+from tests.unit.tasks.telemetry import test_kolla
 
 FOLDERS = ("blocks", "tasks", "flows")
 # They run in the members of a group that scales: the operator's own images, of which nothing is known.
@@ -137,6 +142,7 @@ def made_commands() -> Made:
         with _recording(patch) as made:
             _restores()
             _restores_from_backups(patch)
+            _schemas(patch)
             _telemetry()
             _checks()
             _undercloud()
@@ -191,6 +197,22 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
 
 
+def _schemas(patch: pytest.MonkeyPatch) -> None:
+    """restore-schemas from a dump, killed once all is in place and taken up, and from a physical copy; restore-accounts."""
+    without_connections(patch)
+    patch.setattr(tasks.runbooks.restore_schemas.comparing, "read_contents", schema_cluster.read)
+    with TemporaryDirectory() as folder:
+        store = schema_runs.make_sample_store(Path(folder))
+        schema_runs.restore(schema_runs.interrupted(store, 2), store)
+        schema_runs.plan(store, "physical")
+    with TemporaryDirectory() as folder:
+        account_runs.patch(patch)
+        account_runs.restore(account_runs.make_cluster(), account_runs.make_sample_store(Path(folder)))
+    contents_reading.read_accounts(
+        FakeShell(otherwise="version\t10.3\t\t\nend\t0\n"), Server("c", "/d", "/o", "restore-accounts")
+    )
+
+
 def _checks() -> None:
     """check-site, on a site on which all is well."""
     with TemporaryDirectory() as folder:
@@ -227,8 +249,14 @@ def _telemetry() -> None:
         set_telemetry_interval.procedure(Plan(), change)
         with suppress(RunbookError):
             set_telemetry_interval.procedure(run, change)
-    for agent in (agents.Agent("a", contained, True, runs) for contained in (True, False) for runs in (True, False)):
-        agents.restart(agent)
+    for layout in agents.Layout:
+        for engine in ("podman", "docker"):
+            for runs in (True, False):
+                until = agents.restart(agents.Agent("a", layout, True, runs, engine)).until
+                assert until is not None
+                until.look(FakeShell(otherwise=""))
+            if layout is agents.Layout.KOLLA:
+                kolla.read_file(test_kolla.host(engine), engine)
 
 
 def _hooks(patch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from tasks.heat.source import StackSource
 from tasks.heat.templates import parameter_values, read_template, required_types, resource_uses
 from tasks.openstack.resource_types import ResourceType, find_problems, types_to_look_up
 from tasks.runbooks.restore_galera.files import look_at_files
+from tasks.telemetry import kolla
 from tasks.telemetry.polling import PollingFile, find_source, is_broken, with_interval
 from tasks.telemetry.polling_backups import may_replace
 from tests.site_files import write_site
@@ -32,6 +33,7 @@ from tests.unit.fakes import LocalShell
 from tests.unit.mutated_inputs import samples
 from tests.unit.mutated_inputs.mutations import mutate
 from tests.unit.tasks.database.dump_text import FOOTER, header, schema
+from tests.unit.tasks.telemetry import test_kolla as kolla_container
 
 OURS = (RunbookError, SiteFileError, KeyFileError, UnusableLine)
 # Reads the spoilt input; what it returns are the reasons that it gives without raising them.
@@ -129,6 +131,17 @@ def test_polling_files() -> None:
         return []
 
     see_that_it_bears("polling file", samples.POLLING, 80, path, read)
+
+
+def test_config_json_of_kolla_ansible_s_containers() -> None:
+    path = f"{kolla_container.FOLDER}/config.json"
+
+    def read(data: bytes) -> None:
+        shell = kolla_container.host().on("config.json", say=f"{path}\n{data.decode(errors='replace')}")
+        kolla.read_file(shell, "docker")
+
+    good = kolla_container.config("/etc/ceilometer/polling.yaml")
+    see_that_it_bears("config.json", good, 60, path, read)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tasks.telemetry.thresholds import (
     parse_archive_policy,
     percent_of,
     threshold_ns,
+    threshold_of_one_vcpu,
     threshold_percent,
 )
 
@@ -58,6 +59,19 @@ def test_a_percentage_that_can_not_be_crossed_is_refused(percent: float) -> None
 def test_no_threshold_without_vcpus_or_interval(vcpus: int, interval_s: float) -> None:
     with pytest.raises(RunbookError, match="no threshold"):
         threshold_ns(50, vcpus, interval_s)
+
+
+@pytest.mark.parametrize(("percent", "vcpus", "of_one"), [(50, 1, 50), (10, 2, 20), (95, 8, 760)])
+def test_for_prometheus_the_threshold_is_in_percent_of_one_vcpu(percent: float, vcpus: int, of_one: float) -> None:
+    assert threshold_of_one_vcpu(percent, vcpus) == of_one
+    # Both stand for the same load: nanoseconds in a second, over 10 million.
+    assert threshold_ns(percent, vcpus, 60) / 60 / 10_000_000 == of_one
+
+
+@pytest.mark.parametrize(("percent", "vcpus"), [(50, 0), (0, 1), (100, 1)])
+def test_for_prometheus_a_threshold_that_no_alarm_can_have_is_refused(percent: float, vcpus: int) -> None:
+    with pytest.raises(RunbookError):
+        threshold_of_one_vcpu(percent, vcpus)
 
 
 def test_an_archive_policy_is_read_as_gnocchi_writes_it() -> None:

@@ -80,11 +80,11 @@ def test_a_member_without_a_timeout_is_loaded_and_its_load_ends_by_itself(
         assert done.returncode == 0, done.stderr
         return parse_report("there", done.stdout).running
 
-    assert there(start_load(2, 3)) == 2
+    assert there(start_load(2, 60)) == 2
     assert there(read_load()) == 2
-    wait_until("it did not end", lambda: "it runs" if there(read_load()) else "", 10)
-    assert there(start_load(1, 60)) == 1
     assert there(stop_load()) == 0
+    there(start_load(1, 1))
+    wait_until("it did not end", lambda: "it runs" if there(read_load()) else "", 30)
 
 
 def test_nothing_is_left_of_a_load_that_was_ended(shell: LocalShell, mark: str) -> None:

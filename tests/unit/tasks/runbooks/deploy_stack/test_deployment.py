@@ -20,7 +20,7 @@ from tasks.runbooks.deploy_stack.deployment import (
 )
 from tests.unit.cloud_api import Answer, Asked, FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
-from tests.unit.tasks.heat.test_templates import TODAY
+from tests.unit.tasks.heat.test_templates import NEWER, TODAY
 from tests.unit.tasks.heat_api import FakeHeat, merge
 from tests.unit.tasks.samples import SITE, journal
 
@@ -126,6 +126,41 @@ def test_a_threshold_is_computed_only_where_nobody_has_said_one(api: FakeApi) ->
     request = StackRequest("cpu-group", [], {}, "x")
     computed = thresholds(overcloud(), request, Era.OSP_8, values, {"threshold_high": 42})
     assert computed == {"threshold_low": 10}
+
+
+@pytest.mark.parametrize(("vcpus", "high"), [(1, 50), (4, 200)])
+def test_prometheus_s_thresholds_are_percent_of_one_vcpu(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, vcpus: int, high: int
+) -> None:
+    flavor = {"id": "1", "name": "m1.nano", "vcpus": vcpus, "ram": 64, "disk": 1}
+    api.on("GET", "compute", "/flavors/.+", say={"flavor": flavor})
+    computed = thresholds(
+        overcloud(), StackRequest("cpu-group", [], {}, "x"), Era.PROMETHEUS, {"flavor": "m1.nano"}, {"threshold_low": 5}
+    )
+    assert computed == {"threshold_high": high}
+
+
+@pytest.mark.parametrize(
+    ("gnocchi", "offered", "prometheus", "missed"),
+    [(True, NEWER, False, False), (False, NEWER, True, False), (False, TODAY, False, True)],
+)
+def test_where_gnocchi_is_not_there_prometheus_is_asked_and_what_is_not_seen_is_told(
+    api: FakeApi, gnocchi: bool, offered: frozenset[str], prometheus: bool, missed: bool
+) -> None:
+    if not gnocchi:
+        api.services = {name: url for name, url in api.services.items() if name != "metric"}
+    api.on("GET", "orchestration", "/resource_types", say={"resource_types": sorted(offered)})
+    api.on("GET", "orchestration", "/resource_types/.+", say={"properties": {"any": {}}})
+    api.on("GET", "orchestration", "/stacks", say={"stacks": []})
+    api.on("POST", "orchestration", "/validate", say=merge)
+    for service in ("compute", "image", "network", "volumev3"):
+        api.on("GET", service, "/.+", say=404)
+    run = Run("deploy-stack", SITE, {}, False, journal(runbook="deploy-stack"))
+    with pytest.raises(Refused) as refused, disable_run_logger():
+        plan_deployment(run, overcloud(), StackRequest("cpu-group", [], {}, "x"))
+    told = [finding for finding in run.journal.findings if "the alarms ask Prometheus for ceilometer_cpu" in finding]
+    assert len(told) == (1 if prometheus else 0)
+    assert any("Gnocchi is not in the service catalog" in reason for reason in refused.value.reasons) == missed
 
 
 def test_what_heat_merges_is_what_counts_and_what_is_sent(api: FakeApi, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import requests
 
 from blocks.remote.cloud import Cloud
 from blocks.remote.errors import Stopped
-from tasks.runbooks.deploy_stack.preflight import Needs, check_needs
+from tasks.runbooks.deploy_stack.preflight import Needs, check_needs, check_numbers
 from tests.unit.cloud_api import PROJECT, Asked, FakeApi, fail, install, overcloud
 from tests.unit.fakes import FakeClock
 
@@ -267,3 +267,10 @@ def test_a_long_list_of_what_there_is_is_cut(api: FakeApi) -> None:
     found = reasons(replace(NEEDS, external_network="", networks=("nowhere",)))
     assert "there is net-00, net-01" in found[0]
     assert "net-09, …: make it" in found[0]
+
+
+@pytest.mark.parametrize("name", ["max_size", "granularity", "rate_window"])
+def test_a_parameter_that_is_counted_with_and_is_no_number_is_named(name: str) -> None:
+    (check,) = check_numbers({"max_size": 3, name: "often"})
+    assert check.reason == f"parameter {name} is 'often', which is no number"
+    assert check_numbers({"max_size": "3", "granularity": 60.0, "rate_window": "150"}) == []

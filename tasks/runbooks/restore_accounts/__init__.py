@@ -1,0 +1,1 @@
+"""What restore-accounts alone needs."""

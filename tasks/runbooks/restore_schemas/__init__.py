@@ -1,0 +1,1 @@
+"""What restore-schemas alone needs."""
