@@ -133,7 +133,10 @@ def test_ends_as_documented_with_a_restart(cloud: Cloud, dump: Dump) -> None:
         assert re.search(rf"^\| {step} \| .* \| done", report, re.MULTILINE), f"step {step} was not taken"
 
 
-@pytest.mark.parametrize("damage", [pytest.param(all_databases_stopped, marks=pytest.mark.releases), one_lost_power])
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(all_databases_stopped, marks=(pytest.mark.releases, pytest.mark.exhaustive)), one_lost_power],
+)
 def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     restore_after(cloud, damage, dump)
 
@@ -142,7 +145,7 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     ("take", "damage"),
     [
         pytest.param(dumps.documented, grastate_gone_on_one, marks=pytest.mark.releases),
-        (dumps.as_role, grastate_gone_on_all),
+        pytest.param(dumps.as_role, grastate_gone_on_all, marks=pytest.mark.exhaustive),
         (dumps.whole_server, data_of_one_wiped),
     ],
 )

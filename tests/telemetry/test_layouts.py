@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.telemetry.conftest import Site
 from tests.telemetry.containers import HOST_FILE, POLLING_FILE
 from tests.telemetry.hosts import AgentHost, Layout, Seen
@@ -70,6 +72,7 @@ def test_an_agent_that_dies_of_the_new_file_is_named_and_put_back_with_the_old_o
         assert_put_back(host, was, is_, osp_8)
 
 
+@pytest.mark.exhaustive
 def test_what_somebody_has_written_since_is_not_thrown_away(site: Site, tripleo: Layout) -> None:
     site.completes(role=tripleo.role, interval_s=60)
     changed, other = tripleo.hosts
