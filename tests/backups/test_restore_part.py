@@ -40,7 +40,7 @@ CREATE FUNCTION twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n;
 CREATE PROCEDURE remove_old() DELETE FROM instances WHERE id < 0;
 CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' DO DELETE FROM part.instances WHERE id < 0;
 CREATE TRIGGER stamp BEFORE INSERT ON instances FOR EACH ROW SET NEW.seen = 1;
-INSERT INTO hosts (name) VALUES ('compute-0'), ('compute-1');
+INSERT INTO hosts VALUES (1, 'compute-0'), (2, 'compute-1');
 INSERT INTO instances (host) VALUES (1), (1), (2);
 """
 _FILL = "INSERT INTO part.large (filler) SELECT REPEAT('x', 1000) FROM part.large LIMIT 4000"
