@@ -37,9 +37,7 @@ demo: .venv/.ready ## Destroy a Galera cluster in a lab on this machine, and wat
 	$(RUN) tests.demo
 
 .PHONY: test
-test: check ## Run every test: check, test-server and test-database at the same time, test-lab, test-openstack
-	$(RUN) tests.side_by_side test-server test-database
-	$(MAKE) --no-print-directory test-lab test-openstack
+test: check test-server test-database test-lab test-openstack ## Run every test: check, test-server, test-database, test-lab and test-openstack
 
 .PHONY: check
 check: .venv/.ready ## Lint, type check, check the imports' direction, run the unit tests

@@ -193,6 +193,7 @@ def compare_others(backed_up: BackedUp) -> ServerContents:
     return found.model_copy(update={"schemas": schemas})
 
 
+@pytest.mark.exhaustive
 def test_a_schema_that_was_dropped_comes_back(backed_up: BackedUp, name: SetName) -> None:
     sql(backed_up, "DROP DATABASE part")
     ended = restore(backed_up, backup=str(name))

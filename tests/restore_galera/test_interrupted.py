@@ -16,7 +16,7 @@ from tests.restore_galera.cloud import Cloud
 
 @pytest.mark.parametrize(
     "case",
-    [Case("15", True), Case("20", True)],
+    [Case("15", True), pytest.param(Case("20", True), marks=pytest.mark.exhaustive)],
     ids=str,
 )
 def test_killed_and_started_again_it_reaches_the_same_end(cloud: Cloud, dump: Dump, case: Case) -> None:

@@ -146,7 +146,7 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     [
         pytest.param(dumps.documented, grastate_gone_on_one, marks=pytest.mark.releases),
         pytest.param(dumps.as_role, grastate_gone_on_all, marks=pytest.mark.exhaustive),
-        (dumps.whole_server, data_of_one_wiped),
+        pytest.param(dumps.whole_server, data_of_one_wiped, marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_dump_of_each_kind_brings_back_what_it_holds(
