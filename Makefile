@@ -76,7 +76,7 @@ test-interrupted: .venv/.ready ## Kill restore-galera after each of its steps, a
 	$(RUN) tests.interrupted
 
 .PHONY: test-exhaustive
-test-exhaustive: .venv/.ready ## Test on the lab what is left out of test-lab, which has one of each kind
+test-exhaustive: .venv/.ready ## Test on the lab what is left out of test-lab; long
 	$(RUN) tests.lab down
 	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
 

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-# What is made in one second is the youngest generation; a collection of everything stops all threads for half a second.
+# Seconds, and turns. A collection of everything holds the interpreter for as long as it takes, so it is made seldom.
 _EVERY_S, _OLDER_EVERY, _ALL_EVERY = 1.0, 10, 120
 
 

@@ -134,8 +134,11 @@ class ServerLock:
                 return False
             raise
         self._lease = UUID(answer.json()["lease_id"])
-        self._write_holder(client, {"lease": str(self._lease), "run": str(self._flow_run_id)})
+        self._write_holder(client, self._me(self._lease))
         return True
+
+    def _me(self, lease: UUID) -> dict[str, str]:
+        return {"lease": str(lease), "run": str(self._flow_run_id)}
 
     def _write_holder(self, client: SyncPrefectClient, holder: dict[str, str]) -> None:
         name, value = variable_of(self._site), json.dumps(holder)
@@ -192,7 +195,10 @@ class ServerLock:
         try:
             client.renew_concurrency_lease(lease, LEASE_S)
             # Prefect can sweep up a lease that has run out while it renews it: then there is a lease, and the slot is free.
-            if self._slots_taken(client) and self._holder(client).get("run") == str(self._flow_run_id):
+            holder = self._holder(client)
+            if self._slots_taken(client) and holder.get("run") == str(self._flow_run_id):
+                if holder.get("lease") != str(lease):  # the server was away between the slot and the variable
+                    self._write_holder(client, self._me(lease))
                 return
         except httpx.HTTPStatusError as error:
             if error.response.status_code not in {httpx.codes.GONE, httpx.codes.NOT_FOUND}:

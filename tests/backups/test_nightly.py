@@ -120,6 +120,7 @@ def test_killed_it_leaves_no_set_and_the_hosts_undo_it_by_themselves(kill: str, 
     assert_next_works(backed_up, old)
 
 
+@pytest.mark.exhaustive
 def test_killed_as_it_is_sealed_the_set_is_whole(backed_up: BackedUp) -> None:
     old = sets(backed_up)
     ended = backed_up.run(NAME, "--kill-after", "3g", **_DUMP_ALONE)

@@ -137,9 +137,8 @@ def test_until_the_switch_clients_are_served(backed_up: BackedUp, cloud: Cloud, 
     assert_is(backed_up, cloud, name)
 
 
-@pytest.mark.parametrize(
-    "damage", [all_databases_killed, pytest.param(data_of_one_wiped, marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("damage", [all_databases_killed, data_of_one_wiped])
 def test_a_broken_cluster_comes_back_as_well(damage: object, backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
     damage(backed_up.lab)  # type: ignore[operator]
     ended = restore(backed_up, backup=name.stamp)

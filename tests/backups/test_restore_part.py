@@ -37,10 +37,10 @@ CREATE TABLE large (id INT AUTO_INCREMENT PRIMARY KEY, filler VARCHAR(1000));
 CREATE SEQUENCE ticket START WITH 100 NOCACHE;
 CREATE VIEW busy AS SELECT host, COUNT(*) AS n FROM instances GROUP BY host;
 CREATE FUNCTION twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n;
-CREATE PROCEDURE purge() DELETE FROM instances WHERE id < 0;
+CREATE PROCEDURE remove_old() DELETE FROM instances WHERE id < 0;
 CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' DO DELETE FROM part.instances WHERE id < 0;
 CREATE TRIGGER stamp BEFORE INSERT ON instances FOR EACH ROW SET NEW.seen = 1;
-INSERT INTO hosts (name) VALUES ('compute-0'), ('compute-1');
+INSERT INTO hosts VALUES (1, 'compute-0'), (2, 'compute-1');
 INSERT INTO instances (host) VALUES (1), (1), (2);
 """
 _FILL = "INSERT INTO part.large (filler) SELECT REPEAT('x', 1000) FROM part.large LIMIT 4000"
@@ -193,6 +193,7 @@ def compare_others(backed_up: BackedUp) -> ServerContents:
     return found.model_copy(update={"schemas": schemas})
 
 
+@pytest.mark.exhaustive
 def test_a_schema_that_was_dropped_comes_back(backed_up: BackedUp, name: SetName) -> None:
     sql(backed_up, "DROP DATABASE part")
     ended = restore(backed_up, backup=str(name))

@@ -60,6 +60,7 @@ def test_the_latest_verified_backup_comes_back(backed_up: BackedUp, name: SetNam
     assert watcher.found == set()
 
 
+@pytest.mark.exhaustive
 def test_killed_and_started_again_it_reaches_the_same_end(backed_up: BackedUp, name: SetName) -> None:
     ended = restore(backed_up, "--kill-during", "10.1")
     assert ended.killed, ended.output[-4000:]

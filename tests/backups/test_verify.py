@@ -38,6 +38,7 @@ def test_a_backup_is_verified_on_the_stores_host_and_leaves_nothing(backed_up: B
     assert watcher.found == set()
 
 
+@pytest.mark.exhaustive
 def test_a_backup_is_fetched_to_another_host(backed_up: BackedUp, name: SetName) -> None:
     backed_up.apply(drill_host="undercloud")
     try:

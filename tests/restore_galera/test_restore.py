@@ -133,7 +133,10 @@ def test_ends_as_documented_with_a_restart(cloud: Cloud, dump: Dump) -> None:
         assert re.search(rf"^\| {step} \| .* \| done", report, re.MULTILINE), f"step {step} was not taken"
 
 
-@pytest.mark.parametrize("damage", [pytest.param(all_databases_stopped, marks=pytest.mark.releases), one_lost_power])
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(all_databases_stopped, marks=(pytest.mark.releases, pytest.mark.exhaustive)), one_lost_power],
+)
 def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     restore_after(cloud, damage, dump)
 
@@ -142,8 +145,8 @@ def test_restores_from(cloud: Cloud, dump: Dump, damage: Damage) -> None:
     ("take", "damage"),
     [
         pytest.param(dumps.documented, grastate_gone_on_one, marks=pytest.mark.releases),
-        (dumps.as_role, grastate_gone_on_all),
-        (dumps.whole_server, data_of_one_wiped),
+        pytest.param(dumps.as_role, grastate_gone_on_all, marks=pytest.mark.exhaustive),
+        pytest.param(dumps.whole_server, data_of_one_wiped, marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_dump_of_each_kind_brings_back_what_it_holds(

@@ -7,10 +7,13 @@ import pytest
 from tests.lab import undercloud
 from tests.restore_undercloud_database.site import DUMP, UndercloudSite
 
-# One of each kind: nothing moved; a database half made; in the import; loaded, with the dump's accounts; services starting.
+# In the import; nothing moved; a database half made; loaded, with the dump's accounts; services starting.
 POINTS = (
-    *("--kill-during 10.1", "--kill-after 10.2", "--kill-after 10a"),
-    *(pytest.param(point, marks=pytest.mark.exhaustive) for point in ("--kill-after 2", "--kill-after 7")),
+    "--kill-during 10.1",
+    *(
+        pytest.param(point, marks=pytest.mark.exhaustive)
+        for point in ("--kill-after 2", "--kill-after 7", "--kill-after 10.2", "--kill-after 10a")
+    ),
 )
 
 

@@ -24,7 +24,7 @@ _FLOW = """
     from tasks.engine import server_lock
     from tasks.engine.locks import locked
 
-    server_lock.EVERY_S, server_lock.AGAIN_S, server_lock.ANSWER_S, server_lock._BORNE_S = 0.5, 0.5, 3.0, 2.0
+    server_lock.EVERY_S, server_lock.AGAIN_S, server_lock.ANSWER_S, server_lock._BORNE_S = 0.5, 0.5, 6.0, 2.0
 
     @task(persist_result=False)
     def step(number: int, folder: Path) -> None:
@@ -119,7 +119,7 @@ def slots(server: PrefectServer) -> int:
 def test_a_run_goes_on_while_the_server_hangs_and_ends_as_it_should(server: PrefectServer, run: Run) -> None:
     """A suspended laptop, a stalled tunnel: connections stay open, and nothing is answered."""
     os.kill(server.pid, signal.SIGSTOP)
-    run.goes_on(steps=25)
+    run.goes_on(steps=40)
     os.kill(server.pid, signal.SIGCONT)
     run.goes_on()
     assert slots(server) == 1
@@ -146,7 +146,7 @@ def test_a_lease_that_ended_meanwhile_is_taken_again(server: PrefectServer, run:
     os.kill(server.pid, signal.SIGCONT)
     # What the server does with a lease that ran out, which takes it a minute at the least.
     server.api("POST", "/v2/concurrency_limits/decrement-with-lease", {"lease_id": held})
-    wait_until("it is taken again", lambda: _holder(server)["lease"] != held, 150)
+    wait_until("it is taken again", lambda: _holder(server)["lease"] != held, 240)
     assert limit["active_slots"] == slots(server) == 1
     run.goes_on()
     run.end()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.telemetry.conftest import Site
 from tests.telemetry.containers import HOST_FILE, POLLING_FILE
 from tests.telemetry.hosts import AgentHost, Layout, Seen
@@ -52,10 +54,12 @@ def test_containers_that_poll_read_the_new_interval_and_the_others_go_on(site: S
     assert [host.sh(f"cat {HOST_FILE}") for host in tripleo.hosts] == [tripleo.old] * 2
 
 
+@pytest.mark.exhaustive
 def test_units_of_osp_8_read_the_new_pipeline_and_the_collector_goes_on(site: Site, osp_8: Layout) -> None:
     set_and_put_back(site, osp_8)
 
 
+@pytest.mark.exhaustive
 def test_an_agent_that_dies_of_the_new_file_is_named_and_put_back_with_the_old_one(site: Site, osp_8: Layout) -> None:
     before = osp_8.look()
     failed = site.refuses(role=osp_8.role, interval_s=13)
@@ -70,6 +74,7 @@ def test_an_agent_that_dies_of_the_new_file_is_named_and_put_back_with_the_old_o
         assert_put_back(host, was, is_, osp_8)
 
 
+@pytest.mark.exhaustive
 def test_what_somebody_has_written_since_is_not_thrown_away(site: Site, tripleo: Layout) -> None:
     site.completes(role=tripleo.role, interval_s=60)
     changed, other = tripleo.hosts

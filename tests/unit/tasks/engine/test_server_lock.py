@@ -193,6 +193,21 @@ def test_a_lease_that_ran_out_meanwhile_is_taken_again(server: Server, lock: Ser
     assert json.loads(server.variable or "")["lease"] == str(server.holder)
 
 
+def test_a_lease_that_was_taken_and_could_not_be_named_is_named_later(
+    server: Server, lock: ServerLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the variable says another lease for ever, and a dead run's slot can't be given back by it."""
+    server.holder = None
+    with monkeypatch.context() as slow:
+        slow.setattr(server, "update_variable", lambda _: (_ for _ in ()).throw(httpx.ReadTimeout("hangs")))
+        assert lock.beat() == AGAIN_S
+    taken = server.holder
+    assert taken is not None
+    assert lock.beat() == EVERY_S
+    assert server.holder == taken
+    assert json.loads(server.variable or "") == {"lease": str(taken), "run": str(ME)}
+
+
 def test_a_lease_that_was_swept_up_while_it_was_renewed_is_no_lock(server: Server, lock: ServerLock) -> None:
     """Seen on a real server: a renewal that was under way wrote the lease anew, and the slot stayed free."""
     server.ghost, server.holder = server.holder, None
