@@ -1,6 +1,7 @@
 """How a site's nodes are set up for images by ReaR, with the vendor's Ansible role on the undercloud."""
 
 import ipaddress
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -29,6 +30,14 @@ def _not_ours(name: str) -> str:
     if name in _OURS:
         raise ValueError("is set by the runbook, from [store] and [rear]")
     return name
+
+
+def _address_of_images(text: str) -> str:
+    if not re.fullmatch(r"(https?|nfs)://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._@+-]+)*/?", text):
+        raise ValueError(
+            "must be an address like http://192.168.24.1:8080/images: no query, which some BMCs can't bear, and no account"
+        )
+    return text.rstrip("/")
 
 
 Network = Annotated[str, AfterValidator(_network)]
@@ -67,6 +76,10 @@ class RearSettings(BaseModel):
         default_factory=dict,
         description="Commands that set up a node's network in ReaR's rescue system, by host, in place of those made from its "
         "Open vSwitch bridges; an empty list: none.",
+    )
+    iso_url: Annotated[str, AfterValidator(_address_of_images)] | None = Field(
+        default=None,
+        description="Address at which BMCs find the directory of images; none: that of the NFS server, if the store is one.",
     )
     variables: dict[VariableName, Value] = Field(
         default_factory=dict, description="More variables for the Ansible role, as it names them."

@@ -6,11 +6,13 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, model_validator
 
+from blocks.bmc import BmcAccess
 from blocks.cloud import CloudAccess
 from blocks.constraints import Address, CleanupAfter, HostName, RoleName, SiteName
 from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.host import Host
 from blocks.rear import RearSettings
+from blocks.remote.bmc import Bmc
 from blocks.remote.shell import Shell
 from blocks.ssh import SSHAccess
 from blocks.store import BackupStore
@@ -73,6 +75,9 @@ class Site(Block):
     rear: RearSettings = Field(
         default_factory=RearSettings, description="How nodes are set up for images of them by ReaR."
     )
+    bmc: dict[HostName, BmcAccess] = Field(
+        default_factory=dict, description="How the BMCs of nodes are reached, by host."
+    )
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(
         default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
@@ -90,6 +95,8 @@ class Site(Block):
             raise ValueError(f"[store] drill_host names no host: {self.store.drill_host}")
         if strangers := self.rear.networking.keys() - self.hosts.keys():
             raise ValueError(f"[rear] networking names no host: {', '.join(sorted(strangers))}")
+        if strangers := self.bmc.keys() - self.hosts.keys():
+            raise ValueError(f"[bmc] names no host: {', '.join(sorted(strangers))}")
         return self
 
     def host(self, name: str) -> Host:
@@ -186,6 +193,10 @@ class Site(Block):
     def shell(self, host: Host) -> Shell:
         """Return a shell on `host`; nothing is connected yet."""
         return self.ssh.shell(host)
+
+    def bmc_of(self, host: str) -> Bmc | None:
+        """Return the BMC of a host, where the site file has it; nothing is connected yet."""
+        return self.bmc[host].client(host) if host in self.bmc else None
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -4,14 +4,15 @@ Paths in a site file are relative to the file.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from blocks.bmc import BmcAccess
 from blocks.cloud import CloudAccess
-from blocks.constraints import Address, CleanupAfter, SiteName
+from blocks.constraints import Address, CleanupAfter, HostName, SiteName
 from blocks.database import GaleraDatabase, UndercloudDatabase
 from blocks.inventory import Inventory, InventoryError, UndercloudAddressMissing, is_loopback, read_inventory
 from blocks.keys import KeyFileError, UnpinnedHost, check_private_key, hosts_without_key, keyscan_commands
@@ -63,6 +64,9 @@ class SiteFile(BaseModel):
     rear: RearSettings = Field(
         default_factory=RearSettings, description="How nodes are set up for images of them by ReaR."
     )
+    bmc: dict[HostName, BmcAccess] = Field(
+        default_factory=dict, description="How the BMCs of nodes are reached, by host."
+    )
     cloud: CloudAccess | None = Field(default=None, description="The OpenStack API.")
     cleanup_after_s: CleanupAfter = Field(
         default=600, description="Seconds without a sign of a run until a host undoes by itself what must not stay."
@@ -90,7 +94,10 @@ def read_site(file: Path) -> Site:
     content.ssh.key = _absolute(content.ssh.key, folder)
     content.ssh.known_hosts = _absolute(content.ssh.known_hosts, folder)
 
-    problems = _key_problems(content.ssh)
+    for bmc in content.bmc.values():
+        bmc.password_file = _absolute(bmc.password_file, folder)
+
+    problems = _key_problems(content.ssh) + _password_problems(content.bmc)
     inventory = _inventory(content, problems)
     site = _site(content, inventory, problems) if inventory else None
     if site:
@@ -180,6 +187,16 @@ def _key_problems(ssh: SSHAccess) -> list[str]:
     return []
 
 
+def _password_problems(bmcs: Mapping[str, BmcAccess]) -> list[str]:
+    problems = []
+    for host, bmc in bmcs.items():
+        try:
+            check_private_key(bmc.password_file)
+        except KeyFileError as error:
+            problems.append(f"[bmc.{host}] password_file: {error}")
+    return problems
+
+
 def _host_key_problems(site: Site) -> list[str]:
     ssh = site.ssh
     try:
@@ -230,6 +247,9 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
     if strangers := content.rear.networking.keys() - hosts.keys():
         problems.append(f"[rear] networking: no host is called {', '.join(sorted(strangers))}")
         return None
+    if strangers := content.bmc.keys() - hosts.keys():
+        problems.append(f"[bmc] no host is called {', '.join(sorted(strangers))}")
+        return None
     try:
         return Site(
             site=content.name,
@@ -242,6 +262,7 @@ def _site(content: SiteFile, inventory: Inventory, problems: list[str]) -> Site 
             undercloud_database=content.undercloud_database,
             store=content.store,
             rear=content.rear,
+            bmc=content.bmc,
             cloud=content.cloud,
             cleanup_after_s=content.cleanup_after_s,
         )

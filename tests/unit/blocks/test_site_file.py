@@ -11,6 +11,8 @@ from deployments.project import PROJECT
 from tests.site_files import PUBLIC_KEY, write_site
 
 _STORE = '[store]\nkind = "nfs"\nhost = "a"\npath = "/b"\n'
+_NODE = "overcloud-controller-0"
+_BMC = '[bmc.{}]\naddress = "10.0.0.21"\nuser = "operator"\npassword_file = "password"\n'
 
 
 def refusal(file: Path) -> str:
@@ -63,6 +65,9 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
     text = (PROJECT / "deployments" / "sites" / "example.toml").read_text()
     site = write_site(tmp_path)
     optional = text[text.index("[database]") :].replace("\n# ", "\n")
+    password = tmp_path / "bmc-password"
+    password.touch()
+    password.chmod(0o600)
     site.write_text(site.read_text() + optional)
     made = read_site(site)
     assert made.store is not None
@@ -73,6 +78,9 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
         update={key: getattr(made.store, key) for key in ("bandwidth_bytes_per_s", "age_recipient", "drill_host")}
     )
     assert made.cloud is not None
+    (bmc,) = made.bmc.values()
+    assert bmc.certificate_sha256 is not None
+    assert (bmc.password_file, len(bmc.certificate_sha256)) == (password, 64)
     assert made.database == type(made.database)()
 
 
@@ -115,6 +123,16 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
             '[rear.variables]\ntripleo_backup_and_restore_server = "10.0.0.1"\n[ssh]',
             "[rear] variables.tripleo_backup_and_restore_server.[key]: is set by the runbook, from [store] and [rear]",
         ),
+        ("[ssh]", _BMC.format("gone") + "[ssh]", "[bmc] no host is called gone"),
+        ("[ssh]", _BMC.format(_NODE) + "[ssh]", f"[bmc.{_NODE}] password_file: "),
+        (
+            "[ssh]",
+            _BMC.format(_NODE) + 'certificate_sha256 = "3F:AA"\n[ssh]',
+            f"[bmc] {_NODE}.certificate_sha256: must be a SHA-256 as `openssl x509",
+        ),
+        ("[ssh]", _BMC.format(_NODE) + 'password = "x"\n[ssh]', f"[bmc] {_NODE}.password: unknown key"),
+        ("[ssh]", '[rear]\niso_url = "http://a/b?c=d"\n[ssh]', "[rear] iso_url: must be an address like http://"),
+        ("[ssh]", '[rear]\niso_url = "http://me:pw@a/b"\n[ssh]', "[rear] iso_url: must be an address like http://"),
         ("[ssh]", '[database]\nrole = "mariadb"\n[ssh]', "[database] role: the inventory has no group 'mariadb'"),
         ('undercloud_address = "192.168.24.1"', "", "undercloud_address: missing, and the inventory has 'localhost'"),
         ('"inventory.yaml"', '"gone.yaml"', "gone.yaml can't be read: No such file or directory"),
