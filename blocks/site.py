@@ -190,9 +190,14 @@ class Site(Block):
         named = [name for name, host in hosts if host]
         return self.select([*roles, *named])
 
-    def shell(self, host: Host) -> Shell:
-        """Return a shell on `host`; nothing is connected yet."""
-        return self.ssh.shell(host)
+    def shell(self, host: Host, user: str | None = None) -> Shell:
+        """Return a shell on `host`; nothing is connected yet.
+
+        Args:
+            host: The host.
+            user: Who logs in, if it is not the site's account there.
+        """
+        return self.ssh.shell(host, user)
 
     def bmc_of(self, host: str) -> Bmc | None:
         """Return the BMC of a host, where the site file has it; nothing is connected yet."""

@@ -52,10 +52,19 @@ class SSHAccess(Block):
         default=10.0, ge=1, le=300, description="Seconds until an unanswered connection counts as failed."
     )
 
-    def shell(self, host: Host) -> Shell:
-        """Return a shell on `host`; nothing is connected yet."""
+    def user_of(self, host: str) -> str:
+        """Return the account that logs in on a host."""
+        return self.users.get(host, self.user)
+
+    def shell(self, host: Host, user: str | None = None) -> Shell:
+        """Return a shell on `host`; nothing is connected yet.
+
+        Args:
+            host: The host.
+            user: Who logs in, if it is not the site's account there.
+        """
         access = Access(
-            user=self.users.get(host.name, self.user),
+            user=user or self.user_of(host.name),
             key=self.key,
             known_hosts=self.known_hosts,
             port=self.port,

@@ -24,6 +24,7 @@ from tasks.node.authorized_keys import authorize
 from tasks.rear import sftp
 from tasks.rear.configuration import MENDED, NETWORK, UEFI, add_block, check_settings, close_files, remove_block
 from tasks.rear.firmware import UEFI_LINES, install_tools
+from tasks.rear.rescue_script import put_script
 from tasks.rear.schedules import disable_lines, remove_own_job
 from tasks.runbooks.install_rear.preflight import look
 from tasks.runbooks.install_rear.request import NAME, Installation, Request
@@ -91,6 +92,11 @@ def procedure(steps: Steps, job: Installation) -> None:
     if job.crontab and job.request.disable_cron:
         lines = disable_lines(job.site.rear.ansible_user, job.crontab)
         steps.step("3g", "Make a comment of the documented crontab line", undercloud, lines)
+
+    def put(node: Shell) -> Change:
+        return put_script(node.name, job.site.ssh.user_of(node.name))
+
+    steps.step("3h", "Have images hold what a restore needs", job.nodes, put)
     if job.uefi_nodes:
         steps.step("4.1", "Install the tools for UEFI", job.uefi_nodes, install_tools(_PACKAGES_WITHIN_S))
         steps.step("4.2", "Enable UEFI backup", job.uefi_nodes, add_block(UEFI, UEFI_LINES))

@@ -23,6 +23,7 @@ _RUN = re.compile(r"^[^/]+/\d{8}T\d{6}Z$")
 _PASSWORD = re.compile(r"^\w+://[^/@:]*:[^/@]+@")
 _NAMES = (
     *("OUTPUT_URL", "BACKUP_URL", "BACKUP_PROG_EXCLUDE", "BACKUP_INTEGRITY_CHECK", "NETFS_PREFIX", "OUTPUT_PREFIX"),
+    *("ISO_DEFAULT", "ISO_RECOVER_MODE", "GRUB2_DEFAULT_BOOT"),
     *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "COPY_AS_IS", "OPENSTACK_RUNBOOKS"),
 )
 
@@ -121,6 +122,12 @@ class Wanted:
             "# is told of every NETFS_ variable and so finds its own archive; BACKUP_PROG_ARCHIVE it would not be told.",
             'NETFS_PREFIX="$HOSTNAME/$(date -u +%Y%m%dT%H%M%SZ)"',
             'OUTPUT_PREFIX="$NETFS_PREFIX"',
+            "# The rescue system waits for an order: an ISO that recovers by itself erases the disk each time it is booted. By UEFI",
+            "# (from ReaR 2.7 on), the first entry would boot the disk.",
+            "ISO_DEFAULT=manual",
+            "ISO_RECOVER_MODE=",
+            "GRUB2_DEFAULT_BOOT=rear",
+            "GRUB2_TIMEOUT=5",
             *(f"COPY_AS_IS+=( {path} )" for path in self.copied),
             f"OPENSTACK_RUNBOOKS={self.digest}",
         )
@@ -154,6 +161,14 @@ def differences(seen: Settings, wanted: Wanted) -> list[str]:
         found.append(f"BACKUP_PROG_EXCLUDE lacks {' '.join(missing)}")
     if seen.one("BACKUP_INTEGRITY_CHECK") != "1":
         found.append("BACKUP_INTEGRITY_CHECK is not 1")
+    if (seen.one("ISO_DEFAULT"), seen.one("ISO_RECOVER_MODE"), seen.one("GRUB2_DEFAULT_BOOT")) != (
+        "manual",
+        "",
+        "rear",
+    ):
+        found.append(
+            "an ISO would not boot its rescue system and wait there (ISO_DEFAULT, ISO_RECOVER_MODE, GRUB2_DEFAULT_BOOT)"
+        )
     prefix = seen.one("NETFS_PREFIX")
     if not _RUN.match(prefix) or seen.one("OUTPUT_PREFIX") != prefix:
         found.append("NETFS_PREFIX and OUTPUT_PREFIX are not one directory a run")

@@ -136,7 +136,9 @@ class Redfish:
         systems = [{"@odata.id": f"/redfish/v1/Systems/{name}"} for name in self.systems]
         return {
             "/redfish/v1": {
-                "Id": "RootService", "Name": "Root", "RedfishVersion": "1.6.0",
+                "Id": "RootService",
+                "Name": "Root",
+                "RedfishVersion": "1.6.0",
                 "Systems": {"@odata.id": "/redfish/v1/Systems"},
                 "Managers": {"@odata.id": "/redfish/v1/Managers"},
                 "SessionService": {"@odata.id": "/redfish/v1/SessionService"},
@@ -158,7 +160,10 @@ class Redfish:
         }
         settings = {"@Redfish.Settings": {"SettingsObject": {"@odata.id": SETTINGS}}} if self.settings_only else {}
         return {
-            "Id": name, "Name": f"system {name}", "UUID": self.uuid.upper(), "PowerState": self.power,
+            "Id": name,
+            "Name": f"system {name}",
+            "UUID": self.uuid.upper(),
+            "PowerState": self.power,
             "Boot": self._boot(),
             "Links": {"ManagedBy": [{"@odata.id": MANAGER}], "Chassis": []},
             "Actions": {"#ComputerSystem.Reset": reset},
@@ -177,7 +182,10 @@ class Redfish:
         target = f"{self._media}/Cd/Actions/VirtualMedia."
         actions = {f"#VirtualMedia.{name}": {"target": target + name} for name in ("InsertMedia", "EjectMedia")}
         return {
-            "Id": "Cd", "Name": "Virtual CD", "MediaTypes": list(self.types), "Image": self.image,
+            "Id": "Cd",
+            "Name": "Virtual CD",
+            "MediaTypes": list(self.types),
+            "Image": self.image,
             "Inserted": self.image is not None or (self.stuck_inserted and self._emptied),
             **({} if self.patch_only else {"Actions": actions}),
         }

@@ -32,7 +32,9 @@ NODE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 openstack-runbooks-rear@"
 ASK_ANSIBLE = "env LC_ALL=C.UTF-8 ansible-playbook --version"
 RUN = "11111111-0000-4000-8000-000000000000"
 # A directory of the host's that the scripts work in, and that is a folder of the test instead.
-_IN_FOLDER = re.compile(r"(?:^|(?<=[\"@]))/(?:etc|var/lib/openstack-runbooks|home|ctl_plane_backups)(?=/|\b)")
+_IN_FOLDER = re.compile(
+    r"(?:^|(?<=[\"@]))/(?:etc|usr/share/rear|var/lib/openstack-runbooks|home|ctl_plane_backups)(?=/|\b)"
+)
 
 LOCAL_CONF = """\
 OUTPUT_URL={output_url}

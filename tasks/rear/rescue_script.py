@@ -1,0 +1,104 @@
+"""A script of ReaR's on each node: what its images hold, so that `restore-node` can tell and reach the rescue system.
+
+ReaR runs it whenever it makes an image. From then on whoever may log in to the node as the site does may log in to its rescue
+system as root, at the node's own host keys; and beside the image lies a record of the node: which disks it has, by what they say
+of themselves, where its config drive is, which of TripleO's units ran.
+"""
+
+from __future__ import annotations
+
+from blocks.remote.command import script
+from blocks.remote.shell import Shell
+from tasks.engine.change import Change
+
+# After 500_ssh_setup.sh, which is there in ReaR 2.4 to 2.7 and makes other host keys.
+PATH = "/usr/share/rear/build/default/510_openstack_runbooks.sh"
+# Beside the ISO. By SFTP all nodes' ISOs and records lie in one directory.
+_RECORD = "openstack-runbooks-{}.record"
+
+# `local`, `Error` and the variables in capitals are ReaR's: it sources this within a function.
+_TEXT = """\
+# Written by the runbook install-rear; do not edit: the next run writes it anew.
+# shellcheck shell=bash disable=SC2034,SC2154,SC2168
+
+# Whoever may log in to this node as @USER@ may do so as root in its rescue system, at the node's own host keys. Root's own file
+# may hold the same keys with a command that turns everybody away, so it is replaced.
+local home keys
+home=$(getent passwd @USER@ | cut -d : -f 6)
+keys=$home/.ssh/authorized_keys
+test -s "$keys" || Error "@USER@ has no $keys: nobody could log in to the rescue system"
+mkdir -p "$ROOTFS_DIR/root/.ssh" "$ROOTFS_DIR/etc/ssh"
+chmod 700 "$ROOTFS_DIR/root/.ssh"
+cat "$keys" >"$ROOTFS_DIR/root/.ssh/authorized_keys"
+chmod 600 "$ROOTFS_DIR/root/.ssh/authorized_keys"
+cp -p /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub "$ROOTFS_DIR/etc/ssh/" || Error "no host keys for the rescue system"
+
+# A record of the node, beside the image: kind and values a line, between tabs.
+local record=$TMP_DIR/@RECORD@ device size each id
+{
+  printf 'node\\t%s\\n' '@NODE@'
+  printf 'run\\t%s\\n' "$NETFS_PREFIX"
+  if test -d /sys/firmware/efi; then printf 'firmware\\tUEFI\\n'; else printf 'firmware\\tBIOS\\n'; fi
+  while read -r each device size _; do
+    id=$(@IDS@ "$device" | sed -n '@ID@' | tr '\\n' ' ')
+    printf 'disk\\t%s\\t%s\\t%s\\n' "$device" "$size" "$id"
+  done < <(grep '^disk ' "$DISKLAYOUT_FILE")
+  device=$(readlink -e /dev/disk/by-label/config-2)
+  test -z "$device" || printf 'config drive\\t%s\\n' "$device"
+  for each in $(systemctl list-units --plain --no-legend --state=active 'tripleo_*.service' | cut -d ' ' -f 1); do
+    printf 'unit\\t%s\\n' "$each"
+  done
+} >"$record"
+RESULT_FILES+=( "$record" )
+"""
+
+# What a disk says of itself, here and in the rescue system.
+ASK_ID = "udevadm info --query=property --name"
+SED_ID = r"s/^ID_\(WWN\|SERIAL_SHORT\|SERIAL\)=//p"
+
+_PUT = """
+install -d -m 755 "${1%/*}"
+new=$1.new
+install -m 600 /dev/null "$new"
+cat >"$new"
+mv -fT -- "$new" "$1"
+"""
+_READ = '[ ! -e "$1" ] || cat -- "$1"'
+
+
+def record_of(node: str) -> str:
+    """The name of a node's record.
+
+    Args:
+        node: The node's name in the inventory.
+    """
+    return _RECORD.format(node)
+
+
+def script_text(node: str, user: str) -> str:
+    """The script.
+
+    Args:
+        node: The node's name in the inventory.
+        user: Who logs in there.
+    """
+    text = _TEXT.replace("@IDS@", ASK_ID).replace("@ID@", SED_ID)
+    return text.replace("@NODE@", node).replace("@USER@", user).replace("@RECORD@", record_of(node))
+
+
+def put_script(node: str, user: str) -> Change:
+    """Have ReaR run the script.
+
+    Args:
+        node: The node's name in the inventory.
+        user: Who logs in there.
+    """
+    text = script_text(node, user)
+
+    def already(shell: Shell) -> bool:
+        return shell.run(script(_READ, PATH, quiet=True, changes=False)).stdout == text
+
+    says = "have images hold what a restore of the node needs"
+    return Change(
+        (script(_PUT, PATH, stdin=text, stdin_is=f"{PATH}, as the runbook makes it", says=says),), already=already
+    )
