@@ -51,6 +51,8 @@ def not_set_up(settings: Settings) -> str:
         return "ReaR is not set up by install-rear"
     if settings.one("BACKUP_INTEGRITY_CHECK") != "1" or not _RUN.match(settings.one("NETFS_PREFIX")):
         return "ReaR would make images without a checksum, or over one another"
+    if settings.one("ISO_DEFAULT") != "manual":
+        return "ReaR would make ISOs that recover by themselves whenever they are booted"
     return ""
 
 

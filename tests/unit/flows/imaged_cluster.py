@@ -35,7 +35,7 @@ from tests.unit.tasks.samples import HOSTS
 REQUEST = ImageRequest(("Controller",), image_s=3600, start_s=60)
 _NONE = "LoadState=not-found\nActiveState=inactive\n"
 _SETTINGS = (
-    "OUTPUT_URL\tnfs://192.0.2.9/backups\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\t{host}/20261127T020000Z\n"
+    "OUTPUT_URL\tnfs://192.0.2.9/backups\nISO_DEFAULT\tmanual\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\t{host}/20261127T020000Z\n"
     "OPENSTACK_RUNBOOKS\t0a1b2c\n"
 )
 

@@ -138,7 +138,7 @@ def test_a_run_does_not_take_the_job_of_another_for_its_own() -> None:
     assert cast("LongCommand", one).unit.startswith(jobs("backup-control-plane").partition("*")[0])
 
 
-SETTINGS = "BACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\tctl0/20261127T020000Z\nOPENSTACK_RUNBOOKS\t0a\n"
+SETTINGS = "ISO_DEFAULT\tmanual\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\tctl0/20261127T020000Z\nOPENSTACK_RUNBOOKS\t0a\n"
 
 
 def test_a_node_s_folder_is_called_as_rear_calls_the_host() -> None:
@@ -153,6 +153,7 @@ def test_a_node_s_folder_is_called_as_rear_calls_the_host() -> None:
         ("OPENSTACK_RUNBOOKS", "ReaR is not set up by install-rear"),
         ("BACKUP_INTEGRITY_CHECK", "ReaR would make images without a checksum, or over one another"),
         ("NETFS_PREFIX", "ReaR would make images without a checksum, or over one another"),
+        ("ISO_DEFAULT", "ReaR would make ISOs that recover by themselves whenever they are booted"),
     ],
 )
 def test_a_node_that_is_not_set_up_is_told(left_out: str, said: str) -> None:
