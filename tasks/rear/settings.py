@@ -21,9 +21,11 @@ EXCLUDED = ("/tmp/*", "/dev/shm/*", "/var/lib/rear/output/*", "/var/tmp/rear.*")
 _RUN = re.compile(r"^[^/]+/\d{8}T\d{6}Z$")
 # `scheme://user:password@host`; a colon with nothing behind it is how lftp is told not to ask for one.
 _PASSWORD = re.compile(r"^\w+://[^/@:]*:[^/@]+@")
+# An ISO that boots the rescue system, and waits there.
+_WAITS = ("ISO_DEFAULT", "ISO_RECOVER_MODE", "GRUB2_DEFAULT_BOOT")
 _NAMES = (
     *("OUTPUT_URL", "BACKUP_URL", "BACKUP_PROG_EXCLUDE", "BACKUP_INTEGRITY_CHECK", "NETFS_PREFIX", "OUTPUT_PREFIX"),
-    *("ISO_DEFAULT", "ISO_RECOVER_MODE", "GRUB2_DEFAULT_BOOT"),
+    *_WAITS,
     *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "COPY_AS_IS", "OPENSTACK_RUNBOOKS"),
 )
 
@@ -122,8 +124,8 @@ class Wanted:
             "# is told of every NETFS_ variable and so finds its own archive; BACKUP_PROG_ARCHIVE it would not be told.",
             'NETFS_PREFIX="$HOSTNAME/$(date -u +%Y%m%dT%H%M%SZ)"',
             'OUTPUT_PREFIX="$NETFS_PREFIX"',
-            "# The rescue system waits for an order: an ISO that recovers by itself erases the disk each time it is booted. By UEFI",
-            "# (from ReaR 2.7 on), the first entry would boot the disk.",
+            "# The rescue system waits for an order: an ISO that recovers by itself erases the disk each time it is booted.",
+            "# By UEFI, ReaR 2.7 would have the first entry boot the disk.",
             "ISO_DEFAULT=manual",
             "ISO_RECOVER_MODE=",
             "GRUB2_DEFAULT_BOOT=rear",
@@ -152,10 +154,7 @@ def differences(seen: Settings, wanted: Wanted) -> list[str]:
         seen: What it reads.
         wanted: What it should.
     """
-    found = [f"{name} holds a password" for name in seen.with_password]
-    for name, value in (("OUTPUT_URL", wanted.output_url), ("BACKUP_URL", wanted.backup_url)):
-        if seen.one(name) != value and name not in seen.with_password:
-            found.append(f"{name} is {seen.one(name) or 'not set'}, and not {value}")
+    found = _urls(seen, wanted)
     missing = [pattern for pattern in EXCLUDED if pattern not in seen.all("BACKUP_PROG_EXCLUDE")]
     if missing:
         found.append(f"BACKUP_PROG_EXCLUDE lacks {' '.join(missing)}")
@@ -181,3 +180,12 @@ def differences(seen: Settings, wanted: Wanted) -> list[str]:
     if seen.one("OPENSTACK_RUNBOOKS") != wanted.digest:
         found.append("the role was not run with these variables")
     return found
+
+
+def _urls(seen: Settings, wanted: Wanted) -> list[str]:
+    urls = (("OUTPUT_URL", wanted.output_url), ("BACKUP_URL", wanted.backup_url))
+    return [f"{name} holds a password" for name in seen.with_password] + [
+        f"{name} is {seen.one(name) or 'not set'}, and not {value}"
+        for name, value in urls
+        if seen.one(name) != value and name not in seen.with_password
+    ]

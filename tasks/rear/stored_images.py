@@ -107,14 +107,21 @@ def read_images(store: Shell, root: str, node: str) -> list[StoredImage]:
         CommandFailed: There is no such directory.
     """
     command = script(
-        _LIST, root, record_of(node), SUMS, quiet=True, changes=False, timeout_s=300, says="list the images on the store"
+        _LIST,
+        root,
+        record_of(node),
+        SUMS,
+        quiet=True,
+        changes=False,
+        timeout_s=300,
+        says="list the images on the store",
     )
     return parse_images(store.run(command).stdout, node)
 
 
 def parse_images(text: str, node: str) -> list[StoredImage]:
     """Read what the store prints: of each line of a record, what is known of its run before it."""
-    runs: dict[tuple[str, ...], list[list[str]]] = {}
+    runs: dict[tuple[str, str, str, str], list[list[str]]] = {}
     for line in text.splitlines():
         run, whole, iso, size, *told = line.split("\t")
         runs.setdefault((run, whole, iso, size), []).append(told)
@@ -150,7 +157,10 @@ def choose(images: Sequence[StoredImage], time: str) -> tuple[StoredImage | None
     """
     wanted = [image for image in images if image.time.startswith(re.sub(r"[-:]", "", time))]
     if not images:
-        return None, "the store has no image that a restore could be told of: none, or made before install-rear was run last"
+        return (
+            None,
+            "the store has no image that a restore could be told of: none, or made before install-rear was run last",
+        )
     if not wanted:
         return None, f"the store has none of {time}; it has {', '.join(image.time for image in images)}"
     whole = [image for image in wanted if image.whole and image.iso]

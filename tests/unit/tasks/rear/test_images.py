@@ -138,7 +138,9 @@ def test_a_run_does_not_take_the_job_of_another_for_its_own() -> None:
     assert cast("LongCommand", one).unit.startswith(jobs("backup-control-plane").partition("*")[0])
 
 
-SETTINGS = "ISO_DEFAULT\tmanual\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\tctl0/20261127T020000Z\nOPENSTACK_RUNBOOKS\t0a\n"
+SETTINGS = (
+    "ISO_DEFAULT\tmanual\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\tctl0/20261127T020000Z\nOPENSTACK_RUNBOOKS\t0a\n"
+)
 
 
 def test_a_node_s_folder_is_called_as_rear_calls_the_host() -> None:

@@ -51,9 +51,13 @@ def run(folder: Path, keys: str | None = "ssh-ed25519 AAAA stack\n") -> subproce
         script_text("overcloud-controller-0", "heat-admin").replace("/etc/ssh/ssh_host", f"{folder}/etc/ssh/ssh_host")
     )
     environment = {
-        **{"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "ROOT": str(folder), "SCRIPT": str(script)},
-        **{"ROOTFS_DIR": str(folder / "rootfs"), "TMP_DIR": str(folder / "tmp")},
-        **{"DISKLAYOUT_FILE": str(folder / "layout"), "NETFS_PREFIX": "controller-0/20261127T020000Z"},
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "ROOT": str(folder),
+        "SCRIPT": str(script),
+        "ROOTFS_DIR": str(folder / "rootfs"),
+        "TMP_DIR": str(folder / "tmp"),
+        "DISKLAYOUT_FILE": str(folder / "layout"),
+        "NETFS_PREFIX": "controller-0/20261127T020000Z",
     }
     return subprocess.run(("bash", "-c", REAR), capture_output=True, text=True, env=environment, timeout=20)
 

@@ -1,0 +1,250 @@
+"""`rear recover` in the rescue system, as a job that outlives the connection (BR 4.2 and 4.3, step 4)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from blocks.remote.connection import Action, Performed, Watch
+from blocks.remote.errors import HostError
+from blocks.remote.shell import Shell
+from blocks.remote.waiting import wait_until
+from tasks.engine.change import Change
+from tasks.rear.rescue import AWAY, rescue_command
+
+DIRECTORY = "/tmp/openstack-runbooks-recover"  # noqa: S108 - the rescue system's, which has no other user
+_ENDED, _NO_ANSWER = "ended", "no answer"
+# ReaR 2.4, and 2.7.
+_FINISHED = re.compile(r"Finished (recovering your system|'recover')")
+# How ReaR ends a question. It would wait for an answer, and then take one by itself.
+_QUESTION = re.compile(r"timeout \d+ seconds\)")
+_WARNING = re.compile(r"^(WARNING|ERROR)\b.*", re.MULTILINE)
+_PHASES = (
+    ("Start system layout restoration", 5),
+    ("Disk layout created", 10),
+    ("Restoring from", 15),
+    ("Recreating initramfs", 85),
+    ("Running mkinitrd", 85),
+    ("Updated initrd", 88),
+    ("Installing GRUB", 92),
+    ("Finished", 100),
+)
+_TROUBLES = (
+    (
+        re.compile(r"[Ii]ntegrity check|md5sum.*(FAILED|mismatch)"),
+        "the archive on the store is damaged: choose another image",
+    ),
+    (
+        re.compile(r"[Mm]ount command|mount\.nfs|sshfs"),
+        "the rescue system can't mount the store: see the network, and the store",
+    ),
+    (re.compile(r"No space left"), "the disk is too small for what is in the archive"),
+)
+
+# A pipe that is never written to stands in for a terminal: an end of the input would be an answer. ReaR writes to the disks that
+# are called as they were, which was looked at before, and asks nothing about them.
+_START = """
+rm -rf -- "$1"
+mkdir -p "$1"
+mkfifo "$1/input"
+(
+  trap "" HUP
+  exec 3<>"$1/input"
+  code=0
+  MIGRATION_MODE=false rear -v recover <&3 >"$1/log" 2>&1 || code=$?
+  echo "$code" >"$1/code.new"
+  mv "$1/code.new" "$1/code"
+) </dev/null >/dev/null 2>&1 &
+echo $! >"$1/pid"
+"""
+# State and size of the log, then what is new in it.
+_STATE = """
+cd "$1" 2>/dev/null || { echo absent 0; exit 0; }
+state=lost
+[ ! -d "/proc/$(cat pid)" ] || state=running
+code=$(cat code 2>/dev/null) && state=ended
+size=$(cat log 2>/dev/null | wc -c)
+echo "$state $size $code"
+[ "$size" -le "$2" ] || tail -c "+$(($2 + 1))" log | head -c "$((size - $2))"
+"""
+# ReaR itself, which ends what it has started; what waits for it writes down how it ended.
+_END = """
+for each in $(ps -o pid= --ppid "$(cat "$1/pid")"); do kill "$each"; done
+"""
+
+
+@dataclass
+class _Seen:
+    """What was seen of a job."""
+
+    state: str = "absent"
+    code: int = -1
+    log: str = ""
+    size: int = 0
+    percent: float = 0.0
+
+    @property
+    def well(self) -> bool:
+        """Whether it has recovered the node: ReaR's exit code alone does not say so."""
+        return self.code == 0 and bool(_FINISHED.search(self.log))
+
+
+class Recover(Action[Shell]):
+    """`rear recover`. One that is found at work, or has ended well, is waited for and not begun again.
+
+    Args:
+        within_s: Seconds until it is given up; it is left at work then.
+    """
+
+    def __init__(self, within_s: float) -> None:
+        self._within_s = within_s
+
+    @property
+    def shown(self) -> str:
+        """The command."""
+        return "MIGRATION_MODE=false rear -v recover"
+
+    def perform(self, connection: Shell, watch: Watch) -> Performed:
+        """Recover the node, and follow it.
+
+        Raises:
+            HostError: It failed, asks something, or was lost.
+            WaitExpired: It did not end in time.
+        """
+        seen = _look(connection, _Seen())
+        found = seen.state == "running" or (seen.state == _ENDED and seen.well)
+        if not found:
+            connection.run(rescue_command(_START, DIRECTORY, changes=True, says="begin rear recover"))
+        seen = _Seen()
+        wait_until(
+            connection.name,
+            "rear recover",
+            _ENDED,
+            lambda: _follow(connection, seen, watch),
+            self._within_s,
+            every_s=5,
+            hint="it is still at work there: see its log, " + DIRECTORY + "/log in the rescue system",
+        )
+        if not seen.well:
+            raise _failed(connection.name, seen)
+        return "attached" if found else "done"
+
+
+def _look(shell: Shell, before: _Seen) -> _Seen:
+    command = rescue_command(_STATE, DIRECTORY, str(before.size), says="see how far rear recover is")
+    head, _, log = shell.run(command).stdout.partition("\n")
+    state, size, *code = head.split()
+    return _Seen(state, int(code[0]) if code else -1, before.log + log, int(size))
+
+
+def _follow(shell: Shell, seen: _Seen, watch: Watch) -> str:
+    try:
+        now = _look(shell, seen)
+    except AWAY:
+        return _NO_ANSWER  # it goes on; should the node not come back, the deadline says so
+    new, seen.state, seen.code, seen.log, seen.size = now.log[len(seen.log) :], now.state, now.code, now.log, now.size
+    for line in new.splitlines():
+        if line.strip():
+            watch.line(line)
+    percent = max((part for phase, part in _PHASES if phase in seen.log), default=0)
+    if percent > seen.percent:
+        seen.percent = percent
+        watch.progress(percent)
+    if _QUESTION.search(new):
+        shell.run(rescue_command(_END, DIRECTORY, changes=True, says="end rear recover"))
+        asked = "\n".join(seen.log.strip().splitlines()[-15:])
+        raise HostError(
+            shell.name,
+            f"rear recover asks something that nobody answers, and was ended; its disk is half written:\n{asked}",
+            "answer it by a variable USER_INPUT_… in [rear.variables], make another image; or recover at the console",
+        )
+    if seen.state == "lost":
+        raise HostError(shell.name, f"rear recover is gone without a result:\n{_tail(seen)}", "start the runbook again")
+    return seen.state
+
+
+def _failed(host: str, seen: _Seen) -> HostError:
+    hint = next(
+        (said for pattern, said in _TROUBLES if pattern.search(seen.log)),
+        "see its log in the rescue system, /var/log/rear",
+    )
+    return HostError(host, f"rear recover ended with {seen.code}; the disk is half written:\n{_tail(seen)}", hint)
+
+
+def _tail(seen: _Seen) -> str:
+    return "\n".join(seen.log.strip().splitlines()[-12:])
+
+
+def _warnings(shell: Shell) -> list[str]:
+    found = _look(shell, _Seen()).log
+    return list(dict.fromkeys(match[0] for match in _WARNING.finditer(found)))
+
+
+def recover(within_s: float) -> Change:
+    """Recover the node; what ReaR warned of is told.
+
+    Args:
+        within_s: Seconds until it is given up.
+    """
+    return Change((Recover(within_s),), findings_after=_warnings)
+
+
+# As documented: the file that the backup has saved, to the partition, which ReaR has made and left empty.
+_WRITE = """
+file=/mnt/local/mnt/config-drive
+[ -s "$file" ] || { echo "the image holds no $file" >&2; exit 65; }
+[ -b "$1" ] || { echo "there is no partition $1" >&2; exit 65; }
+kind=$(blkid -p -o value -s TYPE "$1" || :)
+case $kind in "" | iso9660) ;; *) echo "$1 holds a file system ($kind) and is not the config drive's partition" >&2; exit 65 ;; esac
+dd if="$file" of="$1" bs=1M conv=fsync
+"""
+_SAME = """
+size=$(stat -c %s /mnt/local/mnt/config-drive) || exit 1
+[ "$(head -c "$size" "$1" | md5sum)" = "$(md5sum </mnt/local/mnt/config-drive)" ]
+"""
+
+
+def restore_config_drive(partition: str, within_s: float) -> Change:
+    """Write the config drive's partition (BR 4.3, step 5).
+
+    Args:
+        partition: The partition, as it was when the image was made.
+        within_s: Seconds for it.
+    """
+
+    def already(shell: Shell) -> bool:
+        try:
+            shell.run(same)
+        except HostError as error:
+            if isinstance(error, AWAY):
+                raise
+            return False
+        return True
+
+    same = rescue_command(_SAME, partition, within_s=within_s, says="compare the config drive")
+    write = rescue_command(_WRITE, partition, changes=True, within_s=within_s, says="write the config drive")
+    return Change(
+        (write, rescue_command(_SAME, partition, within_s=within_s, says="compare what was written")), already=already
+    )
+
+
+# What is mounted below the restored system goes first. The connection must end before the network does.
+_POWER_OFF = """
+sync
+awk '$2 ~ "^/mnt/local" { print $2 }' /proc/mounts | tac | while read -r each; do umount "$each" || :; done
+sync
+(trap "" HUP; sleep 1; poweroff) </dev/null >/dev/null 2>&1 &
+"""
+
+
+def power_off() -> Change:
+    """Have the rescue system power the node off (BR 4.2 step 5, 4.3 step 6); one that does not answer any more is off."""
+
+    def already(shell: Shell) -> bool:
+        try:
+            shell.run(rescue_command("true", says="see whether it answers"))
+        except AWAY:
+            return True
+        return False
+
+    return Change((rescue_command(_POWER_OFF, changes=True, says="power the node off"),), already=already)
