@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from blocks.remote.shell import Shell
-from blocks.store import BackupStore
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
 from tasks.engine.cleanup import read_armed
@@ -15,7 +14,7 @@ from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.node.running import PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
 from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
-from tasks.rear.sftp import image_folder
+from tasks.rear.sftp import images_root
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
 
 _ROLE, _NODE, _RUNS, _CLUSTER = "role", "node", "what runs there", "cluster"
@@ -81,11 +80,6 @@ def _look_at_cluster(run: Run, nodes: Sequence[Shell], facts: Mapping[str, NodeF
     seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
     for cluster in seen.values():
         run.checks += check_cluster(cluster, [node.name for node in nodes])
-
-
-def images_root(store: BackupStore) -> str:
-    """The directory on the store that holds the nodes' folders."""
-    return store.path if store.kind == "nfs" else image_folder(store.path)
 
 
 def _look_at_node(shell: Shell) -> NodeFacts:

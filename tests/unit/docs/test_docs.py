@@ -24,6 +24,7 @@ from flows.prepare_backup_node import prepare_backup_node
 from flows.prune_backups import prune_backups
 from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
+from flows.restore_node import restore_node
 from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.resume_control_plane import resume_control_plane
@@ -49,6 +50,7 @@ FLOWS: list[Flow[..., Any]] = [
     prepare_backup_node,
     install_rear,
     resume_control_plane,
+    restore_node,
 ]
 
 
@@ -141,6 +143,14 @@ def test_every_parameter_of_resuming_is_told_with_its_default() -> None:
     assert told == {name: json.dumps(each.default) for name, each in parameters.items() if name != "site"}
 
 
+def test_every_parameter_of_restoring_nodes_is_told_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in table(DOCS / "restore-node.md", "Parameter of restore-node")}
+    parameters = inspect.signature(restore_node.fn).parameters
+    assert told == {
+        name: "the only one" if name == "site" else json.dumps(each.default) for name, each in parameters.items()
+    }
+
+
 def _said() -> str:
     """Every string of the code, one a line; a string in parts counts as one."""
     found = []
@@ -155,6 +165,7 @@ def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
     said = _said()
     rows = [row for file in (OPERATING, DOCS / "backups.md", DOCS / "images.md") for row in table(file, "It says")]
     rows += table(DOCS / "restore-schemas.md", "Message of restore-schemas")
+    rows += table(DOCS / "restore-node.md", "Message of restore-node")
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[0])]
     assert len(phrases) > 25
     assert [phrase for phrase in phrases if phrase not in said] == []

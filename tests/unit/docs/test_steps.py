@@ -159,3 +159,26 @@ def test_every_step_of_images_is_told_in_its_order(plan: str, letter: str) -> No
     assert set(told) == {number for numbers in taken for number in numbers}
     for numbers in taken:
         assert [number for number in told if number in numbers] == numbers
+
+
+NODE_ROWS = table(DOCS / "restore-node.md", "Step of restore-node")
+
+
+@pytest.mark.parametrize("row", NODE_ROWS, ids=lambda row: row[0])
+def test_function_and_test_of_a_step_that_restores_nodes_are_there(row: list[str]) -> None:
+    test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
+
+
+def test_the_steps_that_restore_nodes_are_those_that_are_taken_and_depart_where_the_departures_say_so() -> None:
+    text = (PROJECT / "tests" / "plans" / "restore-node.txt").read_text(encoding="utf-8")
+    taken = re.findall(r"^([\w.]+)\. ", text, re.MULTILINE)
+    assert [row[0] for row in NODE_ROWS] == taken
+    departures = departures_of("restore-node").departures
+    named = {step.strip() for departure in departures for step in departure.step.split(",")}
+    assert named <= set(taken)
+    assert named >= {number for number in taken if not number.isdigit() and "." not in number}, "what is added is told"
+
+
+@pytest.mark.parametrize("row", table(DOCS / "restore-node.md", "What some BMCs do"), ids=lambda row: row[0][:30])
+def test_what_is_said_of_bmcs_has_a_test(row: list[str]) -> None:
+    test_what_is_said_to_have_been_seen_has_a_test(row)

@@ -1,0 +1,1 @@
+"""restore-node: what it looks at, what it records, how it goes on."""
