@@ -47,11 +47,14 @@ _START = """
 rm -rf -- "$1"
 mkdir -p "$1"
 mkfifo "$1/input"
+: >"$1/log"
 (
   trap "" HUP
   exec 3<>"$1/input"
   code=0
-  MIGRATION_MODE=false rear -v recover <&3 >"$1/log" 2>&1 || code=$?
+  MIGRATION_MODE=false rear -v recover <&3 >"$1/log" 2>&1 &
+  echo $! >"$1/rear"
+  wait $! || code=$?
   echo "$code" >"$1/code.new"
   mv "$1/code.new" "$1/code"
 ) </dev/null >/dev/null 2>&1 &
@@ -63,14 +66,12 @@ cd "$1" 2>/dev/null || { echo absent 0; exit 0; }
 state=lost
 [ ! -d "/proc/$(cat pid)" ] || state=running
 code=$(cat code 2>/dev/null) && state=ended
-size=$(cat log 2>/dev/null | wc -c)
+size=$(stat -c %s log)
 echo "$state $size $code"
-[ "$size" -le "$2" ] || tail -c "+$(($2 + 1))" log | head -c "$((size - $2))"
+[ "$size" = "$2" ] || tail -c "+$(($2 + 1))" log | head -c "$((size - $2))"
 """
 # ReaR itself, which ends what it has started; what waits for it writes down how it ended.
-_END = """
-for each in $(ps -o pid= --ppid "$(cat "$1/pid")"); do kill "$each"; done
-"""
+_END = 'kill "$(cat "$1/rear")"'
 
 
 @dataclass
@@ -193,10 +194,11 @@ def recover(within_s: float) -> Change:
 _WRITE = """
 file=/mnt/local/mnt/config-drive
 [ -s "$file" ] || { echo "the image holds no $file" >&2; exit 65; }
-[ -b "$1" ] || { echo "there is no partition $1" >&2; exit 65; }
+[ -e "$1" ] || { echo "there is no partition $1" >&2; exit 65; }
 kind=$(blkid -p -o value -s TYPE "$1" || :)
 case $kind in "" | iso9660) ;; *) echo "$1 holds a file system ($kind) and is not the config drive's partition" >&2; exit 65 ;; esac
-dd if="$file" of="$1" bs=1M conv=fsync
+dd if="$file" of="$1" bs=1M status=none
+sync
 """
 _SAME = """
 size=$(stat -c %s /mnt/local/mnt/config-drive) || exit 1
@@ -231,7 +233,7 @@ def restore_config_drive(partition: str, within_s: float) -> Change:
 # What is mounted below the restored system goes first. The connection must end before the network does.
 _POWER_OFF = """
 sync
-awk '$2 ~ "^/mnt/local" { print $2 }' /proc/mounts | tac | while read -r each; do umount "$each" || :; done
+awk '$2 ~ "^/mnt/local" { print $2 }' /proc/mounts | sort -r | while read -r each; do umount "$each" || :; done
 sync
 (trap "" HUP; sleep 1; poweroff) </dev/null >/dev/null 2>&1 &
 """

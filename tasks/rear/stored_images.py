@@ -86,7 +86,7 @@ for run in */*Z; do
     [ ! -s "${run%%/*}.iso" ] || iso=${run%%/*}.iso
     told=$record
   fi
-  grep -q -s -x -F "$(printf 'run\t%s' "$run")" "$told" || continue
+  grep -q -x -F "$(printf 'run\t%s' "$run")" "$told" 2>/dev/null || continue
   whole=no
   [ ! -s "$run/$sums" ] || whole=yes
   size=$(du -s -B 1 "$run" | cut -f 1)
@@ -177,7 +177,7 @@ def of_one_backup(images: Sequence[StoredImage]) -> bool:
 
 _COMPARE = """
 cd "$1/$2" || exit
-sha256sum --quiet --strict --check "$3"
+sha256sum --check "$3"
 """
 
 

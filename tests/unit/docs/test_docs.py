@@ -144,7 +144,9 @@ def test_every_parameter_of_resuming_is_told_with_its_default() -> None:
 
 
 def test_every_parameter_of_restoring_nodes_is_told_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in table(DOCS / "restore-node.md", "Parameter of restore-node")}
+    told = {
+        row[0].strip("`"): row[1].strip("`") for row in table(DOCS / "restore-node.md", "Parameter of restore-node")
+    }
     parameters = inspect.signature(restore_node.fn).parameters
     assert told == {
         name: "the only one" if name == "site" else json.dumps(each.default) for name, each in parameters.items()

@@ -311,7 +311,7 @@ class Machine:
         shell.on("md5sum", say=lambda _: self._rescue_answers(0 if self.disk == "whole" else 1))
         shell.on("bash", "true", say=lambda _: self._rescue_answers(""))
         shell.order("mkfifo", do=lambda _: self._recover())
-        shell.order("ps -o pid=", do=lambda _: setattr(self.job, "state", "ended"))
+        shell.order("kill", do=lambda _: setattr(self.job, "state", "ended"))
         shell.order("dd if=", do=lambda _: self._write_config_drive())
         shell.order("poweroff", do=lambda _: self._power_off())
 

@@ -176,15 +176,17 @@ def begun_at(room: Room) -> str:
 
 def killed_at_step(monkeypatch: pytest.MonkeyPatch, folder: Path, number: str) -> Room:
     """Machines on which a run has died at the last change of this step."""
-    found = None
+    last = 0
     for at in range(1, count_changes(monkeypatch, folder) + 1):
         room = Room(monkeypatch, folder)
         kill(room, at)
         if "current.json" in room.undercloud.journals and begun_at(room) == number:
-            found = room
-        elif found:
-            return found
-    raise LookupError(number)
+            last = at
+        elif last:
+            break
+    room = Room(monkeypatch, folder)  # the one that is asked is the one that was made last
+    kill(room, last)
+    return room
 
 
 def test_a_recovery_that_is_at_work_is_attached_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

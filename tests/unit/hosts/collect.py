@@ -58,6 +58,7 @@ from tests.unit.flows import test_prepare_backup_node as preparations
 from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
 from tests.unit.flows import test_restore_galera_run as galera_runs
+from tests.unit.flows import test_restore_node as node_runs
 from tests.unit.flows import test_restore_schemas as schema_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
 from tests.unit.flows import test_restore_undercloud_database_run as undercloud_runs
@@ -68,9 +69,11 @@ from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
 from tests.unit.flows.imaged_cluster import make_imaged
 from tests.unit.flows.jobs import job
+from tests.unit.flows.machine_room import Room
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
+from tests.unit.tasks.crm import Replica
 from tests.unit.tasks.node.node_model import NodeModel
 from tests.unit.tasks.samples import CLEANUP, HOSTS, SITE, journal
 from tests.unit.tasks.telemetry import test_kolla
@@ -154,6 +157,7 @@ def made_commands() -> Made:
             _images()
             _paused()
             _control_plane(patch)
+            _nodes(patch)
     _constants(made)
     return made
 
@@ -372,6 +376,18 @@ def _paused() -> None:
             for kind in ("timer", "service"):
                 node.set_unit(f"openstack-runbooks-cleanup-0a.{kind}", "active")
         resume_runs.resume(*nodes)
+
+
+def _nodes(patch: pytest.MonkeyPatch) -> None:
+    """restore-node, on a cluster that needs to be cleaned up, and of which a node was in standby; and a question of ReaR's."""
+    with TemporaryDirectory() as folder:
+        room = Room(patch, Path(folder))
+        machine = room.machines["controller-0"]
+        machine.replicas, machine.failed, machine.standby = [Replica(), Replica("Slave"), Replica()], True, True
+        node_runs.restore(room)
+        room = Room(patch, Path(folder))
+        room.machines["controller-0"].question = "(timeout 300 seconds)\n"
+        node_runs.failing(room)
 
 
 def _single() -> None:

@@ -43,7 +43,7 @@ def rescue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rescue]:
     shell = Rescue(tmp_path / "bin")
     yield shell
     if (directory / "pid").exists() and not (directory / "code").exists():
-        shell.run(recovering.rescue_command(f"{recovering._END.rstrip()} || :", str(directory), says="end"))
+        shell.run(recovering.rescue_command(f"{recovering._END} || :", str(directory), says="end"))
     shutil.rmtree(directory, ignore_errors=True)
 
 
