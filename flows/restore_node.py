@@ -19,7 +19,7 @@ from tasks.engine.change import Change
 from tasks.engine.plan import plan_of
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.node import own_system, power
+from tasks.node import ironic, own_system, power
 from tasks.node.tripleo_services import Services, check_running
 from tasks.rear.recovering import power_off, recover, restore_config_drive
 from tasks.rear.rescue import check_rescue, wait_for_rescue
@@ -31,6 +31,7 @@ __all__ = ["NAME", "procedure", "restore_node"]
 _CONTROLLER = ["Controller"]
 _NOBODY: list[str] = []
 _NO_DISKS: dict[str, list[str]] = {}
+_NO_IRONIC = "no Ironic of the undercloud manages them, or they are in maintenance"
 # What a rescue system gets to shut down.
 _SHUTDOWN_S = 90
 DiskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]
@@ -105,10 +106,16 @@ def procedure(steps: Steps, job: Job) -> None:
     images = [node.image for node in job.nodes]
     compare = compare_images(job.root, images, job.request.compare_s)
     steps.step("0", "Compare the images on the store with their sums", [job.store], compare)
+    maintenance = ironic.set_maintenance(job.site.rear.ansible_user, job.ironic)
+    _step(steps, "0a", "Set maintenance in Ironic", _ironic(job), maintenance, _NO_IRONIC, raises=job.maintenance)
     _boot_rescue_systems(steps, job)
     _recover(steps, job)
     _boot_from_disk(steps, job)
     _look_after(steps, job)
+
+
+def _ironic(job: Job) -> list[Shell]:
+    return [job.undercloud] if job.undercloud is not None and job.ironic else []
 
 
 def _bmcs(nodes: list[Node]) -> list[Bmc]:
@@ -206,6 +213,9 @@ def _look_after(steps: Steps, job: Job) -> None:
 
     sentence = "See that the services run that ran when the image was made"
     _step(steps, "7e", sentence, with_units, check, "no service was recorded", lifts=job.off)
+    ended = ironic.end_maintenance(job.site.rear.ansible_user, job.ironic)
+    sentence = "End maintenance in Ironic"
+    _step(steps, "7e.1", sentence, _ironic(job), ended, _NO_IRONIC, lifts=job.maintenance)
     sentence = "Check the status of Pacemaker"
     if job.cluster is None:
         for number, what in (("7f", "Wait until Pacemaker answers"), ("7g", "Clear standby"), ("8", sentence)):

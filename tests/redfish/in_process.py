@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,8 +30,9 @@ class InProcess(BaseAdapter):
         self._service = service
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
-        body = json.loads(request.body) if request.body else None
-        answer = self._service.handle(str(request.method), urlsplit(str(request.url)).path, request.headers, body)
+        body = json.loads(cast("bytes", request.body)) if request.body else None
+        path, headers = urlsplit(str(request.url)).path, cast("Mapping[str, str]", request.headers)
+        answer = self._service.handle(str(request.method), path, headers, body)
         response = Response()
         response.status_code, response.request, response.url = answer.status, request, str(request.url)
         response.headers = CaseInsensitiveDict(answer.headers)

@@ -10,6 +10,7 @@ from blocks.remote.bmc import Bmc
 from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE, UNDERCLOUD, Site
 from tasks.engine.steps import Fence
+from tasks.node.ironic import IronicNode
 from tasks.rear.stored_images import StoredImage
 from tasks.runbooks.restore_node.resume import Resume
 
@@ -109,6 +110,8 @@ class Job:
         all_nodes: How many the control plane has.
         cluster: A host that is asked for Pacemaker's cluster; None for the undercloud.
         resume: How to go on.
+        undercloud: Where Ironic is; None where the undercloud is what is restored.
+        ironic: The nodes in Ironic that a restore may put into maintenance.
     """
 
     site: Site
@@ -119,6 +122,8 @@ class Job:
     all_nodes: int
     cluster: Shell | None
     resume: Resume
+    undercloud: Shell | None = None
+    ironic: tuple[IronicNode, ...] = ()
 
     @property
     def to_boot(self) -> list[Node]:
@@ -151,6 +156,11 @@ class Job:
         return Fence(
             "disks", f"the disks of {self._names} are being restored: they hold neither what was there nor the image"
         )
+
+    @property
+    def maintenance(self) -> Fence:
+        """What Ironic does not do meanwhile."""
+        return Fence("maintenance", f"Ironic has {', '.join(node.host for node in self.ironic)} in maintenance")
 
     @property
     def _names(self) -> str:

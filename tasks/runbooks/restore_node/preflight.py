@@ -17,6 +17,7 @@ from tasks.engine.journal import Journal
 from tasks.engine.order import Order
 from tasks.engine.questions import Questions
 from tasks.engine.run import Run
+from tasks.node.ironic import IronicNode, read_nodes
 from tasks.node.own_system import answers
 from tasks.rear.rescue import READY, USER, rescue_state
 from tasks.rear.sftp import images_root
@@ -76,7 +77,9 @@ def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> J
     cluster = None if is_undercloud(site, request.nodes) else _cluster(site, shells)
     if cluster is not None:
         run.resources.callback(cluster.close)
-    return Job(site, request, backup_node, root, tuple(nodes), all_nodes, cluster, resume)
+    ironic = () if cluster is None else _ironic(run, names)
+    undercloud = None if cluster is None else run.first
+    return Job(site, request, backup_node, root, tuple(nodes), all_nodes, cluster, resume, undercloud, ironic)
 
 
 def _targets(run: Run, request: Request) -> tuple[list[str], int]:
@@ -196,6 +199,18 @@ def _iso_url(run: Run, site: Site, store: BackupStore, image: StoredImage) -> st
     if said not in [check.reason for check in run.checks]:
         run.checks.append(Check(_BMC, "", "", said, hint))
     return ""
+
+
+def _ironic(run: Run, names: Sequence[str]) -> tuple[IronicNode, ...]:
+    """The nodes whose power Ironic keeps; what somebody else has put into maintenance, stays so. No reason to leave a node dead."""
+    try:
+        nodes = read_nodes(run.first, run.site.rear.ansible_user, names)
+    except HostError as error:
+        by_hand = "where Ironic manages these nodes, set their maintenance by hand, or it fights with this run"
+        fact = f"{error.message}: {by_hand}"
+        run.facts += [fact] if fact not in run.facts else []
+        return ()
+    return tuple(node for node in nodes if not node.maintenance or node.ours)
 
 
 def _cluster(site: Site, restored: dict[str, tuple[Shell, Shell]]) -> Shell:

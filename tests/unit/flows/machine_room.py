@@ -5,6 +5,7 @@ Each has a disk, a BMC (`tests.redfish`) and, by what it has booted, one of two 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ class Room:
         self, patch: pytest.MonkeyPatch, folder: Path, with_bmc: tuple[str, ...] = (*HOSTS, "undercloud")
     ) -> None:
         self.kill_at, self.after, self.changes, self.dead = 0, True, 0, False
-        self.ask = ask_in_process(patch, folder)
+        self.ask: Callable[..., Bmc] = ask_in_process(patch, folder)
         self.undercloud, self.store = Undercloud(self), Store(self)
         self.machines = {name: Machine(self, name) for name in (*HOSTS, "undercloud")}
         self.with_bmc = with_bmc
@@ -144,10 +145,29 @@ class Journals(RoomShell):
 
 
 class Undercloud(Journals):
-    """The undercloud, while it is not what is restored."""
+    """The undercloud, while it is not what is restored.
+
+    Attributes:
+        ironic: Node → why it is in maintenance; None where it is not.
+        has_ironic: Whether there is any; an exception where it does not answer.
+    """
 
     def __init__(self, room: Room) -> None:
         super().__init__(room, "undercloud")
+        self.ironic: dict[str, str | None] = dict.fromkeys(HOSTS)
+        self.has_ironic: bool | Exception = True
+        self.on("baremetal node list", say=self._list)
+        self.order("maintenance set", do=lambda asked: self.ironic.update({asked.words[-1]: asked.words[-2]}))
+        self.order("maintenance unset", do=lambda asked: self.ironic.update({asked.words[-1]: None}))
+
+    def _list(self, _: Command) -> str | Exception:
+        if not isinstance(self.has_ironic, bool):
+            return self.has_ironic
+        rows = [
+            {"UUID": name, "Name": name, "Maintenance": bool(why), "Maintenance Reason": why, "Instance Info": {}}
+            for name, why in self.ironic.items()
+        ]
+        return json.dumps(rows) if self.has_ironic else ""
 
 
 class Store(Journals):
@@ -246,8 +266,7 @@ class Machine:
         self._rescue_system()
 
     def client(self) -> Bmc:
-        client: Bmc = self.room.ask(self.service, f"{self.name}'s BMC")
-        return client
+        return self.room.ask(self.service, f"{self.name}'s BMC")
 
     def _asked(self, handle: Callable[..., Answer], method: str, path: str, headers: Any, body: Body | None) -> Answer:
         changes = method in CHANGING and not path.endswith("/Sessions")

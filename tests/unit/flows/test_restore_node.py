@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from blocks.remote.errors import Refused, RunbookError
+from blocks.remote.errors import CommandFailed, Refused, RunbookError
 from blocks.remote.shell import Shell
 from flows.restore_node import NAME, procedure
 from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
+from tasks.node.ironic import REASON
 from tasks.runbooks.restore_node.job import Job, Request, hosts_of_restore
 from tasks.runbooks.restore_node.preflight import look
 from tests.redfish.service import PASSWORD
@@ -73,6 +74,7 @@ def is_restored(machine: Machine) -> None:
 
 
 def all_restored(room: Room, names: tuple[str, ...] = HOSTS) -> None:
+    assert set(room.undercloud.ironic.values()) == {None}, "Ironic looks after them again"
     for name in names:
         is_restored(room.machines[name])
     assert "current.json" not in {**room.undercloud.journals, **room.store.journals}
@@ -121,6 +123,26 @@ def test_one_node_is_restored_with_a_reason_and_no_other_is_touched(room: Room) 
 
 # What holds for two nodes beside each other holds for three.
 TWO = Request(HOSTS[:2], reason="the third serves")
+
+
+def test_ironic_leaves_the_nodes_alone_meanwhile_and_what_somebody_has_set_stays(room: Room) -> None:
+    room.undercloud.ironic["controller-1"] = "broken fan"
+    seen: list[dict[str, str | None]] = []
+    room.machines["controller-0"].service.booted = lambda _: seen.append(dict(room.undercloud.ironic))
+    with pytest.raises(StepFailed):
+        restore(room)  # the first of them never boots
+    assert seen[0] == {"controller-0": REASON, "controller-1": "broken fan", "controller-2": REASON}
+    run, _ = look_at(room)
+    assert run.journal.in_force["maintenance"] == "Ironic has controller-0, controller-2 in maintenance"
+
+
+def test_an_ironic_that_is_not_there_or_does_not_answer_keeps_no_node_dead(room: Room) -> None:
+    room.undercloud.has_ironic = False
+    assert ("0a", "left out") in outcomes(restore(room))
+    room.undercloud.has_ironic = CommandFailed("undercloud", "ask Ironic for its nodes", 1, "503")
+    run, job = look_at(room, Request(even_if_up=True))
+    assert job.ironic == ()
+    assert "set their maintenance by hand" in run.facts[-1]
 
 
 def count_changes(monkeypatch: pytest.MonkeyPatch, folder: Path, request: Request = ALL) -> int:

@@ -16,6 +16,7 @@ from blocks.remote.waiting import wait_until
 from tasks.engine.step import apply_change
 from tasks.rear import recovering
 from tasks.rear.recovering import power_off, recover, restore_config_drive
+from tasks.rear.rescue import rescue_command
 from tests.unit.fakes import FakeShell, LocalShell, silent
 
 LOG = "Relax-and-Recover 2.7\\nStart system layout restoration.\\nDisk layout created.\\nRestoring from '/x/backup.tar.gz'\\n"
@@ -43,7 +44,7 @@ def rescue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rescue]:
     shell = Rescue(tmp_path / "bin")
     yield shell
     if (directory / "pid").exists() and not (directory / "code").exists():
-        shell.run(recovering.rescue_command(f"{recovering._END} || :", str(directory), says="end"))
+        shell.run(rescue_command(f"{recovering._END} || :", str(directory), says="end"))
     shutil.rmtree(directory, ignore_errors=True)
 
 
