@@ -19,7 +19,12 @@ REASON = "openstack-runbooks restore-node"
 _AS_STACK = """
 user=$1
 shift
-exec sudo -n -H -u "$user" bash -c '[ -r ~/stackrc ] || exit 0; source ~/stackrc; exec openstack "$@"' bash "$@"
+exec sudo -n -H -u "$user" bash -c '
+# shellcheck disable=SC1090
+[ -r ~/stackrc ] || exit 0
+source ~/stackrc
+exec openstack "$@"
+' bash "$@"
 """
 _FIELDS = ("uuid", "name", "maintenance", "maintenance_reason", "instance_info")
 

@@ -163,7 +163,7 @@ class Undercloud(Journals):
     def _list(self, _: Command) -> str | Exception:
         if not isinstance(self.has_ironic, bool):
             return self.has_ironic
-        rows = [
+        rows: list[dict[str, object]] = [
             {"UUID": name, "Name": name, "Maintenance": bool(why), "Maintenance Reason": why, "Instance Info": {}}
             for name, why in self.ironic.items()
         ]
