@@ -22,6 +22,7 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node.authorized_keys import authorize
 from tasks.rear import sftp
+from tasks.rear.ceph_scripts import put_scripts
 from tasks.rear.configuration import MENDED, NETWORK, UEFI, add_block, check_settings, close_files, remove_block
 from tasks.rear.firmware import UEFI_LINES, install_tools
 from tasks.rear.rescue_script import put_script
@@ -97,6 +98,8 @@ def procedure(steps: Steps, job: Installation) -> None:
         return put_script(node.name, job.site.ssh.user_of(node.name))
 
     steps.step("3h", "Have images hold what a restore needs", job.nodes, put)
+    if job.ceph_nodes:
+        steps.step("3i", "Have a restore keep what Ceph monitors hold", job.ceph_nodes, put_scripts())
     if job.uefi_nodes:
         steps.step("4.1", "Install the tools for UEFI", job.uefi_nodes, install_tools(_PACKAGES_WITHIN_S))
         steps.step("4.2", "Enable UEFI backup", job.uefi_nodes, add_block(UEFI, UEFI_LINES))

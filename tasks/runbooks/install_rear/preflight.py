@@ -16,6 +16,7 @@ from tasks.ansible.site_role import nfs_url, node_of, playbook_files, variables
 from tasks.engine.run import Run
 from tasks.node.versions import Range, check_versions, read_versions
 from tasks.rear import sftp
+from tasks.rear.ceph_scripts import has_monitor
 from tasks.rear.configuration import NETWORK, has_block
 from tasks.rear.firmware import booted_by_uefi, missing_programs
 from tasks.rear.network import NetworkSetUp, read_network
@@ -136,7 +137,9 @@ def _look_at_node(shell: Shell, site: Site, store: BackupStore) -> NodeState:
         _check_size(shell)
     own = site.rear.networking.get(shell.name)
     network = read_network(shell) if own is None else NetworkSetUp(tuple(own))
-    return NodeState(booted_by_uefi(shell), network.commands, network.findings, has_block(shell, NETWORK))
+    return NodeState(
+        booted_by_uefi(shell), network.commands, network.findings, has_block(shell, NETWORK), has_monitor(shell)
+    )
 
 
 _REACH = 'exec 3<>"/dev/tcp/$1/2049"'

@@ -41,12 +41,14 @@ class NodeState:
         networking: Commands that set up the network of its rescue system; none where ReaR's own do.
         network_findings: What the operator should know of these.
         network_block: Whether an earlier run has set up such a network.
+        ceph: Whether a Ceph monitor keeps its data there.
     """
 
     uefi: bool
     networking: tuple[str, ...] = ()
     network_findings: tuple[str, ...] = ()
     network_block: bool = False
+    ceph: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Installation:
     def uefi_nodes(self) -> list[Shell]:
         """The nodes that have booted by UEFI."""
         return [node for node in self.nodes if self.states[node.name].uefi]
+
+    @property
+    def ceph_nodes(self) -> list[Shell]:
+        """The nodes with a Ceph monitor."""
+        return [node for node in self.nodes if self.states[node.name].ceph]
 
     @property
     def bridged_nodes(self) -> list[Shell]:

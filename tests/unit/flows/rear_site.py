@@ -197,6 +197,7 @@ class World:
 
     def _prepare_node(self, shell: FolderShell) -> None:
         shell.on("rear --version", say="rear --version: Relax-and-Recover 2.4 / Git\n").on("/dev/tcp/", say="")
+        shell.on("test", "-d", "/var/lib/ceph/mon", say=1)
         shell.on("ovs-vsctl", say="").on("test", "-d", "/sys/firmware/efi", say=1).on("sshfs", say="")
         shell.on("ssh-keygen", say=lambda _: self._make_key(shell)).on("sftp -q", say="Remote working directory: /\n")
 

@@ -15,6 +15,7 @@ from flows.install_rear import NAME, hosts, procedure
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
+from tasks.rear.ceph_scripts import TEXTS
 from tasks.rear.settings import EXCLUDED, read_settings
 from tasks.runbooks.install_rear.preflight import look
 from tasks.runbooks.install_rear.request import Installation, Request
@@ -358,7 +359,15 @@ def test_an_open_vswitch_that_can_not_be_read_is_a_refusal_that_names_the_way_ro
 # -- plans
 
 
+def test_a_node_with_a_ceph_monitor_gets_the_documented_scripts_and_no_other_does(world: World) -> None:
+    world.nodes[1].on("test", "-d", "/var/lib/ceph/mon", say="")
+    run = install(world)
+    assert [record.host for record in run.journal.records if record.number == "3i"] == ["controller-1"]
+    assert [all(node.path(path).exists() for path in TEXTS) for node in world.nodes] == [False, True, False]
+
+
 def test_the_plan_is_the_golden_one(world: World) -> None:
+    world.nodes[1].on("test", "-d", "/var/lib/ceph/mon", say="")
     world.nodes[0].on("ovs-vsctl", say=OVS)
     world.nodes[1].on("test", "-d", "/sys/firmware/efi", say="")
     world.undercloud.path("crontab").write_text(f"{CRON_LINE}\n")

@@ -349,7 +349,7 @@ def _images() -> None:
         with TemporaryDirectory() as folder:
             world = World(Path(folder), kind, settings)
             world.nodes[0].on("/sys/firmware/efi", say="").on("efibootmgr", say="mkfs.vfat\n").on("dnf -y", say="")
-            world.nodes[0].on("ovs-vsctl", say=rear_runs.OVS)
+            world.nodes[0].on("ovs-vsctl", say=rear_runs.OVS).on("test", "-d", "/var/lib/ceph/mon", say="")
             world.undercloud.path("crontab").write_text(f"{rear_runs.CRON_LINE}\n")
             for node in world.nodes:
                 node.on("df --output", say="1\n")
