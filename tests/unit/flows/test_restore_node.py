@@ -9,7 +9,7 @@ import pytest
 
 from blocks.remote.errors import CommandFailed, Refused, RunbookError
 from blocks.remote.shell import Shell
-from flows.restore_node import NAME, procedure
+from flows.restore_node import NAME, procedure, restore_node
 from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.run import Run
@@ -27,6 +27,7 @@ from tests.unit.tasks.samples import HOSTS, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 ALL = Request()
+TIMEOUTS = [f"{what}_timeout_s" for what in ("compare", "bmc", "rescue", "console", "recover", "start")]
 
 
 @pytest.fixture
@@ -455,3 +456,18 @@ def test_the_plan_is_the_golden_one_and_holds_no_secret(
     procedure(made, job)
     assert_golden(plan, made)
     assert PASSWORD not in made.text()
+
+
+def test_what_the_flow_is_asked_for_is_what_is_looked_for(room: Room) -> None:
+    asked = {"nodes": ["controller-0"], "image": "2026-11-27", "reason": "one", "disks": {"controller-0": ["A"]}}
+    seconds = dict(zip(TIMEOUTS, range(1, len(TIMEOUTS) + 1), strict=True))
+    work = restore_node.fn.__wrapped__(site="lab", even_if_up=True, **asked, **seconds)
+    run = open_run(room, Request(("controller-0",)))
+    request = work.look(run).request
+    expected = Request(
+        ("controller-0",), ("Controller",), "2026-11-27", "one", True, {"controller-0": ("A",)}, *seconds.values()
+    )
+    assert request == expected
+    assert work.destroys(work.look(run)).startswith(
+        "nodes are restored: controller-0 from controller-0/20261127T020000Z"
+    )
