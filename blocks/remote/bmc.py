@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sushy
 from sushy import exceptions
@@ -90,10 +90,12 @@ class Bmc:
     def boots_from(self) -> str:
         """What it boots from next, beside its boot order: `Cd`, `Hdd`, …; empty where it keeps to that order."""
         with self._asking("read the boot override") as system:
-            boot = system.boot
-            if not boot or not boot.target or boot.enabled in {None, sushy.BOOT_SOURCE_ENABLED_DISABLED}:
-                return ""
-            return "" if boot.target == sushy.BOOT_SOURCE_TARGET_NONE else str(boot.target.value)
+            told = [system.json.get("Boot"), _pending(system).get("Boot")]
+        for boot in filter(None, reversed(told)):
+            target, enabled = boot.get("BootSourceOverrideTarget"), boot.get("BootSourceOverrideEnabled")
+            if target not in {None, "None"} and enabled not in {None, "Disabled"}:
+                return str(target)
+        return ""
 
     def boots_from_cd(self) -> bool:
         """Whether its next boot is from virtual media."""
@@ -215,3 +217,10 @@ class Bmc:
                 self.name, said, "see `password_file` of its section [bmc] in the site file"
             ) from error
         return register(password)
+
+
+def _pending(system: System) -> dict[str, Any]:
+    """What a BMC with a settings resource has been told, and shows as its own only once the node has booted."""
+    uri = system._settings.resource_uri if system._settings else None
+    found: dict[str, Any] = system._conn.get(uri).json() if uri else {}
+    return found

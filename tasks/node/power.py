@@ -95,7 +95,7 @@ def eject_iso(within_s: float) -> Change[Bmc]:
 
 
 def boot_from_cd(within_s: float) -> Change[Bmc]:
-    """Have the next boot be from the virtual drive.
+    """Have the next boot be from the virtual drive. Said even where a BMC says so already: that may be of an earlier boot.
 
     Args:
         within_s: Seconds until the BMC must say so.
@@ -106,7 +106,7 @@ def boot_from_cd(within_s: float) -> Change[Bmc]:
 
     wait = Wait("the next boot", _CD, look, within_s, f"{_SEE}; set it there for one boot", every_s=2)
     call = _call("BootSourceOverrideTarget Cd, Once", Bmc.boot_from_cd)
-    return Change((call,), already=Bmc.boots_from_cd, until=wait)
+    return Change((call,), until=wait)
 
 
 def boot_from_disk(within_s: float) -> Change[Bmc]:

@@ -53,6 +53,7 @@ class Redfish:
         below_systems: The drive is below the system, not below its manager.
         targets: What it can be told to boot from.
         settings_only: Takes the boot override by its settings resource alone.
+        shown_late: Shows a boot override by its settings resource alone until it has booted.
         once_ignored: Goes on booting from where it was told to boot from once.
         busy: So many requests get 503.
         session_lasts: Requests after which a session ends; 0: never.
@@ -77,11 +78,13 @@ class Redfish:
     below_systems: bool = False
     targets: tuple[str, ...] = ("None", "Pxe", "Cd", "Hdd")
     settings_only: bool = False
+    shown_late: bool = False
     once_ignored: bool = False
     busy: int = 0
     session_lasts: int = 0
     systems: tuple[str, ...] = ("1",)
     _emptied: bool = False
+    _shown: Body = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: Body | None) -> Answer:
@@ -164,12 +167,15 @@ class Redfish:
             "Name": f"system {name}",
             "UUID": self.uuid.upper(),
             "PowerState": self.power,
-            "Boot": self._boot(),
+            "Boot": self._shown if self.shown_late else self._boot(),
             "Links": {"ManagedBy": [{"@odata.id": MANAGER}], "Chassis": []},
             "Actions": {"#ComputerSystem.Reset": reset},
             **settings,
             **(owner if self.below_systems else {}),
         }
+
+    def __post_init__(self) -> None:
+        self._shown = self._boot()
 
     def _boot(self) -> Body:
         return {
@@ -206,6 +212,7 @@ class Redfish:
             from_cd = self.target in {"Cd", "UsbCd"} and self.enabled != "Disabled" and self.image is not None
             if self.enabled == "Once" and not self.once_ignored:
                 self.target, self.enabled = "None", "Disabled"
+            self._shown = self._boot()
             self.booted(from_cd)
         elif kind == "ForceOff":
             self.power = "Off"

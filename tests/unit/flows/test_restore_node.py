@@ -461,7 +461,9 @@ def test_the_plan_is_the_golden_one_and_holds_no_secret(
 def test_what_the_flow_is_asked_for_is_what_is_looked_for(room: Room) -> None:
     asked = {"nodes": ["controller-0"], "image": "2026-11-27", "reason": "one", "disks": {"controller-0": ["A"]}}
     seconds = dict(zip(TIMEOUTS, range(1, len(TIMEOUTS) + 1), strict=True))
-    work = restore_node.fn.__wrapped__(site="lab", even_if_up=True, **asked, **seconds)
+    work = restore_node.fn.__wrapped__(  # type: ignore[attr-defined]
+        site="lab", even_if_up=True, **asked, **seconds
+    )
     run = open_run(room, Request(("controller-0",)))
     request = work.look(run).request
     expected = Request(

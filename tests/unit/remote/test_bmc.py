@@ -65,6 +65,7 @@ def test_an_iso_is_booted_and_the_node_boots_from_its_disk_again(client: Client)
         {"targets": ("None", "Pxe", "Cd")},
         {"below_systems": True},
         {"settings_only": True},
+        {"settings_only": True, "shown_late": True},
         {"once_ignored": True},
         {"session_lasts": 2},
         {"no_query": True},
@@ -74,6 +75,14 @@ def test_an_iso_is_booted_and_the_node_boots_from_its_disk_again(client: Client)
 def test_a_fault_that_can_be_lived_with_changes_nothing(client: Client, faults: dict[str, object]) -> None:
     service = Redfish(**faults)  # type: ignore[arg-type]
     is_booted_and_put_back(service, client(service))
+
+
+def test_an_override_that_is_shown_by_the_settings_resource_alone_is_seen(client: Client) -> None:
+    bmc = client(Redfish(settings_only=True, shown_late=True))
+    bmc.boot_from_cd()
+    assert bmc.boots_from_cd()
+    bmc.boot_from_disk()
+    assert bmc.boots_from() == "Hdd"
 
 
 def test_one_that_ignores_once_would_boot_the_iso_again_unless_it_is_told_where_it_boots_from(client: Client) -> None:
