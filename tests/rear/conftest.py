@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +11,6 @@ from tests.lab.settings import CONTROLLERS
 from tests.rear.imaged import STORE, Imaged
 from tests.rear.layer import layer, unpack
 from tests.server.fixtures import PrefectServer
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.lab)
 
 
 @pytest.fixture(scope="module")
