@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from blocks.remote.bmc import Bmc
 from blocks.remote.errors import HostError, RunbookError, Unreachable
 from blocks.remote.shell import Shell
-from blocks.site import BACKUP_NODE, UNDERCLOUD, Site
+from blocks.site import BACKUP_NODE, Site
 from blocks.store import BackupStore
 from tasks.ansible.site_role import nfs_url
 from tasks.engine.checks import Check
@@ -21,11 +21,12 @@ from tasks.node.ironic import IronicNode, read_nodes
 from tasks.node.own_system import answers
 from tasks.rear.rescue import READY, USER, rescue_state
 from tasks.rear.sftp import images_root
-from tasks.rear.stored_images import StoredImage, choose, of_one_backup, read_images
+from tasks.rear.stored_images import StoredImage
+from tasks.runbooks.restore_node.choosing import choose_images, choose_nodes
 from tasks.runbooks.restore_node.job import Job, Node, Request, is_undercloud
 from tasks.runbooks.restore_node.resume import Resume, how_to_go_on
 
-_IMAGE, _BMC, _NODE, _NODES, _JOURNAL = "image", "BMC", "node", "nodes", "journal"
+_BMC, _NODE, _JOURNAL = "BMC", "node", "journal"
 # TripleO's name for the roles whose config drives the document writes.
 _CONTROLLER = "Controller"
 
@@ -34,8 +35,6 @@ _CONTROLLER = "Controller"
 class _Seen:
     """What was seen of one node."""
 
-    image: StoredImage | None
-    bmc: Bmc | None
     bmc_uuid: str
     in_rescue: bool
 
@@ -55,24 +54,32 @@ def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> J
     site, store = run.site, run.site.store
     if store is None:
         raise RunbookError(f"site {site.site} has no store", "write a section [store] into its site file, and apply it")
-    names, all_nodes = _targets(run, request)
+    names, all_nodes = choose_nodes(run, request)
     root, backup_node = images_root(store), run.shells[site.named(BACKUP_NODE).name]
     shells = {name: (site.shell(site.host(name)), site.shell(site.host(name), USER)) for name in names}
     for pair in shells.values():
         for shell in pair:
             run.resources.callback(shell.close)
-    images = _images(run, request, backup_node, root, names)
+    images = choose_images(run, request, backup_node, root, names)
     resume = _resume(run, order, images)
-    nodes = []
-    for name, (own, rescue) in shells.items():
-        bmc = site.bmc_of(name)
-        if bmc is not None:
-            run.resources.callback(bmc.close)
-        seen = _look_at_node(run, request, resume, own, rescue, images.get(name), bmc)
-        if seen.image is not None:
-            url = _iso_url(run, site, store, seen.image) if bmc is not None else ""
-            controller = any(name in hosts for role, hosts in site.roles.items() if role.startswith(_CONTROLLER))
-            nodes.append(Node(name, seen.image, own, rescue, bmc, seen.bmc_uuid, url, controller, seen.in_rescue))
+    bmcs = {name: bmc for name in names if (bmc := site.bmc_of(name)) is not None}
+    for bmc in bmcs.values():
+        run.resources.callback(bmc.close)
+    seen = _look_at_nodes(run, request, resume, shells, images, bmcs)
+    nodes = [
+        Node(
+            name=name,
+            image=image,
+            own=shells[name][0],
+            rescue=shells[name][1],
+            bmc=bmcs.get(name),
+            bmc_uuid=seen[name].bmc_uuid,
+            iso_url=_iso_url(run, site, store, image) if name in bmcs else "",
+            controller=any(name in hosts for role, hosts in site.roles.items() if role.startswith(_CONTROLLER)),
+            in_rescue=seen[name].in_rescue,
+        )
+        for name, image in images.items()
+    ]
     run.refuse_if_any()
     cluster = None if is_undercloud(site, request.nodes) else _cluster(site, shells)
     if cluster is not None:
@@ -80,56 +87,6 @@ def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> J
     ironic = () if cluster is None else _ironic(run, names)
     undercloud = None if cluster is None else run.first
     return Job(site, request, backup_node, root, tuple(nodes), all_nodes, cluster, resume, undercloud, ironic)
-
-
-def _targets(run: Run, request: Request) -> tuple[list[str], int]:
-    """Names of the nodes, and how many the control plane has."""
-    site = run.site
-    if is_undercloud(site, request.nodes):
-        name = site.named(UNDERCLOUD).name
-        if name == site.named(BACKUP_NODE).name:
-            said = "its images, and the journal, are on the undercloud itself"
-            run.checks.append(Check(_NODES, name, "", said, "move the store to a host of its own first"))
-        return [name], 1
-    control_plane = [host.name for host in site.select(request.roles)]
-    names = list(dict.fromkeys(request.nodes)) or control_plane
-    if unknown := [name for name in names if name not in control_plane]:
-        reason = f"{', '.join(unknown)} are no hosts with role {', '.join(request.roles)}"
-        run.checks.append(
-            Check(_NODES, "", "", reason, "see the inventory, `nodes` and `roles`; the undercloud is restored alone")
-        )
-    known = [name for name in names if name in control_plane]
-    left_out = [name for name in control_plane if name not in known]
-    if left_out and not request.reason.strip():
-        said = f"{', '.join(left_out)} would not be restored, and the control plane would not be of one state"
-        run.checks.append(Check(_NODES, "", "", said, "restore all nodes as documented, or say in `reason` why not"))
-    if strangers := [name for name in request.disks or {} if name not in known]:
-        run.checks.append(
-            Check(_NODES, "", "", f"`disks` names {', '.join(strangers)}, which is not restored", "correct it")
-        )
-    return known, len(control_plane)
-
-
-def _images(run: Run, request: Request, store: Shell, root: str, names: Sequence[str]) -> dict[str, StoredImage]:
-    with Questions(run.checks) as questions:
-        asked = {name: questions.ask(_IMAGE, partial(read_images, store, root, name)) for name in names}
-    chosen: dict[str, StoredImage] = {}
-    for name, answer in asked.items():
-        if answer.known is None:
-            continue
-        image, why = choose(answer.known, request.image)
-        if image is None:
-            hint = "make images with `backup-control-plane -p images=true`, or choose another `image`"
-            run.checks.append(Check(_IMAGE, name, "", why, hint))
-        else:
-            chosen[name] = image
-            run.checks.append(Check(_IMAGE, name, str(image)))
-    if not of_one_backup(list(chosen.values())):
-        told = ", ".join(image.run for image in chosen.values())
-        run.checks.append(
-            Check(_IMAGE, "", "", f"these are of different backups: {told}", "say in `image` of which time")
-        )
-    return chosen
 
 
 def _resume(run: Run, order: Callable[[Job], Sequence[str]], images: dict[str, StoredImage]) -> Resume:
@@ -154,17 +111,29 @@ def _any_job(run: Run) -> Job:
     return Job(run.site, Request(), run.first, "", (), 0, run.first, Resume(run.journal))
 
 
-def _look_at_node(
-    run: Run, request: Request, resume: Resume, own: Shell, rescue: Shell, image: StoredImage | None, bmc: Bmc | None
-) -> _Seen:
-    with Questions(run.checks) as questions:
-        uuid = questions.ask(_BMC, partial(_look_at_bmc, bmc)) if bmc is not None else None
-        up = questions.ask(_NODE, partial(answers, own))
-        in_rescue = questions.ask(_NODE, partial(_in_rescue, rescue, image))
-    if up.known and not resume.erased and not request.even_if_up:
-        said = "it answers: what is on its disk would be lost"
-        run.checks.append(Check(_NODE, own.name, "", said, "shut it down, or start the runbook with even_if_up=true"))
-    return _Seen(image, bmc, (uuid.known or "") if uuid else "", bool(in_rescue.known))
+def _look_at_nodes(
+    run: Run,
+    request: Request,
+    resume: Resume,
+    shells: Mapping[str, tuple[Shell, Shell]],
+    images: Mapping[str, StoredImage],
+    bmcs: Mapping[str, Bmc],
+) -> dict[str, _Seen]:
+    """Look at all of them at once: those that have no power answer late."""
+    with Questions(run.checks, at_once=3 * len(shells)) as questions:
+        uuids = {name: questions.ask(_BMC, partial(_look_at_bmc, bmc)) for name, bmc in bmcs.items()}
+        up = {name: questions.ask(_NODE, partial(answers, own)) for name, (own, _) in shells.items()}
+        in_rescue = {
+            name: questions.ask(_NODE, partial(_in_rescue, rescue, images.get(name)))
+            for name, (_, rescue) in shells.items()
+        }
+    for name, answer in up.items():
+        if answer.known and not resume.erased and not request.even_if_up:
+            said = "it answers: what is on its disk would be lost"
+            run.checks.append(Check(_NODE, name, "", said, "shut it down, or start the runbook with even_if_up=true"))
+    return {
+        name: _Seen((uuids[name].known or "") if name in uuids else "", bool(in_rescue[name].known)) for name in shells
+    }
 
 
 def _in_rescue(rescue: Shell, image: StoredImage | None) -> bool:

@@ -389,6 +389,7 @@ def test_a_node_that_is_up_is_refused_unless_that_is_said(room: Room) -> None:
         (Request(("controller-0",)), "controller-1, controller-2 would not be restored"),
         (Request(("compute-7",), reason="x"), "compute-7 are no hosts with role Controller"),
         (Request(("undercloud", "controller-0"), reason="x"), "undercloud are no hosts with role Controller"),
+        (Request(roles=("Networker",)), "site lab has no role 'Networker'"),
         (Request(image="2025"), f"the store has none of 2025; it has {TIME}"),
         (Request(disks={"compute-7": ("A",)}), "`disks` names compute-7, which is not restored"),
     ],
