@@ -18,8 +18,9 @@ from blocks.site import Site
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.runbooks.backup_control_plane.images import make_images, paused, prove_images, save_first
-from tasks.runbooks.backup_control_plane.imaging import NAME, ImageRequest
+from tasks.runbooks.backup_control_plane.imaging import NAME, Availability, ImageRequest
 from tasks.runbooks.backup_control_plane.preflight import look
+from tasks.runbooks.backup_control_plane.rolling import make_images_in_turn
 from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.procedure import back_up, prove_set, take
@@ -45,6 +46,7 @@ def backup_control_plane(
     documented_file: bool = False,
     images: bool = False,
     roles: Annotated[list[RoleName], Field(min_length=1)] = _CONTROLLER,
+    availability: Availability = "pause",
     dry_run: bool = False,
     wait_s: Annotated[int, Field(ge=0, le=86400)] = 14400,
     transfer_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 14400,
@@ -56,7 +58,8 @@ def backup_control_plane(
 ) -> Work[Backup] | Work[Whole]:
     """Back up the database of the overcloud's control plane to the site's store, and prove it by restoring it.
 
-    With `images`, the nodes of the control plane as well: its containers are paused and its cluster is stopped meanwhile.
+    With `images`, the nodes of the control plane as well: its containers are paused and its cluster is stopped meanwhile, or one
+    node at a time leaves it.
 
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
@@ -65,6 +68,8 @@ def backup_control_plane(
         documented_file: Write /root/openstack-backup-mysql.sql and its grants on the node that is backed up, too.
         images: Make an image of each node with ReaR, too. Nobody has proven these by a restore yet: off by default.
         roles: With images: roles of the inventory whose nodes get one, such as ControllerOpenstack, Database, Messaging, Networker.
+        availability: With images: `pause`, all nodes at once, and nothing serves meanwhile; `rolling`, one node at a time leaves
+            the cluster while the others serve, which takes longer.
         dry_run: Check everything and show the plan; change nothing.
         wait_s: Seconds to wait while another runbook is at work on the site; 0 refuses at once.
         transfer_timeout_s: Seconds for a dump, and for a physical copy, to reach the store.
@@ -77,7 +82,7 @@ def backup_control_plane(
     bounds = Bounds(transfer_timeout_s, hash_timeout_s, hash_at_most_mib * 1024**2, drain_timeout_s)
     request = Request(NAME, tuple(methods) if methods else None, documented_file, bounds)
     if images:
-        wanted = ImageRequest(tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s)
+        wanted = ImageRequest(tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s, availability)
         return Work(
             look=partial(look_at_all, request=request, images=wanted),
             procedure=procedure_with_images,
@@ -115,9 +120,13 @@ def procedure_with_images(steps: Steps, whole: Whole) -> None:
     backup, imaging = whole
     save_first(steps, imaging)  # steps 1 and 2
     _record_password(steps, backup)
-    with paused(steps, imaging):
+    if imaging.request.availability == "rolling":
         take(steps, backup)  # step 3: the database
-        make_images(steps, imaging)
+        make_images_in_turn(steps, imaging)
+    else:
+        with paused(steps, imaging):
+            take(steps, backup)  # step 3: the database
+            make_images(steps, imaging)
     prove_images(steps, imaging, backup.store.shell)
     prove_set(steps, backup)
 

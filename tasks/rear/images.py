@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.remote.command import question, script
 from blocks.remote.errors import HostError
@@ -64,14 +64,30 @@ def jobs(runbook: str) -> str:
     return f"openstack-runbooks-{runbook}-rear-*.service"
 
 
-def make_image(key: str, within_s: float) -> Change:
+# ReaR says where its archive is, and at the end how large it is; in between its size is looked at, where ReaR has mounted the store.
+# What ReaR itself counts up while tar is at work it writes to terminals alone.
+_HOW_FAR = r"""
+log=$1 expected=$2
+archive=$(sed -nE "s/^Creating .* archive '(.*)'/\1/p" "$log" | tail -n 1)
+archived=$(sed -nE 's/^Archived ([0-9]+) MiB .*/\1/p' "$log" | tail -n 1)
+size=$(stat -c %s "$archive" 2>/dev/null) || size=$((${archived:-0} * 1048576))
+phase=$(grep . "$log" | tail -n 1)
+seen=$(numfmt --to=iec-i --suffix=B "$size") whole=$(numfmt --to=iec-i --suffix=B "$expected")
+printf '%s %s\n%s, %s of about %s archived\n' "$size" "$expected" "$phase" "$seen" "$whole"
+"""
+
+
+def make_image(key: str, within_s: float, expected_bytes: int = 0) -> Change:
     """Make the image of a node: ISO and archive. Its output is followed, and it outlives the connection.
 
     Args:
         key: Of the unit (`job_key`).
         within_s: Seconds until it is ended.
+        expected_bytes: How large the archive may become, for how far it is; 0 where nobody knows.
     """
-    return Change((LongCommand(key, ("rear", "-v", "mkbackup"), within_s, says="make the image of the node"),))
+    long = LongCommand(key, ("rear", "-v", "mkbackup"), within_s, says="make the image of the node")
+    ask = script(_HOW_FAR, long.log, str(expected_bytes), quiet=True, changes=False)
+    return Change((replace(long, progress_query=ask),))
 
 
 @dataclass(frozen=True)

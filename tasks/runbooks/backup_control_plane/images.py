@@ -47,6 +47,34 @@ def save_first(steps: Steps, imaging: Imaging) -> None:
         steps.skip("2b", sentence, "no node has a Ceph monitor")
 
 
+def save_configuration(steps: Steps, imaging: Imaging) -> None:
+    """Steps 3h and 3i: what is saved while the cluster runs.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    facts, servers = imaging.facts, imaging.with_ovn
+    sentence = "Back up OVN's northbound and southbound databases"
+    if servers:
+        steps.step("3h", sentence, servers, lambda node: saved.save_ovn(facts[node.name].ovn))
+    else:
+        steps.skip("3h", sentence, "no node has OVN's databases")
+    steps.step("3i", "Back up Pacemaker's configuration", imaging.clustered, saved.save_pacemaker())
+
+
+def record_running(steps: Steps, imaging: Imaging) -> None:
+    """Step 2c: what runs, as preflight has seen it.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    for node in imaging.nodes:
+        question = "podman container ls --all; systemctl list-units 'tripleo_*'; crm_mon --as-xml"
+        steps.record_answer("2c", "Record what runs", node, question, str(imaging.before(node)))
+
+
 @contextmanager
 def paused(steps: Steps, imaging: Imaging) -> Iterator[None]:
     """Steps 2c and 2d, and 3o to 3p: everything is paused within the block, and runs afterwards.
@@ -56,20 +84,25 @@ def paused(steps: Steps, imaging: Imaging) -> Iterator[None]:
         imaging: What images are made of.
     """
     start_s, nodes = imaging.request.start_s, list(imaging.nodes)
-    for node in nodes:
-        question = "podman container ls --all; systemctl list-units 'tripleo_*'; crm_mon --as-xml"
-        steps.record_answer("2c", "Record what runs", node, question, str(imaging.before(node)))
+    record_running(steps, imaging)
     with steps.cleanup(imaging.released):
         steps.step("2d", "Pause the containers", nodes, lambda node: pause(imaging.before(node), start_s))
         yield
         steps.step("3o", "Unpause the containers", nodes, lambda node: unpause(imaging.before(node), start_s))
     # What does not come back by itself is no cause to release it again.
-    steps.step(
-        "3p",
-        "Compare what runs with what ran before",
-        nodes,
-        lambda node: check_as_before(imaging.before(node), start_s),
-    )
+    compare(steps, imaging, nodes)
+
+
+def compare(steps: Steps, imaging: Imaging, nodes: list[Shell]) -> None:
+    """Step 3p: what ran before runs again.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+        nodes: The nodes that are looked at.
+    """
+    sentence, start_s = "Compare what runs with what ran before", imaging.request.start_s
+    steps.step("3p", sentence, nodes, lambda node: check_as_before(imaging.before(node), start_s))
 
 
 def make_images(steps: Steps, imaging: Imaging) -> None:
@@ -79,19 +112,25 @@ def make_images(steps: Steps, imaging: Imaging) -> None:
         steps: Who walks through them.
         imaging: What images are made of.
     """
-    facts, request = imaging.facts, imaging.request
-    clustered, nodes = imaging.clustered, list(imaging.nodes)
-    servers, sentence = imaging.with_ovn, "Back up OVN's northbound and southbound databases"
-    if servers:
-        steps.step("3h", sentence, servers, lambda node: saved.save_ovn(facts[node.name].ovn))
-    else:
-        steps.skip("3h", sentence, "no node has OVN's databases")
-    steps.step("3i", "Back up Pacemaker's configuration", clustered, saved.save_pacemaker())
+    request, clustered, nodes = imaging.request, imaging.clustered, list(imaging.nodes)
+    save_configuration(steps, imaging)
     steps.step("3j", "Stop the cluster", clustered[:1], cluster.stop_cluster(request.start_s))
     steps.step("3k", "See that it has stopped everywhere", clustered, cluster.check_stopped(request.start_s))
-    steps.step("3l", "Create the image of each node", nodes, make_image(imaging.key, request.image_s))
+    steps.step("3l", "Create the image of each node", nodes, lambda node: image(imaging, node))
     steps.step("3m", "Start the cluster", clustered[:1], cluster.start_cluster(request.start_s))
-    steps.step("3n", "Wait until Galera is promoted", clustered[:1], check_health(imaging.resource, request.start_s))
+    steps.step(
+        "3n", "Wait until Galera is promoted", clustered[:1], check_health(imaging.database.resource, request.start_s)
+    )
+
+
+def image(imaging: Imaging, node: Shell) -> Change:
+    """Make the image of a node.
+
+    Args:
+        imaging: What images are made of.
+        node: The node.
+    """
+    return make_image(imaging.key, imaging.request.image_s, imaging.expected_bytes(node))
 
 
 def prove_images(steps: Steps, imaging: Imaging, store: Shell) -> None:

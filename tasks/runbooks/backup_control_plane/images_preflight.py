@@ -12,7 +12,7 @@ from tasks.engine.cleanup import read_armed
 from tasks.engine.run import Run
 from tasks.node.config_drive import find_config_drive
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
-from tasks.node.running import PAUSED, STOPPING, read_running
+from tasks.node.running import ACTIVE, PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
 from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
 from tasks.rear.sftp import image_folder
@@ -24,6 +24,8 @@ _ARCHIVE, _ROOM = "archive", "room for images on the store"
 _CONTROLLER = "Controller"
 # A quarter more than the latest image.
 _MORE = 1.25
+# How many nodes a cluster needs so that one can leave: of Pacemaker's, for a majority; of Galera's, for one that serves.
+_QUORATE, _SERVING = 3, 2
 
 
 def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
@@ -46,7 +48,7 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
         run.checks += _check_running(name, found)
-    _look_at_cluster(run, nodes, facts)
+    _look_at_cluster(run, request, nodes, facts)
     if store.settings.kind == "sftp" and site.rear.archive == "inside":
         said = "archives lie inside the ISOs, where nobody can see that they are whole"
         run.checks.append(Check(_ARCHIVE, "", "", said, 'write archive = "beside" into [rear]; start install-rear'))
@@ -65,13 +67,14 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
         nodes=nodes,
         facts=facts,
         controllers=frozenset(controllers),
-        resource=site.database.resource,
+        database=site.database,
+        databases=tuple(run.hosts_with(site.database.role)),
         root=root,
         known=known,
     )
 
 
-def _look_at_cluster(run: Run, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]) -> None:
+def _look_at_cluster(run: Run, request: ImageRequest, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]) -> None:
     """Ask the first node on which Pacemaker runs for its cluster."""
     clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
     if facts and not clustered:
@@ -80,7 +83,10 @@ def _look_at_cluster(run: Run, nodes: Sequence[Shell], facts: Mapping[str, NodeF
     resource = run.site.database.resource
     seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
     for cluster in seen.values():
-        run.checks += check_cluster(cluster, [node.name for node in nodes])
+        stopped = [node.name for node in nodes] if request.availability == "pause" else None
+        run.checks += check_cluster(cluster, stopped)
+        if request.availability == "rolling":
+            run.checks += check_spare(cluster)
 
 
 def images_root(store: BackupStore) -> str:
@@ -114,6 +120,8 @@ def _check_running(host: str, found: NodeFacts) -> list[Check]:
     if found.timers:
         said = f"a run that was killed has left {len(found.timers)} timers there, which undo what it has done"
         checks.append(Check(_RUNS, host, "", said, "start resume-control-plane, or wait until they have fired"))
+    if before.pacemaker not in {"", ACTIVE}:
+        checks.append(Check(_RUNS, host, "", "Pacemaker is stopped there", "start resume-control-plane first"))
     if paused := before.in_state(PAUSED):
         said = f"{len(paused)} containers are paused: {', '.join(paused)}"
         checks.append(Check(_RUNS, host, "", said, "start resume-control-plane first"))
@@ -123,16 +131,30 @@ def _check_running(host: str, found: NodeFacts) -> list[Check]:
     return checks or [Check(_RUNS, host, str(before))]
 
 
-def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
+def check_spare(cluster: Cluster) -> list[Check]:
+    """What would stop serving with the one node that leaves.
+
+    Args:
+        cluster: What Pacemaker says.
+    """
+    reasons = []
+    if len(cluster.nodes) < _QUORATE:
+        reasons.append(f"of {len(cluster.nodes)} nodes none can leave: with it the quorum would go")
+    if cluster.bundle.replicas < _SERVING:
+        reasons.append(f"Galera has {cluster.bundle.replicas} node: when it leaves, nobody serves")
+    return [Check(_CLUSTER, "", "", reason, 'use availability="pause"') for reason in reasons]
+
+
+def check_cluster(cluster: Cluster, nodes: Sequence[str] | None) -> list[Check]:
     """What keeps a cluster from coming back as it was, or from being stopped as a whole.
 
     A standby attribute would be in the image: the node that is restored from it would come back standby.
 
     Args:
         cluster: What Pacemaker says.
-        nodes: Names of the nodes that get an image.
+        nodes: Names of the nodes that get an image, where it is stopped as a whole; None where it is not.
     """
-    ours = {name.split(".")[0] for name in nodes}
+    ours = {name.split(".")[0] for name in nodes or ()}
     checks = [
         Check(
             _CLUSTER,
@@ -145,7 +167,7 @@ def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
         if node.troubles
     ]
     strangers = [node.name for node in cluster.nodes if node.name.split(".")[0] not in ours]
-    if strangers:
+    if strangers and nodes is not None:
         said = f"{', '.join(strangers)} would be stopped, and gets no image"
         checks.append(Check(_CLUSTER, "", "", said, "name all roles of the cluster as `roles`"))
     whole = []

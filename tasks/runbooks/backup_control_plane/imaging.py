@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from blocks.database import GaleraDatabase
 from blocks.remote.shell import Shell
 from tasks.engine.cleanup import Cleanup
 from tasks.node.pausing import PATIENCE_S, Held, release_words
@@ -12,6 +14,8 @@ from tasks.node.running import Running
 from tasks.rear.images import Known, job_key, jobs
 
 NAME = "backup-control-plane"
+# `pause`, as documented: all nodes at once, and nothing serves. `rolling`: one node at a time leaves the cluster, the others serve.
+Availability = Literal["pause", "rolling"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,13 @@ class ImageRequest:
         roles: Roles of the inventory whose nodes get an image.
         image_s: Seconds for ReaR on a node, and for an image to be read on the store.
         start_s: Seconds for the cluster to stop, to start, and until all runs that ran before.
+        availability: Whether all nodes stop serving at once, or one at a time.
     """
 
     roles: tuple[str, ...]
     image_s: int
     start_s: int
+    availability: Availability = "pause"
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class Imaging:
         nodes: The nodes, in the inventory's order.
         facts: Host → what was found.
         controllers: Names of those whose config drive the document saves.
-        resource: Pacemaker's bundle of the database.
+        database: The site's database.
+        databases: Its nodes.
         root: The directory on the store that holds the nodes' folders.
         known: Folder → the images that are there.
     """
@@ -72,7 +79,8 @@ class Imaging:
     nodes: tuple[Shell, ...]
     facts: Mapping[str, NodeFacts]
     controllers: frozenset[str]
-    resource: str
+    database: GaleraDatabase
+    databases: tuple[Shell, ...]
     root: str
     known: Mapping[str, Known]
 
@@ -100,6 +108,12 @@ class Imaging:
         """What ran on a node before."""
         return self.facts[node.name].before
 
+    def expected_bytes(self, node: Shell) -> int:
+        """How large a node's image may become: as the latest, else as all that its file systems hold."""
+        facts = self.facts[node.name]
+        latest = self.known[facts.folder].latest_bytes
+        return facts.used_bytes if latest is None else latest
+
     @property
     def key(self) -> str:
         """The key of the units that make images in this run."""
@@ -116,11 +130,25 @@ class Imaging:
             within_s=PATIENCE_S + 300.0,
         )
 
+    def rejoined(self, node: Shell) -> Cleanup:
+        """What ends ReaR and starts a node's part of the cluster, where one node at a time has left it."""
+        return Cleanup(
+            key="left the cluster",
+            sentence="End ReaR, start the cluster on the node",
+            words={node.name: release_words(Held(cluster=True), jobs=jobs(NAME))},
+            within_s=PATIENCE_S + 300.0,
+        )
+
     @property
     def summary(self) -> str:
         """What is done, in a sentence."""
+        names = ", ".join(node.name for node in self.nodes)
+        if self.request.availability == "rolling":
+            return (
+                f"images of {names} are made, while one of {len(self.clustered)} nodes at a time has left the cluster"
+            )
         paused = sum(len(self.before(node).to_pause) for node in self.nodes)
         return (
-            f"images of {', '.join(node.name for node in self.nodes)} are made: {paused} containers are paused and the cluster "
+            f"images of {names} are made: {paused} containers are paused and the cluster "
             f"of {len(self.clustered)} nodes is stopped meanwhile"
         )

@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,7 @@ from tests.unit.tasks.node.node_model import NodeModel
 from tests.unit.tasks.samples import HOSTS
 
 REQUEST = ImageRequest(("Controller",), image_s=3600, start_s=60)
+ROLLING = replace(REQUEST, availability="rolling")
 _NONE = "LoadState=not-found\nActiveState=inactive\n"
 _SETTINGS = (
     "OUTPUT_URL\tnfs://192.0.2.9/backups\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\t{host}/20261127T020000Z\n"
@@ -153,6 +154,8 @@ class ImagedHost:
         for words in (("listed=",), ("podman pause",), ("not released within",), ("crm_mon",)):
             shell.on(*words, say=node.answer)
         shell.on("systemctl show pacemaker.service", say=lambda _: f"ActiveState={node.units['pacemaker.service']}\n")
+        for words in (("pcs cluster stop",), ("pcs cluster start",)):
+            shell.on(*words, say=node.answer)
         shell.on("pcs cluster stop --all", say=lambda _: self._cluster("inactive"))
         shell.on("pcs cluster start --all", say=lambda _: self._cluster("active"))
         shell.on("cibadmin", say="<bundle id='galera-bundle'/>")
@@ -202,6 +205,8 @@ class Imaged:
         before: The state in which everything was.
         runs: How many runs there were.
         states: What `in_every_state` has come to.
+        in_turn: Whether one node at a time leaves the cluster.
+        members: The hosts that were in the cluster as the run began.
     """
 
     world: World
@@ -209,6 +214,13 @@ class Imaged:
     before: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
     runs: int = 0
     states: list[object] = field(default_factory=list)
+    in_turn: bool = False
+    members: list[str] = field(default_factory=list)
+
+    @property
+    def in_cluster(self) -> list[str]:
+        """The hosts on which Pacemaker runs."""
+        return [host.shell.name for host in self.hosts if host.node.units["pacemaker.service"] == "active"]
 
     @property
     def store(self) -> Path:
@@ -216,17 +228,24 @@ class Imaged:
         return Path(images_root(self.world.store.settings))
 
     def image_of(self, host: ImagedHost) -> int:
-        """ReaR on a host, as it should be; nothing runs there meanwhile but what may."""
+        """ReaR on a host, as it should be; nothing runs there meanwhile but what may, and in turn all others serve."""
         assert host.node.units["pacemaker.service"] == "inactive"
-        assert host.node.containers["keystone"] == "paused"
+        assert host.node.containers["keystone"] == ("running" if self.in_turn else "paused")
+        others = [name for name in self.members if name != host.shell.name]
+        assert self.in_cluster == (others if self.in_turn else [])
         write_image(self.store / host.shell.name / f"2026112{self.runs}T020000Z")
         return 0
 
+    def look(self, request: ImageRequest = REQUEST) -> tuple[Run, Whole]:
+        """A run that has looked at everything."""
+        self.runs += 1
+        self.in_turn, self.members = request.availability == "rolling", self.in_cluster
+        run = self.world.open()
+        return run, look_at_all(run, self.world.request(), request)
+
     def back_up(self, request: ImageRequest = REQUEST) -> tuple[Run, Whole]:
         """A run, from the first look to its end."""
-        self.runs += 1
-        run = self.world.open()
-        whole = look_at_all(run, self.world.request(), request)
+        run, whole = self.look(request)
         run.begin(TakeUp(run.journal), run.journal.run_id)
         try:
             procedure_with_images(run, whole)
@@ -322,5 +341,6 @@ def make_imaged(folder: Path, patch: pytest.MonkeyPatch) -> Imaged:
     imaged = Imaged(world, hosts)
     for host in hosts:
         host.image = lambda host=host: imaged.image_of(host)  # type: ignore[misc]
+        host.shell.cluster_size = lambda: len(imaged.in_cluster)
     imaged.before = [host.node.state for host in hosts]
     return imaged

@@ -12,7 +12,6 @@ from flows.backup_control_plane import hosts, procedure_with_images
 from tasks.engine.cleanup import clean_up
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
-from tasks.runbooks.backup_control_plane.whole import look_at_all
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged
@@ -48,8 +47,7 @@ def test_images_are_made_while_all_is_paused_and_all_runs_again(imaged: Imaged) 
 
 
 def test_the_plan_is_the_golden_one(imaged: Imaged) -> None:
-    run = imaged.world.open()
-    whole = look_at_all(run, imaged.world.request(), REQUEST)
+    _, whole = imaged.look()
     whole.backup.store.base = "/backups/lab"
     plan = Plan()
     procedure_with_images(plan, whole._replace(imaging=replace(whole.imaging, root="/backups")))
@@ -133,9 +131,7 @@ def test_whenever_it_is_killed_each_node_releases_itself(imaged: Imaged) -> None
 
 
 def test_whenever_it_crashes_the_hooks_release_all_nodes(imaged: Imaged) -> None:
-    imaged.runs += 1
-    run = imaged.world.open()
-    whole = look_at_all(run, imaged.world.request(), REQUEST)
+    run, whole = imaged.look()
     run.begin(TakeUp(run.journal), run.journal.run_id)
 
     def crashed() -> None:

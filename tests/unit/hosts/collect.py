@@ -66,7 +66,7 @@ from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
-from tests.unit.flows.imaged_cluster import make_imaged
+from tests.unit.flows.imaged_cluster import ROLLING, make_imaged
 from tests.unit.flows.jobs import job
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
@@ -336,6 +336,8 @@ def _control_plane(patch: pytest.MonkeyPatch) -> None:
     """backup-control-plane with images."""
     with TemporaryDirectory() as folder:
         make_imaged(Path(folder), patch).back_up()
+    with TemporaryDirectory() as folder:
+        make_imaged(Path(folder), patch).back_up(ROLLING)
 
 
 def _images() -> None:
