@@ -127,7 +127,7 @@ def procedure_with_images(steps: Steps, whole: Whole) -> None:
         with paused(steps, imaging):
             take(steps, backup)  # step 3: the database
             make_images(steps, imaging)
-    prove_images(steps, imaging, backup.store.shell)
+    prove_images(steps, imaging, backup.store, backup.name)
     prove_set(steps, backup)
 
 

@@ -1,4 +1,4 @@
-"""Stopping and starting the whole cluster (BR 2.5 and 3.5, step 3: the role's tasks, and "Enabled pacemaker"), or one node of it."""
+"""Stopping and starting the whole cluster (BR 2.5 and 3.5, step 3: the role's tasks, and "Enabled pacemaker"), or one node."""
 
 from __future__ import annotations
 

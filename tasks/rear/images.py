@@ -15,13 +15,20 @@ from blocks.remote.command import question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
+from blocks.store import BackupStore
 from tasks.engine.change import Change
 from tasks.rear.settings import Settings, read_settings
+from tasks.rear.sftp import image_folder
 
 # The sums of a whole image's files, which is written last: an image without it was never found to be whole.
 SUMS = "SHA256SUMS"
 _RUN = re.compile(r"^([^/]+)/\d{8}T\d{6}Z$")
 _USED = "df --output=used -B 1 -l -x tmpfs -x devtmpfs -x overlay | tail -n +2"
+
+
+def images_root(store: BackupStore) -> str:
+    """The directory on the store that holds the nodes' folders."""
+    return store.path if store.kind == "nfs" else image_folder(store.path)
 
 
 def read_used_bytes(shell: Shell) -> int:
@@ -64,8 +71,8 @@ def jobs(runbook: str) -> str:
     return f"openstack-runbooks-{runbook}-rear-*.service"
 
 
-# ReaR says where its archive is, and at the end how large it is; in between its size is looked at, where ReaR has mounted the store.
-# What ReaR itself counts up while tar is at work it writes to terminals alone.
+# ReaR says where its archive is, and at the end how large it is; in between its size is looked at, where the store is mounted. What
+# ReaR itself counts up while tar is at work it writes to terminals alone.
 _HOW_FAR = r"""
 log=$1 expected=$2
 archive=$(sed -nE "s/^Creating .* archive '(.*)'/\1/p" "$log" | tail -n 1)

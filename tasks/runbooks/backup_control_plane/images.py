@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
+from blocks.remote.connection import Performed, Watch
 from blocks.remote.shell import Shell
-from tasks.engine.change import Change
+from tasks.backup.backup_set import SetName
+from tasks.backup.records import Imaged, NodeImage
+from tasks.backup.store import Store
+from tasks.engine.change import Call, Change
+from tasks.engine.journal import now
 from tasks.engine.steps import Steps
 from tasks.node import cluster, saved
 from tasks.node.config_drive import save_config_drive
 from tasks.node.pacemaker import check_health
 from tasks.node.pausing import check_as_before, pause, unpause
 from tasks.rear.images import check_images, close_images, make_image
+from tasks.rear.stored import list_stored
 from tasks.runbooks.backup_control_plane.imaging import Imaging
 
 _NO_DRIVE = "no Controller has a partition with the label config-2"
@@ -133,14 +140,44 @@ def image(imaging: Imaging, node: Shell) -> Change:
     return make_image(imaging.key, imaging.request.image_s, imaging.expected_bytes(node))
 
 
-def prove_images(steps: Steps, imaging: Imaging, store: Shell) -> None:
-    """Steps 3q and 3r: the images are whole, and closed.
+def prove_images(steps: Steps, imaging: Imaging, store: Store, name: SetName) -> None:
+    """Steps 3q to 3s: the images are whole, closed, and belong to the set.
 
     Args:
         steps: Who walks through them.
         imaging: What images were made of.
-        store: The store's host.
+        store: The store.
+        name: The set.
     """
     arguments = (imaging.key, imaging.root, imaging.known, imaging.request.image_s)
-    steps.step("3q", "See that every image is whole", [store], check_images(*arguments))
-    steps.step("3r", "Write down the sums of the images' files", [store], close_images(*arguments))
+    host = [store.shell]
+    steps.step("3q", "See that every image is whole", host, check_images(*arguments))
+    steps.step("3r", "Write down the sums of the images' files", host, close_images(*arguments))
+    steps.step("3s", "Put on record of the set which images belong to it", host, record_images(imaging, store, name))
+
+
+def record_images(imaging: Imaging, store: Store, name: SetName) -> Change:
+    """Put on record of the set which images were made with it, and how large they are.
+
+    Args:
+        imaging: What images were made of.
+        store: The store.
+        name: The set.
+    """
+    run_id = UUID(imaging.run_id)
+
+    def already(_: Shell) -> bool:
+        records = store.catalogue().find(str(name)).records
+        return any(isinstance(each, Imaged) and each.run_id == run_id for each in records)
+
+    def do(shell: Shell, _: Watch) -> Performed:
+        made = tuple(
+            NodeImage(host=host, run=run, size_bytes=image.size_bytes)
+            for image in list_stored(shell, imaging.root, list(imaging.known))
+            for host, _, run in [image.path.partition("/")]
+            if image.whole and run not in imaging.known[host].runs
+        )
+        store.record(name, Imaged(at=now(), run_id=run_id, images=made))
+        return "done"
+
+    return Change((Call(f"put the images of {', '.join(imaging.known)} on record of {name}", do),), already=already)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from blocks.remote.shell import Shell
-from blocks.store import BackupStore
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
 from tasks.engine.cleanup import read_armed
@@ -14,8 +13,7 @@ from tasks.node.config_drive import find_config_drive
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
 from tasks.node.running import ACTIVE, PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
-from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
-from tasks.rear.sftp import image_folder
+from tasks.rear.images import Known, find_folder, images_root, list_images, read_used_bytes
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
 
 _ROLE, _NODE, _RUNS, _CLUSTER = "role", "node", "what runs there", "cluster"
@@ -87,11 +85,6 @@ def _look_at_cluster(run: Run, request: ImageRequest, nodes: Sequence[Shell], fa
         run.checks += check_cluster(cluster, stopped)
         if request.availability == "rolling":
             run.checks += check_spare(cluster)
-
-
-def images_root(store: BackupStore) -> str:
-    """The directory on the store that holds the nodes' folders."""
-    return store.path if store.kind == "nfs" else image_folder(store.path)
 
 
 def _look_at_node(shell: Shell) -> NodeFacts:

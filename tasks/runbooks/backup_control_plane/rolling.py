@@ -1,8 +1,8 @@
 """Images with one node at a time out of the cluster, while the others serve: as later releases of the vendor's role make them.
 
 Nothing is paused: what is on the node and not Pacemaker's goes on serving there, behind another node's haproxy. What Pacemaker runs
-on it, the database above all, has stopped while its image is made. A node leaves only once all that ran before runs again, and every
-database is Synced: with one node away, a second one would end the service.
+on it, the database above all, has stopped while its image is made. A node leaves only once all that ran before runs again, and
+every database is Synced: with one node away, a second one would end the service.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from deployments.backups import load_site
 from deployments.errors import ConfigurationError
 from tasks.backup.backup_set import SetName
 from tasks.backup.manifest import Role
-from tasks.backup.records import Pinned, pin_of
+from tasks.backup.records import Imaged, NodeImage, Pinned, pin_of
 from tasks.backup.store import Store
 from tests.site_files import write_site
 from tests.unit.tasks.backup.samples import DUMP, START, make_set, make_store, run_id, verification
@@ -101,9 +101,21 @@ def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> Non
         "kinds": ["undercloud logical"],
         "verified": ["undercloud logical"],
         "restore_seconds": {"undercloud logical": 61.5},
+        "images": {},
         "pinned": None,
         "problem": "",
     }
+
+
+def test_images_that_belong_to_a_backup_are_listed_and_shown(store: Store, names: list[SetName], say: Say) -> None:
+    image = NodeImage(host="controller-0", run="20261128T020000Z", size_bytes=3 * 2**30)
+    store.record(names[0], Imaged(at=START, run_id=run_id(0), images=(image,)))
+    _, said, _ = say("list")
+    assert [line for line in said.splitlines() if "undercloud logical, 1 image" in line]
+    _, shown, _ = say("show", str(names[0]))
+    assert "images: controller-0/20261128T020000Z (3.0 GiB)" in shown
+    _, told, _ = say("list", "--json")
+    assert {"controller-0/20261128T020000Z": 3 * 2**30} in [row["images"] for row in json.loads(told)["backups"]]
 
 
 def test_an_empty_store_is_no_error(store: Store, say: Say) -> None:

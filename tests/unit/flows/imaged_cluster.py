@@ -24,7 +24,7 @@ from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
 from flows.backup_control_plane import NAME, procedure, procedure_with_images
 from tasks.engine.run import Run, TakeUp
-from tasks.runbooks.backup_control_plane.images_preflight import images_root
+from tasks.rear.images import images_root
 from tasks.runbooks.backup_control_plane.imaging import ImageRequest
 from tasks.runbooks.backup_control_plane.preflight import look
 from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all

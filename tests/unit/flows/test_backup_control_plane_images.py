@@ -9,6 +9,7 @@ import pytest
 
 from blocks.remote.errors import Refused, RunbookError
 from flows.backup_control_plane import hosts, procedure_with_images
+from tasks.backup.records import images_of
 from tasks.engine.cleanup import clean_up
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
@@ -37,13 +38,32 @@ def test_images_are_made_while_all_is_paused_and_all_runs_again(imaged: Imaged) 
     assert imaged.is_as_before()
     assert taken(run) == [
         *("1", "2b", "2d", "3a", "3b", "3", "3c", "3f", "3g"),
-        *("3h", "3i", "3j", "3k", "3l", "3m", "3n", "3o", "3p", "3q", "3r", "V1"),
+        *("3h", "3i", "3j", "3k", "3l", "3m", "3n", "3o", "3p", "3q", "3r", "3s", "V1"),
     ]
     for host in imaged.hosts:
         (image,) = (imaged.store / host.shell.name).iterdir()
         assert "backup.tar.gz" in (image / "SHA256SUMS").read_text()
     assert "images of controller-0, controller-1, controller-2 are made: 9 containers" in whole.imaging.summary
     assert run.journal.cleanups == []
+
+
+def test_the_images_are_on_record_of_the_set_with_their_sizes(imaged: Imaged) -> None:
+    imaged.back_up()
+    imaged.back_up()
+    sets = imaged.world.store.catalogue().sets
+    for number, stored in enumerate(sets, 1):
+        images = images_of(stored.records)
+        assert [image.path for image in images] == [f"{name}/2026112{number}T020000Z" for name in HOSTS]
+        assert all(image.size_bytes > 0 for image in images)
+
+
+def test_a_set_whose_images_failed_has_none_and_is_not_verified(imaged: Imaged) -> None:
+    imaged.hosts[2].image = lambda: 1
+    with pytest.raises(RunbookError):
+        imaged.back_up()
+    (stored,) = imaged.world.store.catalogue().sets
+    assert stored.records == ()
+    assert imaged.world.drills == []
 
 
 def test_the_plan_is_the_golden_one(imaged: Imaged) -> None:

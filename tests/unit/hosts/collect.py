@@ -43,6 +43,7 @@ from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import pausing, podman
 from tasks.node.running import read_running
+from tasks.rear.stored import list_stored, remove
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
 from tasks.runbooks.set_telemetry_interval.polling_change import look
@@ -149,6 +150,7 @@ def made_commands() -> Made:
             _hooks(patch)
             _single()
             _stores()
+            _stored_images()
             _nightly(patch)
             _backups(made)
             _images()
@@ -392,6 +394,13 @@ def _single() -> None:
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)
+
+
+def _stored_images() -> None:
+    """Images that belong to backup sets, and go with them."""
+    shell = FakeShell(otherwise="")
+    list_stored(shell, "/backups/images", ["controller-0"])
+    shell.run(remove("/backups/images", ["controller-0/20261127T020000Z"]))
 
 
 def _stores() -> None:
