@@ -14,28 +14,32 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from blocks.constraints import RoleName
-from blocks.site import Site
+from blocks.site import UNDERCLOUD, Site
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.runbooks.backup_control_plane.images import make_images, paused, prove_images, save_first
-from tasks.runbooks.backup_control_plane.imaging import NAME, Availability, ImageRequest
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.backup_control_plane.rolling import make_images_in_turn
 from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.procedure import back_up, prove_set, take
 from tasks.runbooks.database_backup.proof import conclude, hosts_of_backup
 from tasks.runbooks.database_backup.request import Bounds, Request
+from tasks.runbooks.node_images.imaging import Availability, ImageRequest
+from tasks.runbooks.node_images.making import make_images, paused, prove_images, save_first
+from tasks.runbooks.node_images.rolling import make_images_in_turn
 
+NAME = "backup-control-plane"
 __all__ = ["NAME", "backup_control_plane", "procedure", "procedure_with_images"]
 _CONTENT: list[Literal["database"]] = ["database"]
 _CONTROLLER = ["Controller"]
 
 
 def hosts(site: Site, parameters: Mapping[str, Any]) -> list[str]:
-    """The database's hosts, the store's, those of the drill, and with images those of the roles."""
-    roles = [str(role) for role in parameters.get("roles") or _CONTROLLER] if parameters.get("images") else []
-    return [*hosts_of_backup(site.database.role, site), *roles]
+    """The database's hosts, the store's, those of the drill, and with images those of the roles and the undercloud."""
+    backed_up = hosts_of_backup(site.database.role, site)
+    if not parameters.get("images"):
+        return backed_up
+    undercloud = [UNDERCLOUD] if site.undercloud else []
+    return list(dict.fromkeys([*backed_up, *undercloud, *map(str, parameters.get("roles") or _CONTROLLER)]))
 
 
 @runbook(NAME, hosts=hosts, timeout_s=48 * 3600)
@@ -82,7 +86,7 @@ def backup_control_plane(
     bounds = Bounds(transfer_timeout_s, hash_timeout_s, hash_at_most_mib * 1024**2, drain_timeout_s)
     request = Request(NAME, tuple(methods) if methods else None, documented_file, bounds)
     if images:
-        wanted = ImageRequest(tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s, availability)
+        wanted = ImageRequest(NAME, tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s, availability)
         return Work(
             look=partial(look_at_all, request=request, images=wanted),
             procedure=procedure_with_images,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tasks.engine.run import Run
-from tasks.runbooks.backup_control_plane.images_preflight import look as look_at_images
-from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging
 from tasks.runbooks.backup_control_plane.preflight import look
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.preflight import open_store
 from tasks.runbooks.database_backup.request import Request
+from tasks.runbooks.node_images.imaging import ImageRequest, Imaging
+from tasks.runbooks.node_images.preflight import look as look_at_images
 
 
 class Whole(NamedTuple):
@@ -36,5 +36,5 @@ def look_at_all(run: Run, request: Request, images: ImageRequest) -> Whole:
     Raises:
         Refused: With every reason.
     """
-    imaging = look_at_images(run, images, open_store(run.site, run))
+    imaging = look_at_images(run, images, open_store(run.site, run), run.site.database)
     return Whole(look(run, request), imaging)

@@ -234,6 +234,7 @@ class World:
         site: The site.
         drills: What was verified.
         differences: What a drill finds.
+        others: What else it works on.
     """
 
     hosts: list[DatabaseHost]
@@ -245,6 +246,7 @@ class World:
     drills: list[Drill] = field(default_factory=list)
     differences: tuple[str, ...] = ()
     runs: int = 0
+    others: list[Shell] = field(default_factory=list)
 
     @property
     def store_host(self) -> StoreHost:
@@ -253,7 +255,7 @@ class World:
     def open(self) -> Run:
         """A run of the next night."""
         shells: dict[str, Shell] = {host.name: host for host in self.hosts}
-        shells |= {"backup-node": self.store.shell}
+        shells |= {"backup-node": self.store.shell} | {other.name: other for other in self.others}
         started = START + timedelta(days=self.runs)
         entry = journal(runbook=self.runbook, run_id=str(run_id(self.runs)), started=started)
         self.runs += 1

@@ -25,14 +25,14 @@ from blocks.remote.shell import Result
 from flows.backup_control_plane import NAME, procedure, procedure_with_images
 from tasks.engine.run import Run, TakeUp
 from tasks.rear.images import images_root
-from tasks.runbooks.backup_control_plane.imaging import ImageRequest
 from tasks.runbooks.backup_control_plane.preflight import look
 from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
+from tasks.runbooks.node_images.imaging import ImageRequest
 from tests.unit.flows.backups import DatabaseHost, StoreHost, World, make_world
 from tests.unit.tasks.node.node_model import NodeModel
 from tests.unit.tasks.samples import HOSTS
 
-REQUEST = ImageRequest(("Controller",), image_s=3600, start_s=60)
+REQUEST = ImageRequest(NAME, ("Controller",), image_s=3600, start_s=60)
 ROLLING = replace(REQUEST, availability="rolling")
 _NONE = "LoadState=not-found\nActiveState=inactive\n"
 _SETTINGS = (
@@ -163,6 +163,7 @@ class ImagedHost:
         for words in (("ceph auth export",), ("ovsdb-client backup",), ("pcs config backup",)):
             shell.on(*words, say="")
         shell.on("OPENSTACK_RUNBOOKS", say=_SETTINGS.format(host=shell.name)).on("pgrep", "rear", say=1)
+        shell.on("test -e /etc/cron.d/rear", say=1)
         shell.on("df --output=used", say="4096\n").on("list-units", "openstack-runbooks-cleanup", say="")
         shell.on("systemctl show", "-rear-", say=self._unit_state).on("systemctl stop", "-rear-", say=self._end_units)
         shell.on("not released within", say=self._release)
@@ -202,6 +203,7 @@ class Imaged:
     Attributes:
         world: Its databases and its store.
         hosts: Its controllers.
+        undercloud: Its undercloud.
         before: The state in which everything was.
         runs: How many runs there were.
         states: What `in_every_state` has come to.
@@ -211,6 +213,7 @@ class Imaged:
 
     world: World
     hosts: list[ImagedHost]
+    undercloud: UndercloudHost
     before: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
     runs: int = 0
     states: list[object] = field(default_factory=list)
@@ -299,6 +302,25 @@ class Imaged:
             host.shell.fire()
 
 
+class UndercloudHost(DatabaseHost):
+    """The undercloud, from which nobody operates on the stack.
+
+    Attributes:
+        under_way: Rows of what its database says to be in progress.
+        tables: Which tables of Heat's and Mistral's it has.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("undercloud", folder, "mysql", galera=False)
+        self.under_way = ""
+        self.tables = "heat.stack\nmistral.workflow_executions_v2\n"
+        self.on("pgrep", say=1).on("crontab", say=1)
+        self.on("podman exec", "mysql", say=self._in_progress)
+
+    def _in_progress(self, asked: Command) -> str:
+        return self.tables if "information_schema" in (asked.stdin or "") else self.under_way
+
+
 class InTurn:
     """An executor that does everything at once, in the thread that asks: each command leaves a state that can be looked at."""
 
@@ -338,7 +360,9 @@ def make_imaged(folder: Path, patch: pytest.MonkeyPatch) -> Imaged:
 
     for number, shell in enumerate(world.hosts):
         hosts.append(ImagedHost(shell, folder / f"node-{number}", number, everywhere))
-    imaged = Imaged(world, hosts)
+    undercloud = UndercloudHost(folder / "undercloud")
+    world.others.append(undercloud)
+    imaged = Imaged(world, hosts, undercloud)
     for host in hosts:
         host.image = lambda host=host: imaged.image_of(host)  # type: ignore[misc]
         host.shell.cluster_size = lambda: len(imaged.in_cluster)

@@ -20,7 +20,7 @@ from tasks.node.pacemaker import check_health
 from tasks.node.pausing import check_as_before, pause, unpause
 from tasks.rear.images import check_images, close_images, make_image
 from tasks.rear.stored import list_stored
-from tasks.runbooks.backup_control_plane.imaging import Imaging
+from tasks.runbooks.node_images.imaging import Imaging
 
 _NO_DRIVE = "no Controller has a partition with the label config-2"
 
@@ -71,7 +71,7 @@ def save_configuration(steps: Steps, imaging: Imaging) -> None:
 
 
 def record_running(steps: Steps, imaging: Imaging) -> None:
-    """Step 2c: what runs, as preflight has seen it.
+    """What runs, as preflight has seen it.
 
     Args:
         steps: Who walks through them.
@@ -79,29 +79,32 @@ def record_running(steps: Steps, imaging: Imaging) -> None:
     """
     for node in imaging.nodes:
         question = "podman container ls --all; systemctl list-units 'tripleo_*'; crm_mon --as-xml"
-        steps.record_answer("2c", "Record what runs", node, question, str(imaging.before(node)))
+        answer = str(imaging.before(node))
+        steps.record_answer(imaging.request.numbers.before, "Record what runs", node, question, answer)
 
 
 @contextmanager
 def paused(steps: Steps, imaging: Imaging) -> Iterator[None]:
-    """Steps 2c and 2d, and 3o to 3p: everything is paused within the block, and runs afterwards.
+    """Everything is paused within the block, and runs afterwards.
 
     Args:
         steps: Who walks through them.
         imaging: What images are made of.
     """
-    start_s, nodes = imaging.request.start_s, list(imaging.nodes)
+    start_s, numbers, nodes = imaging.request.start_s, imaging.request.numbers, list(imaging.nodes)
     record_running(steps, imaging)
     with steps.cleanup(imaging.released):
-        steps.step("2d", "Pause the containers", nodes, lambda node: pause(imaging.before(node), start_s))
+        steps.step(numbers.pause, "Pause the containers", nodes, lambda node: pause(imaging.before(node), start_s))
         yield
-        steps.step("3o", "Unpause the containers", nodes, lambda node: unpause(imaging.before(node), start_s))
+        steps.step(
+            numbers.unpause, "Unpause the containers", nodes, lambda node: unpause(imaging.before(node), start_s)
+        )
     # What does not come back by itself is no cause to release it again.
     compare(steps, imaging, nodes)
 
 
 def compare(steps: Steps, imaging: Imaging, nodes: list[Shell]) -> None:
-    """Step 3p: what ran before runs again.
+    """What ran before runs again.
 
     Args:
         steps: Who walks through them.
@@ -109,7 +112,9 @@ def compare(steps: Steps, imaging: Imaging, nodes: list[Shell]) -> None:
         nodes: The nodes that are looked at.
     """
     sentence, start_s = "Compare what runs with what ran before", imaging.request.start_s
-    steps.step("3p", sentence, nodes, lambda node: check_as_before(imaging.before(node), start_s))
+    steps.step(
+        imaging.request.numbers.compare, sentence, nodes, lambda node: check_as_before(imaging.before(node), start_s)
+    )
 
 
 def make_images(steps: Steps, imaging: Imaging) -> None:
@@ -123,11 +128,11 @@ def make_images(steps: Steps, imaging: Imaging) -> None:
     save_configuration(steps, imaging)
     steps.step("3j", "Stop the cluster", clustered[:1], cluster.stop_cluster(request.start_s))
     steps.step("3k", "See that it has stopped everywhere", clustered, cluster.check_stopped(request.start_s))
-    steps.step("3l", "Create the image of each node", nodes, lambda node: image(imaging, node))
+    steps.step(request.numbers.image, "Create the image of each node", nodes, lambda node: image(imaging, node))
     steps.step("3m", "Start the cluster", clustered[:1], cluster.start_cluster(request.start_s))
-    steps.step(
-        "3n", "Wait until Galera is promoted", clustered[:1], check_health(imaging.database.resource, request.start_s)
-    )
+    assert imaging.database is not None, "a cluster without a database is none that is looked at"
+    promoted = check_health(imaging.database.resource, request.start_s)
+    steps.step("3n", "Wait until Galera is promoted", clustered[:1], promoted)
 
 
 def image(imaging: Imaging, node: Shell) -> Change:
@@ -141,7 +146,7 @@ def image(imaging: Imaging, node: Shell) -> Change:
 
 
 def prove_images(steps: Steps, imaging: Imaging, store: Store, name: SetName) -> None:
-    """Steps 3q to 3s: the images are whole, closed, and belong to the set.
+    """The images are whole, closed, and belong to the set.
 
     Args:
         steps: Who walks through them.
@@ -150,10 +155,11 @@ def prove_images(steps: Steps, imaging: Imaging, store: Store, name: SetName) ->
         name: The set.
     """
     arguments = (imaging.key, imaging.root, imaging.known, imaging.request.image_s)
-    host = [store.shell]
-    steps.step("3q", "See that every image is whole", host, check_images(*arguments))
-    steps.step("3r", "Write down the sums of the images' files", host, close_images(*arguments))
-    steps.step("3s", "Put on record of the set which images belong to it", host, record_images(imaging, store, name))
+    host, numbers = [store.shell], imaging.request.numbers
+    steps.step(numbers.check, "See that every image is whole", host, check_images(*arguments))
+    steps.step(numbers.close, "Write down the sums of the images' files", host, close_images(*arguments))
+    on_record = record_images(imaging, store, name)
+    steps.step(numbers.belong, "Put on record of the set which images belong to it", host, on_record)
 
 
 def record_images(imaging: Imaging, store: Store, name: SetName) -> Change:

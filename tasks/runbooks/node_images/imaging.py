@@ -1,4 +1,4 @@
-"""Images of the control plane's nodes as a value: what is paused and stopped for them, what is saved before, what releases it."""
+"""Images of nodes as a value: what is paused and stopped for them, what is saved before, what releases it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,38 @@ from tasks.node.pausing import PATIENCE_S, Held, release_words
 from tasks.node.running import Running
 from tasks.rear.images import Known, job_key, jobs
 
-NAME = "backup-control-plane"
 # `pause`, as documented: all nodes at once, and nothing serves. `rolling`: one node at a time leaves the cluster, the others serve.
 Availability = Literal["pause", "rolling"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Under which number of its document a runbook takes each step that all of them take.
+
+    Attributes:
+        before: What runs is recorded.
+        pause: Containers are paused.
+        image: Images are made.
+        unpause: Containers are unpaused.
+        compare: What runs is compared with what ran.
+        check: Images are seen to be whole.
+        close: Sums are written down.
+        belong: The images are put on record of their set.
+    """
+
+    before: str
+    pause: str
+    image: str
+    unpause: str
+    compare: str
+    check: str
+    close: str
+    belong: str
+
+
+# BR 2.5 and 3.5, whose step 3 is the role's tasks; BR 1.5, whose step 6 is.
+CONTROL_PLANE = Numbers("2c", "2d", "3l", "3o", "3p", "3q", "3r", "3s")
+UNDERCLOUD = Numbers("6a", "6b", "6", "6c", "6d", "6e", "6f", "6g")
 
 
 @dataclass(frozen=True)
@@ -23,16 +52,20 @@ class ImageRequest:
     """What the operator asks for.
 
     Attributes:
-        roles: Roles of the inventory whose nodes get an image.
+        runbook: The runbook's name.
+        roles: Roles of the inventory, or named hosts, whose nodes get an image.
         image_s: Seconds for ReaR on a node, and for an image to be read on the store.
         start_s: Seconds for the cluster to stop, to start, and until all runs that ran before.
         availability: Whether all nodes stop serving at once, or one at a time.
+        numbers: The steps' numbers.
     """
 
+    runbook: str
     roles: tuple[str, ...]
     image_s: int
     start_s: int
     availability: Availability = "pause"
+    numbers: Numbers = CONTROL_PLANE
 
 
 @dataclass(frozen=True)
@@ -47,6 +80,7 @@ class NodeFacts:
         ovn: Container of OVN's database servers; empty where it has none.
         used_bytes: What its file systems hold.
         timers: Timers that killed runs have left there.
+        own_schedule: Whether the cron job of ReaR's package is there.
     """
 
     before: Running
@@ -56,6 +90,7 @@ class NodeFacts:
     ovn: str
     used_bytes: int
     timers: tuple[str, ...] = ()
+    own_schedule: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +103,7 @@ class Imaging:
         nodes: The nodes, in the inventory's order.
         facts: Host → what was found.
         controllers: Names of those whose config drive the document saves.
-        database: The site's database.
+        database: The database of the cluster that the nodes are of; None where they are of none.
         databases: Its nodes.
         root: The directory on the store that holds the nodes' folders.
         known: Folder → the images that are there.
@@ -79,7 +114,7 @@ class Imaging:
     nodes: tuple[Shell, ...]
     facts: Mapping[str, NodeFacts]
     controllers: frozenset[str]
-    database: GaleraDatabase
+    database: GaleraDatabase | None
     databases: tuple[Shell, ...]
     root: str
     known: Mapping[str, Known]
@@ -117,12 +152,13 @@ class Imaging:
     @property
     def key(self) -> str:
         """The key of the units that make images in this run."""
-        return job_key(NAME, self.run_id)
+        return job_key(self.request.runbook, self.run_id)
 
     @property
     def released(self) -> Cleanup:
         """What ends ReaR, starts the cluster and unpauses what was recorded, on each node by itself."""
-        words = {node.name: release_words(Held.by_backup(self.before(node)), jobs=jobs(NAME)) for node in self.nodes}
+        own = jobs(self.request.runbook)
+        words = {node.name: release_words(Held.by_backup(self.before(node)), jobs=own) for node in self.nodes}
         return Cleanup(
             key="paused",
             sentence="End ReaR, start the cluster, unpause the containers",
@@ -135,7 +171,7 @@ class Imaging:
         return Cleanup(
             key="left the cluster",
             sentence="End ReaR, start the cluster on the node",
-            words={node.name: release_words(Held(cluster=True), jobs=jobs(NAME))},
+            words={node.name: release_words(Held(cluster=True), jobs=jobs(self.request.runbook))},
             within_s=PATIENCE_S + 300.0,
         )
 
@@ -148,7 +184,6 @@ class Imaging:
                 f"images of {names} are made, while one of {len(self.clustered)} nodes at a time has left the cluster"
             )
         paused = sum(len(self.before(node).to_pause) for node in self.nodes)
-        return (
-            f"images of {names} are made: {paused} containers are paused and the cluster "
-            f"of {len(self.clustered)} nodes is stopped meanwhile"
-        )
+        stopped = f"the cluster of {len(self.clustered)} nodes is stopped" if self.clustered else ""
+        held = " and ".join(filter(None, (f"{paused} containers are paused", stopped)))
+        return f"images of {names} are made: {held} meanwhile"

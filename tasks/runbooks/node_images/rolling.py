@@ -16,8 +16,8 @@ from tasks.engine.change import Change, Wait
 from tasks.engine.steps import Steps
 from tasks.node import cluster, podman
 from tasks.node.pacemaker import check_health
-from tasks.runbooks.backup_control_plane.images import compare, image, record_running, save_configuration
-from tasks.runbooks.backup_control_plane.imaging import NAME, Imaging
+from tasks.runbooks.node_images.imaging import Imaging
+from tasks.runbooks.node_images.making import compare, image, record_running, save_configuration
 
 _WHOLE = "Synced, and in flow control"
 
@@ -40,8 +40,9 @@ def make_images_in_turn(steps: Steps, imaging: Imaging) -> None:
 
 def _make_one(steps: Steps, imaging: Imaging, node: Shell) -> None:
     start_s, database = imaging.request.start_s, imaging.database
+    assert database is not None, "a node of no cluster leaves none"
     others = [other for other in imaging.clustered if other is not node]
-    whole = check_synced(database, len(imaging.databases), start_s)
+    whole = check_synced(database, imaging.request.runbook, len(imaging.databases), start_s)
     steps.step("3i.1", "See that every database is Synced", imaging.databases, whole)
     with steps.cleanup(imaging.rejoined(node)):
         steps.step("3j", "Take the node out of the cluster", [node], cluster.leave_cluster(start_s))
@@ -53,13 +54,14 @@ def _make_one(steps: Steps, imaging: Imaging, node: Shell) -> None:
     compare(steps, imaging, [node])
 
 
-def check_synced(database: GaleraDatabase, nodes: int, within_s: float) -> Change:
+def check_synced(database: GaleraDatabase, runbook: str, nodes: int, within_s: float) -> Change:
     """Wait until a node's database is Synced in a cluster of all nodes, and the cluster waits for it.
 
     Its container is found anew: Pacemaker may have started it under another number.
 
     Args:
         database: The site's database.
+        runbook: The runbook's name.
         nodes: How many nodes the cluster has.
         within_s: Seconds until it must.
     """
@@ -69,7 +71,7 @@ def check_synced(database: GaleraDatabase, nodes: int, within_s: float) -> Chang
         if not any(database.container_pattern in name for name in names):
             return "it has no container"
         container = podman.find_container(shell, names, database.container_pattern)
-        server = Server(container, database.data_directory, database.client_options, NAME)
+        server = Server(container, database.data_directory, database.client_options, runbook)
         seen = read_candidate(shell, server)
         wrong = disagreements({shell.name: seen.node}, nodes)
         return "; ".join(wrong + ["wsrep_desync is on"] * seen.desynced) or _WHOLE
