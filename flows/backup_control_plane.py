@@ -18,7 +18,7 @@ from blocks.site import UNDERCLOUD, Site
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
+from tasks.runbooks.backup_control_plane.whole import look_at_all
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.procedure import back_up, prove_set, take
 from tasks.runbooks.database_backup.proof import conclude, hosts_of_backup
@@ -26,6 +26,7 @@ from tasks.runbooks.database_backup.request import Bounds, Request
 from tasks.runbooks.node_images.imaging import Availability, ImageRequest
 from tasks.runbooks.node_images.making import make_images, paused, prove_images, save_first
 from tasks.runbooks.node_images.rolling import make_images_in_turn
+from tasks.runbooks.node_images.whole import Whole
 
 NAME = "backup-control-plane"
 __all__ = ["NAME", "backup_control_plane", "procedure", "procedure_with_images"]

@@ -1,28 +1,14 @@
-"""The database and the nodes together: what is looked at, and what is backed up."""
+"""The database and the nodes together, as they are looked at."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tasks.engine.run import Run
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.preflight import open_store
 from tasks.runbooks.database_backup.request import Request
-from tasks.runbooks.node_images.imaging import ImageRequest, Imaging
+from tasks.runbooks.node_images.imaging import ImageRequest
 from tasks.runbooks.node_images.preflight import look as look_at_images
-
-
-class Whole(NamedTuple):
-    """What is backed up with images.
-
-    Attributes:
-        backup: The database.
-        imaging: The nodes.
-    """
-
-    backup: Backup
-    imaging: Imaging
+from tasks.runbooks.node_images.whole import Whole
 
 
 def look_at_all(run: Run, request: Request, images: ImageRequest) -> Whole:

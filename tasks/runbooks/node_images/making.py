@@ -124,15 +124,26 @@ def make_images(steps: Steps, imaging: Imaging) -> None:
         steps: Who walks through them.
         imaging: What images are made of.
     """
-    request, clustered, nodes = imaging.request, imaging.clustered, list(imaging.nodes)
+    request, clustered = imaging.request, imaging.clustered
     save_configuration(steps, imaging)
     steps.step("3j", "Stop the cluster", clustered[:1], cluster.stop_cluster(request.start_s))
     steps.step("3k", "See that it has stopped everywhere", clustered, cluster.check_stopped(request.start_s))
-    steps.step(request.numbers.image, "Create the image of each node", nodes, lambda node: image(imaging, node))
+    create_images(steps, imaging)
     steps.step("3m", "Start the cluster", clustered[:1], cluster.start_cluster(request.start_s))
     assert imaging.database is not None, "a cluster without a database is none that is looked at"
     promoted = check_health(imaging.database.resource, request.start_s)
     steps.step("3n", "Wait until Galera is promoted", clustered[:1], promoted)
+
+
+def create_images(steps: Steps, imaging: Imaging) -> None:
+    """ReaR on all nodes side by side.
+
+    Args:
+        steps: Who walks through them.
+        imaging: What images are made of.
+    """
+    number, nodes = imaging.request.numbers.image, list(imaging.nodes)
+    steps.step(number, "Create the image of each node", nodes, lambda node: image(imaging, node))
 
 
 def image(imaging: Imaging, node: Shell) -> Change:

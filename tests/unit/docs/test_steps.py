@@ -118,7 +118,10 @@ def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS], ids=lambda row: row[0])
+UNDERCLOUD_ROWS = table(DOCS / "images.md", "Step of the undercloud's image")
+
+
+@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS, *UNDERCLOUD_ROWS], ids=lambda row: row[0])
 def test_function_and_test_of_a_step_that_resumes_are_there(row: list[str]) -> None:
     test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
 
@@ -134,6 +137,13 @@ def test_every_step_of_a_backup_with_images_is_told_in_its_order() -> None:
     assert {number for plan in numbers for number in plan} == set(told)
     for plan in numbers:
         assert [number for number in told if number in plan] == plan
+
+
+def test_every_step_of_the_undercloud_s_image_is_told_in_its_order() -> None:
+    text = (PROJECT / "tests" / "plans" / "backup-undercloud-image.txt").read_text(encoding="utf-8")
+    taken = list(dict.fromkeys(re.findall(r"^(\w+)\. ", text, re.MULTILINE)))
+    of_the_database = {row[0] for row in BACKUP_ROWS if "U" in row[1]}
+    assert [number for number in taken if number not in of_the_database] == [row[0] for row in UNDERCLOUD_ROWS]
 
 
 @pytest.mark.parametrize("row", table(DOCS / "images.md", "What is gone"), ids=lambda row: row[0])

@@ -23,17 +23,23 @@ from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
 from flows.backup_control_plane import NAME, procedure, procedure_with_images
+from flows.backup_undercloud import procedure as backup_undercloud
+from flows.backup_undercloud import procedure_with_image
 from tasks.engine.run import Run, TakeUp
 from tasks.rear.images import images_root
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
-from tasks.runbooks.node_images.imaging import ImageRequest
+from tasks.runbooks.backup_control_plane.whole import look_at_all
+from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
+from tasks.runbooks.backup_undercloud.preflight import look_with_image
+from tasks.runbooks.node_images.imaging import UNDERCLOUD, ImageRequest
+from tasks.runbooks.node_images.whole import Whole
 from tests.unit.flows.backups import DatabaseHost, StoreHost, World, make_world
 from tests.unit.tasks.node.node_model import NodeModel
 from tests.unit.tasks.samples import HOSTS
 
 REQUEST = ImageRequest(NAME, ("Controller",), image_s=3600, start_s=60)
 ROLLING = replace(REQUEST, availability="rolling")
+OF_UNDERCLOUD = replace(REQUEST, runbook="backup-undercloud", roles=("undercloud",), numbers=UNDERCLOUD)
 _NONE = "LoadState=not-found\nActiveState=inactive\n"
 _SETTINGS = (
     "OUTPUT_URL\tnfs://192.0.2.9/backups\nBACKUP_INTEGRITY_CHECK\t1\nNETFS_PREFIX\t{host}/20261127T020000Z\n"
@@ -203,7 +209,6 @@ class Imaged:
     Attributes:
         world: Its databases and its store.
         hosts: Its controllers.
-        undercloud: Its undercloud.
         before: The state in which everything was.
         runs: How many runs there were.
         states: What `in_every_state` has come to.
@@ -213,7 +218,6 @@ class Imaged:
 
     world: World
     hosts: list[ImagedHost]
-    undercloud: UndercloudHost
     before: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
     runs: int = 0
     states: list[object] = field(default_factory=list)
@@ -221,9 +225,16 @@ class Imaged:
     members: list[str] = field(default_factory=list)
 
     @property
+    def undercloud(self) -> UndercloudHost:
+        """The undercloud, beside the controllers."""
+        (undercloud,) = self.world.others
+        assert isinstance(undercloud, UndercloudHost)
+        return undercloud
+
+    @property
     def in_cluster(self) -> list[str]:
         """The hosts on which Pacemaker runs."""
-        return [host.shell.name for host in self.hosts if host.node.units["pacemaker.service"] == "active"]
+        return [host.shell.name for host in self.hosts if host.node.units.get("pacemaker.service") == "active"]
 
     @property
     def store(self) -> Path:
@@ -232,7 +243,7 @@ class Imaged:
 
     def image_of(self, host: ImagedHost) -> int:
         """ReaR on a host, as it should be; nothing runs there meanwhile but what may, and in turn all others serve."""
-        assert host.node.units["pacemaker.service"] == "inactive"
+        assert host.node.units.get("pacemaker.service") != "active"
         assert host.node.containers["keystone"] == ("running" if self.in_turn else "paused")
         others = [name for name in self.members if name != host.shell.name]
         assert self.in_cluster == (others if self.in_turn else [])
@@ -244,6 +255,8 @@ class Imaged:
         self.runs += 1
         self.in_turn, self.members = request.availability == "rolling", self.in_cluster
         run = self.world.open()
+        if len(self.hosts) == 1:
+            return run, look_with_image(run, self.world.request(), request)
         return run, look_at_all(run, self.world.request(), request)
 
     def back_up(self, request: ImageRequest = REQUEST) -> tuple[Run, Whole]:
@@ -251,7 +264,7 @@ class Imaged:
         run, whole = self.look(request)
         run.begin(TakeUp(run.journal), run.journal.run_id)
         try:
-            procedure_with_images(run, whole)
+            (procedure_with_image if len(self.hosts) == 1 else procedure_with_images)(run, whole)
             run.finish()
         finally:
             run.close()
@@ -362,9 +375,32 @@ def make_imaged(folder: Path, patch: pytest.MonkeyPatch) -> Imaged:
         hosts.append(ImagedHost(shell, folder / f"node-{number}", number, everywhere))
     undercloud = UndercloudHost(folder / "undercloud")
     world.others.append(undercloud)
-    imaged = Imaged(world, hosts, undercloud)
+    imaged = Imaged(world, hosts)
     for host in hosts:
         host.image = lambda host=host: imaged.image_of(host)  # type: ignore[misc]
         host.shell.cluster_size = lambda: len(imaged.in_cluster)
     imaged.before = [host.node.state for host in hosts]
+    return imaged
+
+
+def make_imaged_undercloud(folder: Path, patch: pytest.MonkeyPatch) -> Imaged:
+    """A healthy undercloud that is set up for ReaR: a node of no cluster, with a database of its own."""
+    for module in (tasks.engine.cleanup, tasks.engine.run, tasks.engine.questions):
+        patch.setattr(module, "ThreadPoolExecutor", InTurn)
+    world = make_world(folder, patch, "backup-undercloud", look_at_undercloud, backup_undercloud)
+    world.store.shell = ImageStoreHost(folder / "programs")
+    (shell,) = world.hosts
+    host = ImagedHost(shell, folder / "node", 0, lambda _: None)
+    for name in [name for name in host.node.containers if "-bundle-" in name or name.startswith("ceph")]:
+        (host.node.folder / "containers" / name).unlink()
+    (host.node.folder / "etc/corosync/corosync.conf").unlink()
+    (host.node.folder / "units/pacemaker.service").unlink()
+
+    def answer(asked: Command) -> str:
+        return "" if "workflow_executions_v2" in (asked.stdin or "") else shell._mysql(asked)
+
+    shell.on("--batch", "--skip-column-names", say=answer).on("pgrep", say=1).on("crontab", say=1)
+    imaged = Imaged(world, [host])
+    host.image = lambda: imaged.image_of(host)
+    imaged.before = [host.node.state]
     return imaged

@@ -67,7 +67,7 @@ from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
-from tests.unit.flows.imaged_cluster import ROLLING, make_imaged
+from tests.unit.flows.imaged_cluster import OF_UNDERCLOUD, ROLLING, make_imaged, make_imaged_undercloud
 from tests.unit.flows.jobs import job
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
@@ -335,11 +335,13 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
 
 
 def _control_plane(patch: pytest.MonkeyPatch) -> None:
-    """backup-control-plane with images."""
+    """The backups with images."""
     with TemporaryDirectory() as folder:
         make_imaged(Path(folder), patch).back_up()
     with TemporaryDirectory() as folder:
         make_imaged(Path(folder), patch).back_up(ROLLING)
+    with TemporaryDirectory() as folder:
+        make_imaged_undercloud(Path(folder), patch).back_up(OF_UNDERCLOUD)
 
 
 def _images() -> None:
