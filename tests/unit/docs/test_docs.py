@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect import Flow
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from deployments.project import PROJECT
 from flows.backup_control_plane import backup_control_plane
@@ -158,3 +160,15 @@ def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[0])]
     assert len(phrases) > 25
     assert [phrase for phrase in phrases if phrase not in said] == []
+
+
+def test_the_automation_that_raises_an_alarm_is_one_that_prefect_takes() -> None:
+    text = (DOCS / "from-cron.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(name: .*?)^```", text, re.MULTILINE | re.DOTALL)
+    automation = AutomationCore.model_validate(yaml.safe_load(shown))
+    assert isinstance(automation.trigger, EventTrigger)
+    deployed = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    tags = {tag for deployment in deployed if deployment.get("schedules") for tag in deployment["tags"]}
+    watched = {tag.removeprefix("prefect.tag.") for tag in automation.trigger.match_related["prefect.resource.id"]}
+    assert watched <= tags
+    assert all(watched & set(deployment["tags"]) for deployment in deployed if deployment.get("schedules"))

@@ -118,10 +118,10 @@ def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-UNDERCLOUD_ROWS = table(DOCS / "images.md", "Step of the undercloud's image")
+OF_UNDERCLOUD_S_IMAGE = table(DOCS / "images.md", "Step of the undercloud's image")
 
 
-@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS, *UNDERCLOUD_ROWS], ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS, *OF_UNDERCLOUD_S_IMAGE], ids=lambda row: row[0])
 def test_function_and_test_of_a_step_that_resumes_are_there(row: list[str]) -> None:
     test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
 
@@ -146,7 +146,11 @@ def test_every_step_of_the_undercloud_s_image_is_told_in_its_order() -> None:
     assert [number for number in taken if number not in of_the_database] == [row[0] for row in UNDERCLOUD_ROWS]
 
 
-@pytest.mark.parametrize("row", table(DOCS / "images.md", "What is gone"), ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row",
+    [*table(DOCS / "images.md", "What is gone"), *table(DOCS / "availability.md", "Trap")],
+    ids=lambda row: row[0],
+)
 def test_what_is_said_to_have_been_seen_has_a_test(row: list[str]) -> None:
     file, _, name = row[2].strip("`").partition("::")
     assert f"def {name}(" in (PROJECT / "tests" / file).read_text(encoding="utf-8")

@@ -61,6 +61,15 @@ def test_the_plan_is_the_golden_one(imaged: Imaged) -> None:
     assert_golden("backup-control-plane-rolling", plan)
 
 
+def test_a_node_leaves_without_an_attribute_that_its_image_would_hold(imaged: Imaged) -> None:
+    imaged.back_up(ROLLING)
+    typed = [" ".join(one.words) for host in imaged.hosts for one in host.shell.ran]
+    assert any("pcs cluster stop" in words for words in typed)
+    assert not any(
+        word in words for words in typed for word in ("standby", "maintenance", "crm_attribute", "resource ban")
+    )
+
+
 def test_nodes_of_no_cluster_are_imaged_where_they_are(imaged: Imaged) -> None:
     networker = imaged.hosts[2]
     (networker.node.folder / "etc/corosync/corosync.conf").unlink()
