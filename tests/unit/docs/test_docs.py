@@ -14,6 +14,7 @@ import pytest
 import yaml
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.project import PROJECT
 from flows.backup_control_plane import backup_control_plane
@@ -169,6 +170,8 @@ def test_the_automation_that_raises_an_alarm_is_one_that_prefect_takes() -> None
     assert isinstance(automation.trigger, EventTrigger)
     deployed = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     tags = {tag for deployment in deployed if deployment.get("schedules") for tag in deployment["tags"]}
-    watched = {tag.removeprefix("prefect.tag.") for tag in automation.trigger.match_related["prefect.resource.id"]}
+    related = automation.trigger.match_related
+    assert isinstance(related, ResourceSpecification)
+    watched = {tag.removeprefix("prefect.tag.") for tag in related["prefect.resource.id"]}
     assert watched <= tags
     assert all(watched & set(deployment["tags"]) for deployment in deployed if deployment.get("schedules"))

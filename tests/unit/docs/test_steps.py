@@ -143,7 +143,7 @@ def test_every_step_of_the_undercloud_s_image_is_told_in_its_order() -> None:
     text = (PROJECT / "tests" / "plans" / "backup-undercloud-image.txt").read_text(encoding="utf-8")
     taken = list(dict.fromkeys(re.findall(r"^(\w+)\. ", text, re.MULTILINE)))
     of_the_database = {row[0] for row in BACKUP_ROWS if "U" in row[1]}
-    assert [number for number in taken if number not in of_the_database] == [row[0] for row in UNDERCLOUD_ROWS]
+    assert [number for number in taken if number not in of_the_database] == [row[0] for row in OF_UNDERCLOUD_S_IMAGE]
 
 
 @pytest.mark.parametrize(
