@@ -105,6 +105,7 @@ class Imaging:
         controllers: Names of those whose config drive the document saves.
         database: The database of the cluster that the nodes are of; None where they are of none.
         databases: Its nodes.
+        addresses: Host → how many virtual addresses it holds.
         root: The directory on the store that holds the nodes' folders.
         known: Folder → the images that are there.
     """
@@ -116,6 +117,7 @@ class Imaging:
     controllers: frozenset[str]
     database: GaleraDatabase | None
     databases: tuple[Shell, ...]
+    addresses: Mapping[str, int]
     root: str
     known: Mapping[str, Known]
 
@@ -138,6 +140,14 @@ class Imaging:
     def clustered(self) -> list[Shell]:
         """The nodes of the cluster."""
         return [node for node in self.nodes if self.before(node).clustered]
+
+    @property
+    def in_turn(self) -> list[Shell]:
+        """The nodes of the cluster in the order in which they leave it: whoever holds most virtual addresses is the last.
+
+        What moves meanwhile is seen as an outage by its clients, so an address should not move to a node that leaves next.
+        """
+        return sorted(self.clustered, key=lambda node: self.addresses.get(node.name, 0))
 
     def before(self, node: Shell) -> Running:
         """What ran on a node before."""

@@ -11,7 +11,7 @@ from tasks.engine.checks import Check
 from tasks.engine.cleanup import read_armed
 from tasks.engine.run import Run
 from tasks.node.config_drive import find_config_drive
-from tasks.node.pacemaker_cluster import Cluster, read_cluster
+from tasks.node.pacemaker_cluster import Cluster, addresses_of, read_cluster
 from tasks.node.running import ACTIVE, PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
 from tasks.rear.images import Known, find_folder, images_root, list_images, read_used_bytes
@@ -50,8 +50,7 @@ def look(run: Run, request: ImageRequest, store: Store, database: GaleraDatabase
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
         run.checks += _check_running(name, found)
-    if database is not None:
-        _look_at_cluster(run, request, database.resource, nodes, facts)
+    cluster = _look_at_cluster(run, request, database.resource, nodes, facts) if database else None
     look_at_operation(run)
     if store.settings.kind == "sftp" and site.rear.archive == "inside":
         said = "archives lie inside the ISOs, where nobody can see that they are whole"
@@ -73,6 +72,7 @@ def look(run: Run, request: ImageRequest, store: Store, database: GaleraDatabase
         controllers=frozenset(controllers),
         database=database,
         databases=tuple(run.hosts_with(database.role)) if database else (),
+        addresses={node.name: addresses_of(cluster, node.name) for node in nodes} if cluster else {},
         root=root,
         known=known,
     )
@@ -80,8 +80,8 @@ def look(run: Run, request: ImageRequest, store: Store, database: GaleraDatabase
 
 def _look_at_cluster(
     run: Run, request: ImageRequest, resource: str, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]
-) -> None:
-    """Ask the first node on which Pacemaker runs for its cluster."""
+) -> Cluster | None:
+    """Ask the first node on which Pacemaker runs for its cluster; None where it gives no answer, which is a check."""
     clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
     if facts and not clustered:
         said = "Pacemaker runs on none of these nodes"
@@ -92,6 +92,7 @@ def _look_at_cluster(
         run.checks += check_cluster(cluster, stopped)
         if request.availability == "rolling":
             run.checks += check_spare(cluster)
+    return next(iter(seen.values()), None)
 
 
 def _look_at_node(shell: Shell) -> NodeFacts:

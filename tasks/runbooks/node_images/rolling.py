@@ -34,7 +34,7 @@ def make_images_in_turn(steps: Steps, imaging: Imaging) -> None:
     outside = [node for node in imaging.nodes if node not in imaging.clustered]
     if outside:
         steps.step("3l", "Create the image of each node", outside, lambda node: image(imaging, node))
-    for node in imaging.clustered:
+    for node in imaging.in_turn:
         _make_one(steps, imaging, node)
 
 
