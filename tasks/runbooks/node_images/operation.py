@@ -15,6 +15,7 @@ from blocks.site import UNDERCLOUD
 from tasks.database.mariadb import Server
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
+from tasks.node import podman
 from tasks.rear.schedules import read_crontab
 
 _OPERATION, _SCHEDULE = "operation of the stack", "other schedule"
@@ -99,12 +100,15 @@ def read_operations(undercloud: Shell, database: UndercloudDatabase, runbook: st
         HostError: Its database does not answer.
     """
     said = undercloud.run(question("pgrep", "--full", "--list-full", _AT_WORK, ok=(0, 1))).stdout
+    found = parse_processes(said)
+    if database.container not in podman.names(undercloud):  # and so neither Heat's nor Mistral's database
+        return found
     server = Server(database.container, database.data_directory, database.client_options, runbook)
     tables = undercloud.run(server.statement(_TABLES)).stdout.split()
-    rows = ""
     if tables:
-        rows = undercloud.run(server.statement("\n".join(_IN_PROGRESS[table] for table in sorted(tables)))).stdout
-    return [*parse_processes(said), *parse_in_progress(rows)]
+        ask = server.statement("\n".join(_IN_PROGRESS[table] for table in sorted(tables)))
+        found += parse_in_progress(undercloud.run(ask).stdout)
+    return found
 
 
 def parse_processes(text: str) -> list[Operation]:

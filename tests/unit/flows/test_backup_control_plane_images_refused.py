@@ -171,6 +171,12 @@ def test_an_undercloud_without_heat_and_mistral_has_nothing_under_way(imaged: Im
     assert imaged.is_as_before()
 
 
+def test_an_undercloud_that_has_no_database_has_no_stack_of_heat_s_either(imaged: Imaged) -> None:
+    imaged.undercloud.on("container ls", say="").on("podman exec", "mysql", say=1)
+    imaged.back_up()
+    assert imaged.is_as_before()
+
+
 def test_an_undercloud_whose_database_does_not_answer_refuses(imaged: Imaged) -> None:
     imaged.undercloud.on("podman exec", "mysql", say=1)
     assert "undercloud: " in refused(imaged)
