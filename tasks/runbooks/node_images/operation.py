@@ -79,9 +79,16 @@ def look_at_operation(run: Run) -> None:
     for found in seen.values():
         run.checks += [each.check for each in found] or [Check(_OPERATION, UNDERCLOUD, "nobody operates on the stack")]
     crontabs = run.everywhere(_SCHEDULE, lambda shell: {user: read_crontab(shell, user) for user in users}, undercloud)
-    hint = "start install-rear with disable_cron=true: it makes a comment of it in the crontab of Ansible's account"
+    hints = {run.site.rear.ansible_user: "start install-rear with disable_cron=true, which makes a comment of it"}
+    by_hand = "make a comment of it: `crontab -u {} -e`"
     run.checks += [
-        Check(_SCHEDULE, UNDERCLOUD, "", f"the crontab of {user} starts a backup as well: {line}", hint)
+        Check(
+            _SCHEDULE,
+            UNDERCLOUD,
+            "",
+            f"the crontab of {user} starts a backup as well: {line}",
+            hints.get(user, by_hand.format(user)),
+        )
         for lines in crontabs.values()
         for user, found in lines.items()
         for line in found

@@ -198,6 +198,14 @@ def test_the_documented_crontab_line_refuses(imaged: Imaged) -> None:
     )
 
 
+def test_a_line_of_root_s_crontab_refuses_and_is_taken_out_by_hand(imaged: Imaged) -> None:
+    imaged.undercloud.on("crontab -u root", say="0 1 * * * openstack overcloud backup\n")
+    assert (
+        "the crontab of root starts a backup as well: 0 1 * * * openstack overcloud backup; make a comment"
+        in refused(imaged)
+    )
+
+
 def test_the_cron_job_of_rear_s_package_refuses(imaged: Imaged) -> None:
     imaged.hosts[1].shell.on("test -e /etc/cron.d/rear", say="")
     assert "controller-1: ReaR's own cron job is there (/etc/cron.d/rear)" in refused(imaged)
