@@ -111,11 +111,24 @@ def read_operations(undercloud: Shell, database: UndercloudDatabase, runbook: st
     if database.container not in podman.names(undercloud):  # and so neither Heat's nor Mistral's database
         return found
     server = Server(database.container, database.data_directory, database.client_options, runbook)
+    return found + read_in_progress(undercloud, server)
+
+
+def read_in_progress(undercloud: Shell, server: Server) -> list[Operation]:
+    """Ask the undercloud's database for stacks of Heat's that are in progress, and workflows of Mistral's that run.
+
+    Args:
+        undercloud: The undercloud.
+        server: Its database.
+
+    Raises:
+        HostError: It does not answer.
+    """
     tables = undercloud.run(server.statement(_TABLES)).stdout.split()
-    if tables:
-        ask = server.statement("\n".join(_IN_PROGRESS[table] for table in sorted(tables)))
-        found += parse_in_progress(undercloud.run(ask).stdout)
-    return found
+    if not tables:
+        return []
+    ask = server.statement("\n".join(_IN_PROGRESS[table] for table in sorted(tables)))
+    return parse_in_progress(undercloud.run(ask).stdout)
 
 
 def parse_processes(text: str) -> list[Operation]:
