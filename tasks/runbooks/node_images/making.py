@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from blocks.remote.connection import Performed, Watch
+from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.backup.backup_set import SetName
 from tasks.backup.records import Imaged, NodeImage
@@ -194,6 +195,9 @@ def record_images(imaging: Imaging, store: Store, name: SetName) -> Change:
             for host, _, run in [image.path.partition("/")]
             if image.whole and run not in imaging.known[host].runs
         )
+        if missing := imaging.known.keys() - {image.host for image in made}:
+            said = f"the images of {', '.join(sorted(missing))} are not there any more"
+            raise HostError(shell.name, said, "see who has removed them from the store; make them again")
         store.record(name, Imaged(at=now(), run_id=run_id, images=made))
         return "done"
 

@@ -13,9 +13,12 @@ from tasks.backup.records import images_of
 from tasks.engine.cleanup import clean_up
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
+from tasks.runbooks.node_images.making import record_images
+from tests.unit.fakes import silent
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged
+from tests.unit.flows.imaged_cluster import REQUEST, Imaged, make_imaged
+from tests.unit.flows.imaged_hosts import ImagedHost
 from tests.unit.tasks.samples import HOSTS
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -254,3 +257,14 @@ def test_an_image_that_is_not_whole_fails_the_run_once_all_runs_again(imaged: Im
         imaged.back_up()
     assert imaged.is_as_before()
     assert list(imaged.store.rglob("SHA256SUMS")) == []
+
+
+def test_an_image_that_somebody_removes_before_it_is_on_record_is_told(imaged: Imaged) -> None:
+    run, whole = imaged.look()
+    change = record_images(whole.imaging, whole.backup.store, whole.backup.name)
+    (call,) = change.commands
+    with pytest.raises(
+        RunbookError, match="the images of controller-0, controller-1, controller-2 are not there any more"
+    ):
+        call.perform(whole.backup.store.shell, silent)
+    run.close()

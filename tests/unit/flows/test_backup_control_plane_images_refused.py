@@ -9,7 +9,8 @@ import pytest
 
 from blocks.remote.errors import Refused
 from tasks.runbooks.node_images.operation import _AT_WORK
-from tests.unit.flows.imaged_cluster import Imaged, make_imaged, write_image
+from tests.unit.flows.imaged_cluster import Imaged, make_imaged
+from tests.unit.flows.imaged_hosts import write_image
 from tests.unit.tasks.node.node_model import HEALTH_CHECK
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")

@@ -15,7 +15,8 @@ from tasks.engine.plan import Plan
 from tasks.engine.run import TakeUp
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.imaged_cluster import ROLLING, Imaged, ImagedHost, make_imaged
+from tests.unit.flows.imaged_cluster import ROLLING, Imaged, make_imaged
+from tests.unit.flows.imaged_hosts import ImagedHost
 from tests.unit.tasks.crm import Replica, pacemaker_1_1
 from tests.unit.tasks.node.node_model import HEALTH_CHECK
 from tests.unit.tasks.samples import HOSTS
