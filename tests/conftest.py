@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 
 from tests.lab import Lab
 from tests.lab.shell import bear_interrupts, interrupt_on_sigterm
 
+# Folder here → what its tests need, and the marker that says so. What takes it down has a marker of its own.
+_NEEDS = {
+    "server": "server",
+    "database": "database",
+    "openstack": "openstack",
+    "autoscaling": "openstack",
+    "lab": "lab",
+    "restore_galera": "lab",
+    "restore_undercloud_database": "lab",
+    "backups": "lab",
+    "rear": "lab",
+    "telemetry": "lab",
+}
 _ENDS = pytest.StashKey[list[Callable[[], None]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ENDS] = []
     interrupt_on_sigterm()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with what it needs."""
+    for item in items:
+        need = _NEEDS.get(item.path.relative_to(Path(__file__).parent).parts[0])
+        if need is not None and item.get_closest_marker(f"{need}_teardown") is None:
+            item.add_marker(need)
 
 
 def gone_if_interrupted(config: pytest.Config, end: Callable[[], None]) -> None:

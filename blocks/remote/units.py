@@ -260,7 +260,8 @@ def _ask_progress(shell: Shell, long: LongCommand) -> str:
 
 def forget(shell: Shell, long: LongCommand) -> None:
     """Stop the unit, which ends what runs in it, and drop its result, so that the name is free again."""
-    shell.run(script(f"systemctl stop {long.unit}; systemctl reset-failed {long.unit} 2>/dev/null || :", quiet=True))
+    text = f"systemctl stop {long.unit} || [ $? = 5 ]; systemctl reset-failed {long.unit} 2>/dev/null || :"  # 5: it is not there
+    shell.run(script(text, quiet=True))
 
 
 def read_log(shell: Shell, long: LongCommand) -> list[str]:

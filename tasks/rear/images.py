@@ -24,6 +24,12 @@ from tasks.rear.sftp import image_folder
 SUMS = "SHA256SUMS"
 _RUN = re.compile(r"^([^/]+)/\d{8}T\d{6}Z$")
 _USED = "df --output=used -B 1 -l -x tmpfs -x devtmpfs -x overlay | tail -n +2"
+# As ReaR names them to tar, which patterns are expanded for. What is not there, or vanishes meanwhile, is no matter.
+_INCLUDED = """
+# shellcheck disable=SC2068 # patterns
+set -- $@
+[ "$#" = 0 ] || du -s -B 1 -- "$@" 2>/dev/null | cut -f 1 || :
+"""
 
 
 def images_root(store: BackupStore) -> str:
@@ -32,8 +38,16 @@ def images_root(store: BackupStore) -> str:
 
 
 def read_used_bytes(shell: Shell) -> int:
-    """What the node's own file systems hold: no image is larger."""
-    return sum(int(line) for line in shell.run(script(_USED, quiet=True, changes=False)).stdout.split())
+    """What ReaR may put into an image: no image is larger.
+
+    It is what the node's own file systems hold, or what `BACKUP_PROG_INCLUDE` names where that alone is archived.
+    """
+    settings = read_settings(shell)
+    if settings.is_true("BACKUP_ONLY_INCLUDE"):
+        ask = script(_INCLUDED, *settings.all("BACKUP_PROG_INCLUDE"), quiet=True, changes=False, timeout_s=300)
+    else:
+        ask = script(_USED, quiet=True, changes=False)
+    return sum(int(line) for line in shell.run(ask).stdout.split())
 
 
 def find_folder(shell: Shell) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +12,6 @@ from tests.autoscaling.stacks import Standing
 from tests.conftest import gone_if_interrupted
 from tests.openstack import Cloud
 from tests.server.fixtures import PrefectServer
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.openstack)
 
 
 @pytest.fixture(scope="session")

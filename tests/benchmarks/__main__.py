@@ -8,6 +8,7 @@ Contenders, each of which restores the same dump into the same lab:
   role-dump, backup-logical, backup-both   the database dumped as the vendor's role does; backed up by the flow, and verified
   from-dump, from-copy   the flow from such a backup, with the new data made beside the old
   undercloud-by-hand, undercloud   the undercloud's database by the documented commands, and by its flow
+  images-by-hand, images-pause   images of the controllers in the documented order, and by the flow
   states    the flow from every starting state of the lab's tests, against a healthy start
   task      what one Prefect task costs (no lab)
 
@@ -21,11 +22,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from tests.benchmarks import backups, results, undercloud_restore
+from tests.benchmarks import backups, images, results, undercloud_restore
 from tests.benchmarks.client import client_at_the_vip
 from tests.benchmarks.flow_run import deployed, restore, server
 from tests.benchmarks.lab_job import Job, login, prepare, timed_script, whole_afterwards
@@ -44,6 +46,7 @@ CONTENDERS = (
     "bare",
     *backups.CONTENDERS,
     *undercloud_restore.CONTENDERS,
+    *images.CONTENDERS,
     "states",
     "task",
 )
@@ -66,6 +69,11 @@ class Part:
     size_mb: int = _LARGE_MB
     rounds: int = 1
 
+    @property
+    def of_images(self) -> bool:
+        """Whether it needs hosts with ReaR."""
+        return set(self.names) <= set(images.CONTENDERS)
+
 
 # A ratio to the bare script near 1 is known by several rounds alone: a run differs from the next by a tenth.
 _ALL = (
@@ -75,6 +83,7 @@ _ALL = (
     Part(("adopt", "bare"), _SMALL_MB, rounds=5),
     Part(("states",), _SMALL_MB),
     Part(undercloud_restore.CONTENDERS, _SMALL_MB, rounds=3),
+    Part(images.CONTENDERS, _SMALL_MB),
     Part(("task",)),
 )
 
@@ -112,7 +121,11 @@ def parts(only: Sequence[str] | None, size_mb: int | None, rounds: int | None) -
         size_mb: Size of the databases; None as it is planned.
         rounds: None as it is planned.
     """
-    planned = [Part(tuple(only))] if only else _ALL
+    planned: Sequence[Part] = _ALL
+    if only:
+        of_images = tuple(name for name in only if name in images.CONTENDERS)
+        others = tuple(name for name in only if name not in images.CONTENDERS)
+        planned = [Part(names) for names in (others, of_images) if names]
     return list(
         dict.fromkeys(
             Part(one.names, one.size_mb if size_mb is None else size_mb, one.rounds if rounds is None else rounds)
@@ -128,10 +141,13 @@ def _measure(chosen: Sequence[Part]) -> list[Result]:
             on_lab = [name for name in part.names if name != "task"]
             if on_lab:
                 job = prepare(part.size_mb)
-                with TemporaryDirectory(prefix="benchmarks-") as folder:
+                with TemporaryDirectory(prefix="benchmarks-") as folder, ExitStack() as stack:
                     site = backups.Site.of(prefect, job, Path(folder))
-                    with deployed(prefect, site.backed_up.site_file):
-                        measured += _rounds(site, job, on_lab, part.rounds)
+                    site_file = site.backed_up.site_file
+                    if part.of_images:
+                        site_file = stack.enter_context(images.ready(prefect, job, Path(folder)))
+                    stack.enter_context(deployed(prefect, site_file))
+                    measured += _rounds(site, job, on_lab, part.rounds)
             if "task" in part.names:
                 measured += _task_cost(prefect)
     # The last of a name counts: a comparison is made after each part that it can be made after.
@@ -162,6 +178,8 @@ def _seconds(name: str, site: backups.Site, job: Job) -> dict[str, float]:
     """Let a contender run; its seconds, and others that it shows, each by its name."""
     if name in backups.CONTENDERS:
         return backups.run(name, site, job)
+    if name in images.CONTENDERS:
+        return images.run(name, site.prefect, job)
     if name in undercloud_restore.CONTENDERS:
         return undercloud_restore.run(name, site.prefect, job)
     if name == "by-hand":
@@ -197,16 +215,18 @@ _PAIRS = (
     ("outage, from a copy / by hand", "from-copy, outage", "by-hand, outage", 0.12),
     ("outage, from a dump / by hand", "from-dump, outage", "by-hand, outage", 0.12),
     ("restore-undercloud-database / by hand", "undercloud", "undercloud-by-hand", 0.4),
+    *images.PAIRS,
 )
 
 
 def _comparisons(times: dict[str, list[float]], size_mb: int) -> list[Result]:
     """The comparisons for which both sides have run."""
-    return [
+    compared = [
         compare(f"{name}, {size_mb} MB", times[ours], times[other], aim)
         for name, ours, other, aim in _PAIRS
         if ours in times and other in times
     ]
+    return compared + images.beside_the_image(times)
 
 
 def _outage_by_size() -> list[Result]:

@@ -13,13 +13,6 @@ from tests.lab.base import install_packages
 from tests.lab.shell import Progress
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test here as one that needs MariaDB."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.database)
-
-
 @pytest.fixture(scope="session")
 def mariadb() -> None:
     """MariaDB's programs on this machine."""

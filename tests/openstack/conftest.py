@@ -1,20 +1,12 @@
 """The cloud as a fixture. It stays up after the tests, since the next run then starts at once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import gone_if_interrupted
 from tests.openstack import Cloud
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test here as one that needs the cloud, but for those that take it down."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and item.get_closest_marker("openstack_teardown") is None:
-            item.add_marker(pytest.mark.openstack)
 
 
 @pytest.fixture(scope="session")

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lab import Lab
-from tests.lab.settings import CONTROLLERS
-from tests.rear.imaged import STORE, Imaged
-from tests.rear.layer import layer, unpack
+from tests.rear.imaged import Imaged
 from tests.server.fixtures import PrefectServer
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.lab)
 
 
 @pytest.fixture(scope="module")
 def imaged(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imaged]:
-    made = layer(lab)
-    for name in ("undercloud", *CONTROLLERS, "backup"):
-        unpack(lab, made, name, ansible=name == "undercloud")
     server = PrefectServer.start(tmp_path_factory.mktemp("prefect"))
     try:
-        with_rear = Imaged(lab, server, tmp_path_factory.mktemp("site") / "lab.toml")
-        with_rear.prepare()
-        yield with_rear
+        with Imaged.made(lab, server, tmp_path_factory.mktemp("site")) as imaged:
+            yield imaged
     finally:
-        lab.exec("backup", ["rm", "-rf", STORE])
         server.stop()

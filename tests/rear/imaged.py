@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from deployments.project import PROJECT
 from tests.lab import Lab
 from tests.lab.settings import CONTROLLERS
+from tests.rear import services
+from tests.rear.layer import layer, unpack
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
 
@@ -34,6 +39,8 @@ printf '%s\\n' [Service] 'ExecStart=/usr/bin/socat TCP-LISTEN:2049,fork,reuseadd
 systemctl daemon-reload
 systemctl start lab-nfs-port.service
 """
+# ReaR archives /etc alone: what is looked at is what happens around it.
+_ONLY_ETC = "BACKUP_ONLY_INCLUDE=yes\nBACKUP_PROG_INCLUDE=( '/etc/*' )\n"
 
 
 @dataclass
@@ -50,7 +57,48 @@ class Imaged:
     server: PrefectServer
     site_file: Path
 
-    def prepare(self) -> None:
+    @classmethod
+    @contextmanager
+    def made(cls, lab: Lab, server: PrefectServer, folder: Path) -> Iterator[Self]:
+        """Give the lab's hosts Ansible and ReaR; what is on the store goes afterwards.
+
+        Args:
+            lab: The lab.
+            server: The server, without a site.
+            folder: For the site file.
+        """
+        built = layer(lab)
+        for name in ("undercloud", *CONTROLLERS, "backup"):
+            unpack(lab, built, name, ansible=name == "undercloud")
+        imaged = cls(lab, server, folder / "lab.toml")
+        imaged._prepare()
+        try:
+            yield imaged
+        finally:
+            lab.exec("backup", ["rm", "-rf", STORE])
+
+    @contextmanager
+    def ready(self, cleanup_after_s: int = 600) -> Iterator[None]:
+        """Set up ReaR by SFTP, and start containers with health checks; within the block images can be made.
+
+        Args:
+            cleanup_after_s: For how long the hosts wait for a sign of a run.
+        """
+        self.apply("sftp", cleanup_after_s)
+        for runbook in ("prepare-backup-node", "install-rear"):
+            ended = self.run(runbook)
+            assert ended.code == 0, ended.output[-4000:]
+        for name in CONTROLLERS:
+            self.lab.exec(name, f"cat > /etc/rear/site.conf <<'EOF'\n{_ONLY_ETC}EOF")
+        services.start(self.lab)
+        try:
+            yield
+        finally:
+            services.stop(self.lab)
+            for name in CONTROLLERS:
+                self.lab.exec(name, "rm -f /etc/rear/site.conf")
+
+    def _prepare(self) -> None:
         """Have what a deployment has: the public half of Ansible's key, an NFS server's unit, an account for images."""
         self.lab.exec("undercloud", f"ssh-keygen -y -f {KEY} > {KEY}.pub")
         self.lab.exec("backup", _NFS_SERVER)

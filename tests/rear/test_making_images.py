@@ -1,7 +1,4 @@
-"""backup-control-plane with images, and resume-control-plane, on the lab: real containers, a real cluster, a real ReaR.
-
-ReaR archives /etc alone, by a line in its site.conf: what is looked at is what happens around it.
-"""
+"""backup-control-plane with images, and resume-control-plane, on the lab: real containers, a real cluster, a real ReaR."""
 
 from __future__ import annotations
 
@@ -19,22 +16,12 @@ NAME = "backup-control-plane"
 _ASKED = {"images": True, "methods": ["logical"], "image_timeout_s": 900}
 # The shortest that a site may have.
 _LIMIT_S = 120
-_ONLY_ETC = "BACKUP_ONLY_INCLUDE=yes\nBACKUP_PROG_INCLUDE=( '/etc/*' )\n"
 
 
 @pytest.fixture(scope="module")
 def prepared(imaged: Imaged) -> Iterator[Imaged]:
-    imaged.apply("sftp", cleanup_after_s=_LIMIT_S)
-    for runbook in ("prepare-backup-node", "install-rear"):
-        ended = imaged.run(runbook)
-        assert ended.code == 0, ended.output[-4000:]
-    for name in CONTROLLERS:
-        imaged.lab.exec(name, f"cat > /etc/rear/site.conf <<'EOF'\n{_ONLY_ETC}EOF")
-    services.start(imaged.lab)
-    yield imaged
-    services.stop(imaged.lab)
-    for name in CONTROLLERS:
-        imaged.lab.exec(name, "rm -f /etc/rear/site.conf")
+    with imaged.ready(cleanup_after_s=_LIMIT_S):
+        yield imaged
 
 
 def assert_as_before(prepared: Imaged, before: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +10,6 @@ from tests.lab import Lab, dumps
 from tests.lab.dumps import Dump
 from tests.restore_galera.cloud import Cloud
 from tests.server.fixtures import PrefectServer, Worker
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.lab)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""What preflight refuses, on real hosts: before the first change, and with the whole list."""
+"""What preflight refuses, on real hosts: before the first change, and with the whole list.
+
+One of each kind is part of `make test`; each has a unit test besides.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,13 @@ def assert_refused(cloud: Cloud, dump: Dump, *reasons: str) -> None:
     assert cloud.problems() == []
 
 
+@pytest.mark.exhaustive
 def test_a_dump_or_grants_that_are_missing(cloud: Cloud) -> None:
     missing = Dump("/home/heat-admin/none.sql", "/home/heat-admin/no-grants.sql")
     assert_refused(cloud, missing, "none.sql does not exist", "no-grants.sql do not exist")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_and_grants_that_are_empty(cloud: Cloud) -> None:
     cloud.lab.exec("controller-0", "cd /home/heat-admin; : > empty.sql; : > empty-grants.sql")
     empty = Dump("/home/heat-admin/empty.sql", "/home/heat-admin/empty-grants.sql")
@@ -57,6 +62,7 @@ def test_a_dump_and_grants_that_were_cut_short(cloud: Cloud, dump: Dump) -> None
     assert_refused(cloud, cut, "cut.sql is cut short", "cut-grants.sql are cut short")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_that_lies_in_the_data_directory(cloud: Cloud, dump: Dump) -> None:
     inside, link = "/var/lib/mysql/backup", "/home/heat-admin/link.sql"
     make = f"mkdir {inside}; cp {dump.dump} {inside}/dump.sql; ln -s {inside}/dump.sql {link}"
@@ -68,12 +74,14 @@ def test_a_dump_that_lies_in_the_data_directory(cloud: Cloud, dump: Dump) -> Non
             assert_refused(cloud, Dump(f"{mounted}/dump.sql", dump.grants), "its place is in /var/lib/mysql")
 
 
+@pytest.mark.exhaustive
 def test_a_file_of_several_dumps_of_which_one_was_cut_short(cloud: Cloud, dump: Dump) -> None:
     several = Dump("/home/heat-admin/several.sql", dump.grants)
     cloud.lab.exec("controller-0", f"{{ head -c 1000000 {dump.dump}; cat {dump.dump}; }} > {several.dump}")
     assert_refused(cloud, several, "which is 2 dumps in one file", "is cut short")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_that_is_compressed_and_grants_in_utf_16(cloud: Cloud, dump: Dump) -> None:
     packed = Dump("/home/heat-admin/dump.sql.gz", "/home/heat-admin/grants-utf16.sql")
     pack = f"gzip -1c {dump.dump} > {packed.dump}; iconv -f UTF-8 -t UTF-16 {dump.grants} > {packed.grants}"
@@ -81,6 +89,7 @@ def test_a_dump_that_is_compressed_and_grants_in_utf_16(cloud: Cloud, dump: Dump
     assert_refused(cloud, packed, "is compressed; unpack it with `gunzip`", "not in UTF-8 but in UTF-16")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_of_the_whole_of_an_older_server_and_grants_with_headings(cloud: Cloud, dump: Dump) -> None:
     old = Dump("/home/heat-admin/old.sql", "/home/heat-admin/headings.sql")
     whole = dumps.whole_server(cloud.lab).dump
@@ -92,12 +101,14 @@ def test_a_dump_of_the_whole_of_an_older_server_and_grants_with_headings(cloud: 
     assert_refused(cloud, old, "holds the server's own tables (schema mysql) of MariaDB 10.3", "line 1 is no statement")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_of_a_newer_server(cloud: Cloud, dump: Dump) -> None:
     newer = Dump("/home/heat-admin/newer.sql", dump.grants)
     cloud.lab.exec("controller-0", f"sed -E 's/^(-- Server version\\s+)10\\.11/\\111.4/' {dump.dump} > {newer.dump}")
     assert_refused(cloud, newer, "comes from MariaDB 11.4, newer than this server's 10.11")
 
 
+@pytest.mark.exhaustive
 def test_a_dump_for_which_there_is_no_room(cloud: Cloud, dump: Dump) -> None:
     huge = Dump("/home/heat-admin/huge.sql", dump.grants)
     make = f"head -c 4000 {dump.dump} > {huge.dump}; truncate -s 9T {huge.dump}; tail -c 300 {dump.dump} >> {huge.dump}"
@@ -105,6 +116,7 @@ def test_a_dump_for_which_there_is_no_room(cloud: Cloud, dump: Dump) -> None:
         assert_refused(cloud, huge, "controller-0:", "free beside the data directory", "controller-2:")
 
 
+@pytest.mark.exhaustive
 def test_an_address_and_a_password_that_hiera_does_not_know(cloud: Cloud, dump: Dump) -> None:
     with changed(
         cloud, "controller-0", f"mv {HIERA} {HIERA}.away; mkdir {HIERA}", f"rm -r {HIERA}; mv {HIERA}.away {HIERA}"
@@ -114,6 +126,7 @@ def test_an_address_and_a_password_that_hiera_does_not_know(cloud: Cloud, dump: 
         )
 
 
+@pytest.mark.exhaustive
 def test_old_data_that_nobody_knows(cloud: Cloud, dump: Dump) -> None:
     with changed(cloud, "controller-1", "mkdir /var/lib/mysql-save", "rmdir /var/lib/mysql-save"):
         assert_refused(cloud, dump, "controller-1: /var/lib/mysql-save keeps data of an earlier restore")
@@ -133,6 +146,7 @@ def test_a_controller_with_another_host_key(cloud: Cloud, dump: Dump) -> None:
         assert_refused(cloud, dump, "controller-1: the host key of 192.168.24.12 is not the pinned one")
 
 
+@pytest.mark.exhaustive
 def test_two_of_three_controllers(cloud: Cloud, dump: Dump, tmp_path: Path) -> None:
     """What somebody does who was refused over a dead controller."""
     inventory, site = tmp_path / "inventory.yaml", tmp_path / "two.toml"
@@ -168,7 +182,10 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("reason", STATES)
+@pytest.mark.parametrize(
+    "reason",
+    [pytest.param(reason, marks=[] if "property" in reason else pytest.mark.exhaustive) for reason in STATES],
+)
 def test_a_pacemaker_that_could_not_take_the_database_back(cloud: Cloud, dump: Dump, reason: str) -> None:
     try:
         with changed(cloud, "controller-0", *STATES[reason]):
@@ -188,6 +205,7 @@ def test_a_rule_that_keeps_clients_off_and_more(cloud: Cloud, dump: Dump) -> Non
     assert "controller-1: a rule that is not this runbook's keeps clients off" in ended.output
 
 
+@pytest.mark.exhaustive
 def test_a_resource_and_containers_of_other_names(cloud: Cloud, dump: Dump, tmp_path: Path) -> None:
     site = tmp_path / "other.toml"
     text = cloud.lab.site.read_text().replace('name = "lab"', 'name = "other"')
@@ -201,6 +219,7 @@ def test_a_resource_and_containers_of_other_names(cloud: Cloud, dump: Dump, tmp_
     assert "controller-2: no container has 'mysql-bundle' in the name" in ended.output
 
 
+@pytest.mark.exhaustive
 def test_a_site_that_was_never_applied(cloud: Cloud, dump: Dump) -> None:
     ended = cloud.restore(dump, site="nowhere")
     assert ended.code == 1
@@ -222,6 +241,7 @@ def test_a_dry_run_with_a_dump_of_the_role_shows_what_it_lacks(cloud: Cloud) -> 
         assert lost in ended.output, ended.output[-3000:]
 
 
+@pytest.mark.exhaustive
 def test_a_dry_run_with_a_whole_dump_lacks_nothing(cloud: Cloud, dump: Dump) -> None:
     ended = cloud.restore(dump, dry_run=True)
     assert ended.code == 0, ended.output[-3000:]

@@ -12,14 +12,6 @@ from tests.server.fixtures import PrefectServer, Worker
 from tests.site_files import write_site
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.server)
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     running = PrefectServer.start(tmp_path_factory.mktemp("prefect"))

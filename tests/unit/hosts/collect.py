@@ -43,6 +43,7 @@ from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import pausing, podman
 from tasks.node.running import read_running
+from tasks.rear.images import read_used_bytes
 from tasks.rear.stored import list_stored, remove
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
@@ -387,6 +388,7 @@ def _single() -> None:
     arm(CLEANUP, "controller-0", 600)
     stopped = FakeShell(otherwise="").on("State.Status", say="exited\n")
     podman.read_file(stopped, "galera-bundle-podman-0", "/etc/my.cnf.d/galera.cnf")
+    read_used_bytes(FakeShell().on("/etc/rear", say="BACKUP_ONLY_INCLUDE\tyes\n").on("du -s", say="1\n"))
     server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
     parts = Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900))
     for change in (importing.import_dump(server, parts, 60), importing.import_dump(server, None, 60)):

@@ -1,13 +1,15 @@
 """A long command is a unit of its host: started once, found by a rerun, told when it fails, forgotten when read."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from blocks.remote.command import question
 from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, HostError, WaitExpired
 from blocks.remote.units import LongCommand, forget, parse_phase, parse_progress, parse_unit_state, run_long, unit_state
-from tests.unit.fakes import FakeClock, FakeShell
+from tests.unit.fakes import FakeClock, FakeShell, LocalShell
 
 LONG = LongCommand(
     "restore-galera-load", ("podman", "exec", "galera-bundle-podman-0", "bash", "-c", "mysql < dump"), 600
@@ -133,6 +135,15 @@ def test_its_result_stays_until_it_is_on_record(clock: FakeClock) -> None:
     assert shell.lines("systemctl stop") == []
     forget(shell, LONG)
     assert len(shell.lines("systemctl stop", LONG.unit)) == 1
+
+
+@pytest.mark.parametrize(("code", "fails"), [(0, False), (5, False), (1, True)])
+def test_what_is_not_there_is_forgotten(tmp_path: Path, code: int, fails: bool) -> None:
+    """As systemctl says it of a unit that was never started, because all was as it should be."""
+    (tmp_path / "systemctl").write_text(f"#!/bin/bash\n[ $1 = reset-failed ] || exit {code}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    with pytest.raises(CommandFailed) if fails else nullcontext():
+        forget(LocalShell(tmp_path), LONG)
 
 
 def test_a_failure_is_told_with_the_end_of_the_output(clock: FakeClock) -> None:

@@ -12,9 +12,20 @@ from typing import cast
 
 import pytest
 
+import tasks.rear.images
 from blocks.remote.errors import HostError
 from blocks.remote.units import LongCommand
-from tasks.rear.images import Known, check_images, close_images, find_folder, job_key, jobs, list_images, make_image
+from tasks.rear.images import (
+    Known,
+    check_images,
+    close_images,
+    find_folder,
+    job_key,
+    jobs,
+    list_images,
+    make_image,
+    read_used_bytes,
+)
 from tasks.rear.settings import Settings
 from tests.unit.fakes import FakeShell, LocalShell
 
@@ -186,3 +197,17 @@ def test_a_node_that_is_not_set_up_is_told(left_out: str, said: str) -> None:
     text = "".join(f"{line}\n" for line in SETTINGS.splitlines() if not line.startswith(left_out))
     with pytest.raises(HostError, match=said):
         find_folder(FakeShell().on("OPENSTACK_RUNBOOKS", say=text).on("pgrep", say=1))
+
+
+@pytest.mark.parametrize("only", ["yes", "1", "no"])
+def test_where_a_part_alone_is_archived_no_image_is_larger_than_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str
+) -> None:
+    """A node's file systems may hold a hundred times as much, and the store is asked for room that nothing takes."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "file").write_bytes(os.urandom(1_000_000))
+    included = (f"{tmp_path}/etc/*", f"{tmp_path}/none/*")
+    settings = Settings({"BACKUP_ONLY_INCLUDE": (only,), "BACKUP_PROG_INCLUDE": included})
+    monkeypatch.setattr(tasks.rear.images, "read_settings", lambda _: settings)
+    used = read_used_bytes(LocalShell())
+    assert used > 100_000_000 if only == "no" else 1_000_000 <= used < 1_100_000
