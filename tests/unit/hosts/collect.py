@@ -44,6 +44,7 @@ from tasks.engine.run import Run
 from tasks.node import pausing, podman
 from tasks.node.running import read_running
 from tasks.rear.images import read_used_bytes
+from tasks.rear.stored import list_stored, remove
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
 from tasks.runbooks.set_telemetry_interval.polling_change import look
@@ -67,7 +68,7 @@ from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
 from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
-from tests.unit.flows.imaged_cluster import make_imaged
+from tests.unit.flows.imaged_cluster import OF_UNDERCLOUD, ROLLING, make_imaged, make_imaged_undercloud
 from tests.unit.flows.jobs import job
 from tests.unit.flows.rear_site import World
 from tests.unit.flows.undercloud import Undercloud
@@ -150,6 +151,7 @@ def made_commands() -> Made:
             _hooks(patch)
             _single()
             _stores()
+            _stored_images()
             _nightly(patch)
             _backups(made)
             _images()
@@ -334,9 +336,13 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
 
 
 def _control_plane(patch: pytest.MonkeyPatch) -> None:
-    """backup-control-plane with images."""
+    """The backups with images."""
     with TemporaryDirectory() as folder:
         make_imaged(Path(folder), patch).back_up()
+    with TemporaryDirectory() as folder:
+        make_imaged(Path(folder), patch).back_up(ROLLING)
+    with TemporaryDirectory() as folder:
+        make_imaged_undercloud(Path(folder), patch).back_up(OF_UNDERCLOUD)
 
 
 def _images() -> None:
@@ -392,6 +398,13 @@ def _single() -> None:
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)
+
+
+def _stored_images() -> None:
+    """Images that belong to backup sets, and go with them."""
+    shell = FakeShell(otherwise="")
+    list_stored(shell, "/backups/images", ["controller-0"])
+    shell.run(remove("/backups/images", ["controller-0/20261127T020000Z"]))
 
 
 def _stores() -> None:

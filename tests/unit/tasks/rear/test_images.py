@@ -58,6 +58,33 @@ def on_store(
     return subprocess.run(long.words, capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
 
 
+def how_far(log: Path, text: str, expected: int = 4 * 2**20) -> list[str]:
+    """What is asked of a node while ReaR has written this to its log."""
+    log.write_text(text)
+    (long,) = cast("tuple[LongCommand, ...]", make_image("rear-1", 60, expected).commands)
+    assert long.progress_query is not None
+    words = [str(log) if word == long.log else word for word in long.progress_query.words]
+    return subprocess.run(words, capture_output=True, text=True, timeout=20).stdout.splitlines()
+
+
+def test_while_rear_works_its_phase_and_the_archive_s_size_are_told(tmp_path: Path) -> None:
+    log, archive = tmp_path / "log", tmp_path / "outputfs" / "backup.tar.gz"
+    laid_out = "Relax-and-Recover 2.4\nCreating disk layout\n"
+    assert how_far(log, laid_out) == ["0 4194304", "Creating disk layout, 0B of about 4.0MiB archived"]
+    archive.parent.mkdir()
+    archive.write_bytes(b"0" * 2**20)
+    begun = f"{laid_out}Creating tar archive '{archive}'\n"
+    assert how_far(log, begun)[0] == "1048576 4194304"
+    assert how_far(log, begun)[1].endswith(", 1.0MiB of about 4.0MiB archived")
+    archive.unlink()  # ReaR has unmounted the store
+    done = f"{begun}Preparing archive operation OK\nArchived 3 MiB in 20 seconds [avg 153 KiB/sec]\nExiting rear mkbackup\n"
+    assert how_far(log, done) == ["3145728 4194304", "Exiting rear mkbackup, 3.0MiB of about 4.0MiB archived"]
+
+
+def test_before_rear_has_written_anything_nothing_is_told(tmp_path: Path) -> None:
+    assert [line for line in how_far(tmp_path / "log", "") if not line.startswith("0 ")] == []
+
+
 def test_a_whole_image_is_told_with_its_size(image: Path) -> None:
     said = on_store(check_images, image.parents[1])
     assert said.returncode == 0, said.stderr
