@@ -23,14 +23,20 @@ INSERT INTO mistral.workflow_executions_v2 VALUES ('1', 'tripleo.plan_management
 
 def test_a_stack_in_progress_and_a_workflow_that_runs_are_found(origin: LocalServer) -> None:
     origin.empty()
-    assert read_in_progress(origin.shell, origin.server) == []
+    assert read_in_progress(origin.shell, origin.server) == ([], [])
     origin.sql(_HEAT)
-    assert read_in_progress(origin.shell, origin.server) == [], "neither what is nested nor what is deleted"
+    assert read_in_progress(origin.shell, origin.server) == ([], []), "neither what is nested nor what is deleted"
     origin.sql("UPDATE heat.stack SET status = 'IN_PROGRESS' WHERE id = '1'")
     overcloud = Operation("stack", "overcloud", "UPDATE_IN_PROGRESS")
-    assert read_in_progress(origin.shell, origin.server) == [overcloud]
+    assert read_in_progress(origin.shell, origin.server) == ([overcloud], [])
     origin.sql(_MISTRAL)
-    assert read_in_progress(origin.shell, origin.server) == [overcloud], "a workflow within another is its affair"
+    assert read_in_progress(origin.shell, origin.server) == ([overcloud], []), "a workflow within another is its affair"
     origin.sql("UPDATE mistral.workflow_executions_v2 SET state = 'RUNNING' WHERE id = '1'")
     running = Operation("workflow", "tripleo.plan_management.v1.create", "RUNNING")
-    assert read_in_progress(origin.shell, origin.server) == [overcloud, running]
+    assert read_in_progress(origin.shell, origin.server) == ([overcloud, running], [])
+
+
+def test_a_table_with_other_columns_is_told_and_not_asked(origin: LocalServer) -> None:
+    origin.empty()
+    origin.sql("CREATE DATABASE heat; CREATE TABLE heat.stack (id int PRIMARY KEY, name varchar(255))")
+    assert read_in_progress(origin.shell, origin.server) == ([], ["heat.stack"])

@@ -29,8 +29,8 @@ _STORE, _NODE = "store of the images", "node"
 # From here on ReaR 2.7 refuses to put a file into an ISO, and older ones may write one that can't be read.
 _ISO_FILE_LIMIT = 2 * 1024**3
 _INSIDE = "iso:///backup/"
-# The role has each node ask the SFTP server for its host keys, by up to five connections at once, and fails where one is dropped; of
-# more than ten that have not logged in yet sshd drops some (MaxStartups).
+# The role has each node ask the SFTP server for its host keys, by up to five connections at once, and fails where one is dropped.
+# Of more than ten that have not logged in yet sshd drops some (MaxStartups).
 _AT_ONCE = 2
 
 

@@ -27,8 +27,13 @@ _VERBS = "deploy|update|upgrade|ffwd-upgrade|external-update|external-upgrade|no
 _AT_WORK = rf"[o]penstack (overcloud|undercloud) ({_VERBS})|[a]nsible-playbook[0-9.-]* "
 # Heat and Mistral keep what is under way in the undercloud's database; asking their APIs would need a password. From Platform 17
 # on the undercloud has neither.
+# Table → the columns that are asked.
+COLUMNS = {
+    "heat.stack": ("name", "action", "status", "owner_id", "deleted_at"),
+    "mistral.workflow_executions_v2": ("workflow_name", "state", "task_execution_id"),
+}
 _TABLES = """
-SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables
+SELECT CONCAT(table_schema, '.', table_name), column_name FROM information_schema.columns
  WHERE (table_schema = 'heat' AND table_name = 'stack') OR (table_schema = 'mistral' AND table_name = 'workflow_executions_v2');
 """
 _IN_PROGRESS = {
@@ -37,6 +42,7 @@ _IN_PROGRESS = {
     "mistral.workflow_executions_v2": "SELECT 'workflow', workflow_name, state FROM mistral.workflow_executions_v2 "
     "WHERE state = 'RUNNING' AND task_execution_id IS NULL;",
 }
+_OTHERCOLUMNS = "has other columns than Heat and Mistral give it: nobody has looked whether the stack is operated on"
 _HINTS = {
     "stack": "wait until `openstack stack list` on the undercloud has it complete",
     "workflow": "wait for it; one that hangs: `openstack workflow execution list`, then `… update --state ERROR ID`",
@@ -76,8 +82,9 @@ def look_at_operation(run: Run) -> None:
     undercloud = [run.shells[run.site.named(UNDERCLOUD).name]]
     settings, users = run.site.undercloud_database, dict.fromkeys(("root", run.site.rear.ansible_user))
     seen = run.everywhere(_OPERATION, lambda shell: read_operations(shell, settings, run.name), undercloud)
-    for found in seen.values():
+    for found, unlike in seen.values():
         run.checks += [each.check for each in found] or [Check(_OPERATION, UNDERCLOUD, "nobody operates on the stack")]
+        run.facts += [f"{table} {_OTHERCOLUMNS}" for table in unlike]
     crontabs = run.everywhere(_SCHEDULE, lambda shell: {user: read_crontab(shell, user) for user in users}, undercloud)
     hints = {run.site.rear.ansible_user: "start install-rear with disable_cron=true, which makes a comment of it"}
     by_hand = "make a comment of it: `crontab -u {} -e`"
@@ -95,7 +102,7 @@ def look_at_operation(run: Run) -> None:
     ]
 
 
-def read_operations(undercloud: Shell, database: UndercloudDatabase, runbook: str) -> list[Operation]:
+def read_operations(undercloud: Shell, database: UndercloudDatabase, runbook: str) -> tuple[list[Operation], list[str]]:
     """Ask the undercloud what is under way: programs, Heat's stacks, Mistral's workflows.
 
     Args:
@@ -103,32 +110,44 @@ def read_operations(undercloud: Shell, database: UndercloudDatabase, runbook: st
         database: Its database.
         runbook: The runbook's name.
 
+    Returns:
+        What is under way, and names of tables that could not be asked.
+
     Raises:
         HostError: Its database does not answer.
     """
     said = undercloud.run(question("pgrep", "--full", "--list-full", _AT_WORK, ok=(0, 1))).stdout
     found = parse_processes(said)
     if database.container not in podman.names(undercloud):  # and so neither Heat's nor Mistral's database
-        return found
+        return found, []
     server = Server(database.container, database.data_directory, database.client_options, runbook)
-    return found + read_in_progress(undercloud, server)
+    in_progress, unlike = read_in_progress(undercloud, server)
+    return found + in_progress, unlike
 
 
-def read_in_progress(undercloud: Shell, server: Server) -> list[Operation]:
+def read_in_progress(undercloud: Shell, server: Server) -> tuple[list[Operation], list[str]]:
     """Ask the undercloud's database for stacks of Heat's that are in progress, and workflows of Mistral's that run.
 
     Args:
         undercloud: The undercloud.
         server: Its database.
 
+    Returns:
+        These, and names of tables that have other columns than Heat's and Mistral's.
+
     Raises:
         HostError: It does not answer.
     """
-    tables = undercloud.run(server.statement(_TABLES)).stdout.split()
-    if not tables:
-        return []
-    ask = server.statement("\n".join(_IN_PROGRESS[table] for table in sorted(tables)))
-    return parse_in_progress(undercloud.run(ask).stdout)
+    rows = [line.split("\t") for line in undercloud.run(server.statement(_TABLES)).stdout.splitlines()]
+    columns: dict[str, set[str]] = {}
+    for table, column in rows:
+        columns.setdefault(table, set()).add(column)
+    known = [table for table in sorted(columns) if columns[table] >= set(COLUMNS[table])]
+    unlike = [table for table in sorted(columns) if table not in known]
+    if not known:
+        return [], unlike
+    ask = server.statement("\n".join(_IN_PROGRESS[table] for table in known))
+    return parse_in_progress(undercloud.run(ask).stdout), unlike
 
 
 def parse_processes(text: str) -> list[Operation]:

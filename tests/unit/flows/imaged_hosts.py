@@ -12,6 +12,7 @@ from pathlib import Path
 from blocks.remote.command import Command
 from blocks.remote.connection import LineSink
 from blocks.remote.shell import Result
+from tasks.runbooks.node_images.operation import COLUMNS
 from tests.unit.flows.backups import DatabaseHost, StoreHost
 from tests.unit.tasks.node.node_model import NodeModel
 
@@ -188,9 +189,9 @@ class UndercloudHost(DatabaseHost):
     def __init__(self, folder: Path) -> None:
         super().__init__("undercloud", folder, "mysql", galera=False)
         self.under_way = ""
-        self.tables = "heat.stack\nmistral.workflow_executions_v2\n"
+        self.columns = "".join(f"{table}\t{column}\n" for table, columns in COLUMNS.items() for column in columns)
         self.on("pgrep", say=1).on("crontab", say=1)
         self.on("podman exec", "mysql", say=self._in_progress)
 
     def _in_progress(self, asked: Command) -> str:
-        return self.tables if "information_schema" in (asked.stdin or "") else self.under_way
+        return self.columns if "information_schema" in (asked.stdin or "") else self.under_way

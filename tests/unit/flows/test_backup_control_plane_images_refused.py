@@ -167,7 +167,7 @@ def test_a_deployment_at_work_refuses_and_no_more_of_its_command_line_is_told(im
 
 
 def test_an_undercloud_without_heat_and_mistral_has_nothing_under_way(imaged: Imaged) -> None:
-    imaged.undercloud.tables, imaged.undercloud.under_way = "", "a table that is not there was asked for"
+    imaged.undercloud.columns, imaged.undercloud.under_way = "", "a table that is not there was asked for"
     imaged.back_up()
     assert imaged.is_as_before()
 
