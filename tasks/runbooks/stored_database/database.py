@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from blocks.remote.command import question
+from blocks.remote.command import Command, question, script
 from blocks.remote.connection import Action, Performed, Watch
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
@@ -25,6 +25,14 @@ from tasks.engine.change import Call
 from tasks.runbooks.verify_backup.drill_host import data_bytes
 
 _UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+# A file of an earlier attempt may be open in an import that goes on: it is another file from then on.
+_UNPACK_TO = """
+umask 077
+file=$1 path=$2
+shift 2
+rm -f -- "$path"
+"$@" <"$file" >"$path"
+"""
 
 
 def _known(file: BackupFile) -> BackupFile:
@@ -63,6 +71,11 @@ class StoredDatabase:
     def fingerprint(self) -> str:
         """What tells it from anything else that can be restored."""
         return f"{self.name} {self.method} {self.manifest_sha256}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nobody but who has the private key can read it."""
+        return any(file.encryption != "none" for file in self.files)
 
     @property
     def key(self) -> str:
@@ -113,6 +126,27 @@ class StoredDatabase:
 
         prepare = preparation.prepare(f"{folder}/{file.name}", _UNPACK[file.compression], within_s)
         return prepare, Call(f"see what preparing {file.name} came to", see)
+
+    def unpack(self, folder: str, paths: Sequence[str], within_s: float) -> tuple[Command, ...]:
+        """Unpack its files, each to a path of its own, readable by root alone.
+
+        Args:
+            folder: Where they were fetched to.
+            paths: Where they go, in their order.
+            within_s: Seconds for each.
+        """
+        return tuple(
+            script(
+                _UNPACK_TO,
+                f"{folder}/{file.name}",
+                path,
+                *_UNPACK[file.compression],
+                timeout_s=within_s,
+                quiet=True,
+                says=f"unpack {file.name} to {path}",
+            )
+            for file, path in zip(self.files, paths, strict=True)
+        )
 
     def load(self, server: Server, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
         """Load them, to the first error.

@@ -109,6 +109,7 @@ class Beside:
         new: Path of new data that is whole → the backup's key.
         work: What has become of the new data that is made: nothing (None), `begun`, `fetched`, `system`, `serving`, `dump`,
             `imported`, `galera`, `shut down`, `password`, `copied`.
+        documented: What has become of the files that are loaded in the documented order: nothing (None), `begun`, `fetched`.
         in_place: The key of the backup whose data has taken the old data's place.
     """
 
@@ -116,6 +117,7 @@ class Beside:
         self.node = node
         self.new: dict[str, str] = {}
         self.work: str | None = None
+        self.documented: str | None = None
         self.in_place = ""
         self._answer_questions()
         self._take_orders()
@@ -146,6 +148,11 @@ class Beside:
 
     def _take_orders(self) -> None:
         order = self.node.order
+        # Of a backup in the documented order.
+        order(f"install -d -m 700 {DIRECTORY}-new-", do=lambda _: self._make_folder())
+        order("mv -T", ".fetched/overcloud", do=lambda _: None)
+        order('"$@" <"$file" >"$path"', do=self._unpack)
+        order("rm -rf --one-file-system -- ", ".fetched", do=self._remove)
         order("mv -T", ".part/overcloud", do=lambda _: None)
         order("podman rm --force", do=lambda _: None)
         order("-new-*", do=self._begin)
@@ -163,7 +170,7 @@ class Beside:
         order("systemd-run", "restore-galera-grants", do=self._step("dump", "imported"))
         order("Shutdown complete", do=lambda _: self._shut_down())
         order("--bootstrap", do=self._step("shut down", "password"))
-        order("sha256sum", "tee -- ", do=lambda _: self._fetch())
+        order("sha256sum", 'tee -- "$1.new"', do=self._fetch)
         order("tar --numeric-owner -xpf", do=lambda _: self._copied())
         order("work=$1 path=$2", "sync -f", do=self._take)
         order("# GALERA saved state", do=self._finish)
@@ -172,8 +179,22 @@ class Beside:
     def _begin(self, asked: Command) -> int:
         _, path, *_ = asked.words[-4:]
         self.new = {at: key for at, key in self.new.items() if at == path}
-        self.work = "begun"
+        self.work, self.documented = "begun", None
         self.node.units.clear()
+        return 0
+
+    def _make_folder(self) -> None:
+        self.documented = self.documented or "begun"
+
+    def _unpack(self, asked: Command) -> int:
+        assert self.documented == "fetched", f"unpacked as {self.documented}"
+        path = next(word for word in asked.words if word.startswith(f"{DIRECTORY}/"))
+        self.node.files.add(path)
+        return 0
+
+    def _remove(self, asked: Command) -> int:
+        if asked.words[0] == "rm":  # and no timer that is armed with it
+            self.documented = None
         return 0
 
     def _step(self, before: str, after: str) -> Callable[[Command], int]:
@@ -190,7 +211,11 @@ class Beside:
         assert self.work in {"imported", "galera", "shut down"}, f"shut down as {self.work}"
         self.work = "imported" if self.work == "imported" else "shut down"
 
-    def _fetch(self) -> None:
+    def _fetch(self, asked: Command) -> None:
+        if ".fetched/" in asked.words[-1]:
+            assert self.documented in {"begun", "fetched"}
+            self.documented = "fetched"
+            return
         assert self.work in {"begun", "fetched"}
         self.work = "fetched"
 

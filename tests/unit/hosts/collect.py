@@ -54,6 +54,7 @@ from tests.unit.flows import schema_cluster
 from tests.unit.flows import test_check_site as check_site_runs
 from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
+from tests.unit.flows import test_restore_galera_documented as documented_order
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_schemas as schema_runs
 from tests.unit.flows import test_restore_undercloud_database_backup as undercloud_from_backup
@@ -61,7 +62,7 @@ from tests.unit.flows import test_restore_undercloud_database_run as undercloud_
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
-from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
+from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, make_cluster
 from tests.unit.flows.jobs import job
 from tests.unit.flows.undercloud import Undercloud
 from tests.unit.tasks.backup.samples import RECIPIENT, START, make_set, make_store, name_of, run_id, verification
@@ -183,6 +184,8 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             for node in controllers.nodes:
                 node.on("command -v", say=programs)
             from_backup.restore(controllers, store)
+        make_backup(store, 2, grants_text=GRANTS_TEXT)
+        from_backup.restore(make_cluster_with_new_data()[0], store, documented_order.DOCUMENTED)
         make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
 
