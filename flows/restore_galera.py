@@ -7,6 +7,7 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from tasks.backup.choice import PATTERN as BACKUP
 from tasks.database import accounts, data_directory, dumps, galera, importing, mariadb
 from tasks.database.cluster_address import BOOTSTRAP_ADDRESS
 from tasks.database.node_status import cluster_uuids
+from tasks.database.schema_state import read_sleeping_events
 from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
@@ -273,7 +275,11 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     facts, port = job.facts, job.database.port
 
     def check(host: Shell) -> Change:
-        return galera.check_node(job.server(host), len(job.hosts), formed)
+        whole = galera.check_node(job.server(host), len(job.hosts), formed)
+        if host is not job.hosts[0]:
+            return whole
+        # Every node has what the first one has.
+        return replace(whole, findings_after=lambda shell: read_sleeping_events(shell, job.server(shell)))
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)

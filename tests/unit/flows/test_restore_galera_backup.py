@@ -95,6 +95,16 @@ def test_the_backup_is_on_every_controller_and_the_old_data_is_kept(store: Store
     assert [number for number in dict.fromkeys(told) if number in NUMBERS] == list(NUMBERS)
 
 
+def test_events_that_run_on_no_node_afterwards_are_told(store: Store) -> None:
+    cluster, _ = make_cluster_with_new_data()
+    for node in cluster.nodes:
+        node.sleeping = ("heat.purge",)
+    run = restore(cluster, store)
+    (told,) = (finding for finding in run.journal.findings if "heat.purge" in finding)
+    assert told.startswith("controller-0: event heat.purge runs nowhere")
+    assert "ALTER EVENT heat.purge ENABLE on one node lets it run there" in told
+
+
 def test_clients_are_kept_off_only_once_all_controllers_have_the_new_data(store: Store) -> None:
     cluster, beside = make_cluster_with_new_data()
     seen: list[list[dict[str, str]]] = []
