@@ -132,6 +132,7 @@ class Beside:
             "exec -i openstack-runbooks-restore-galera mysql",
             say=lambda _: SYNCED if self.work == "galera" else 1,
         )
+        node.on('[ -f "$1" ] || exit 3', say=3)
         node.on('[ -e "$1" ] && printf', say=1)
         node.on("tar --numeric-owner -cf", say=self._pack)
         node.on("podman ps", say=lambda _: "openstack-runbooks-restore-galera\n" if self._serves else "")

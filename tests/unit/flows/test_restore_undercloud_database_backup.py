@@ -51,10 +51,11 @@ class FromStore(Undercloud):
     def __init__(self) -> None:
         super().__init__()
         self.on("cat ", "/loaded-", say=LOADED).on("command -v", say="zstd\ngzip\n")
+        self.on('[ -f "$1" ] || exit 3', say=3)
         self.on('[ -e "$1" ] && printf', say=lambda asked: 0 if asked.words[-2] in self.files else 1)
         self.order("mv -T", FOLDER, do=lambda asked: self.files.add(asked.words[-1]))
         self.order("install -d -m 700", FOLDER, do=lambda _: None)
-        self.order("sha256sum", "tee -- ", do=lambda _: None)
+        self.order("sha256sum", 'tee -- "$1.new"', do=lambda _: None)
         self.order("rm -rf --", FOLDER, do=lambda _: self.files.clear())
         self.order(
             "systemd-run --quiet", f"{OURS}-dump", do=lambda asked: self._load_file(asked, "undercloud.sql", "system")
