@@ -73,6 +73,11 @@ class BackupStore(Block):
     age_recipient: AgeRecipient | None = Field(
         default=None, description="Public key of age that backups are encrypted to; none: they are not encrypted."
     )
+    age_identity: RemotePath | None = Field(
+        default=None,
+        description="File with age's private key on the host of a drill, readable by root alone; none: what is encrypted can't be "
+        "verified.",
+    )
     integrity: Literal["chain"] = Field(
         default="chain", description="How a changed manifest is found: by the catalogue, which chains their checksums."
     )

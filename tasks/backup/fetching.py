@@ -69,14 +69,7 @@ def fetch(
         # Another file at that path is not the store's: it comes from the store's host then, which says what is wrong.
         return said.exit_code == 0 and parse_received(said.stdout) == Received(told.size_bytes, told.sha256)
 
-    def do(shell: Shell, watch: Watch) -> Performed:
-        told = sealed()
-        if judged and told and is_there(shell, told.sha256):
-            return "already"
-        if judged and told and store.settings.bandwidth_bytes_per_s is None and read_mounted(shell, told):
-            shell.run(command("mv", "-T", f"{path}.new", path))
-            return "done"
-
+    def send(shell: Shell, watch: Watch, told: BackupFile | None) -> None:
         def progress(passed: int) -> None:
             watch.progress(100 * passed / max(1, told.size_bytes if told else 0))
 
@@ -87,6 +80,14 @@ def fetch(
             raise HostError(shell.name, f"{path} was written otherwise than it was sent", "see its disk and memory")
         if judged and told and told.sha256 != sent.sha256:
             raise HostError(store.shell.name, f"{where} was changed since it was sealed", "restore from another backup")
+
+    def do(shell: Shell, watch: Watch) -> Performed:
+        told = sealed()
+        if judged and told and is_there(shell, told.sha256):
+            return "already"
+        limited = store.settings.bandwidth_bytes_per_s is not None
+        if limited or not judged or told is None or not read_mounted(shell, told):
+            send(shell, watch, told)
         shell.run(command("mv", "-T", f"{path}.new", path))
         return "done"
 

@@ -291,7 +291,7 @@ def _backups(made: Made) -> None:
     assert start.until is not None
     assert start.until.look(FakeShell(otherwise="")) == "answering"
     assert start.until.look(FakeShell().on("mysqladmin", say=125).on("drill.log", say="")) == "not there"
-    for unpack in UNPACK.values():
+    for unpack in (*UNPACK.values(), _decrypting()):
         file = SqlFile("/backup/dump.sql", unpack, "dump")
         throwaway.load(file, 60)
         with suppress(RunbookError):
@@ -310,6 +310,14 @@ def _backups(made: Made) -> None:
     needs = drill_host.Needs(("0a",), ("podman", "zstd"), 1, 1, "/m", "5")
     drill_host.look(FakeShell(otherwise=""), needs, "/var/tmp")
     read_image(shell, "galera-bundle-podman-0")
+
+
+def _decrypting() -> tuple[str, ...]:
+    """What unpacks a file that is encrypted."""
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder), age_recipient=RECIPIENT, age_identity="/root/backups.key")
+        drill = Drill(store, name_of(), run_id(1), store.shell, folder, (), lambda: None, in_place=True)
+        return drill.unpack(StoredFile("overcloud.sql.zst", "zstd", RECIPIENT))
 
 
 def _nightly(patch: pytest.MonkeyPatch) -> None:
