@@ -59,7 +59,10 @@ class BackupStore(Block):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    kind: Literal["nfs", "sftp"] = Field(description="How backups travel to the store.")
+    kind: Literal["nfs", "sftp"] = Field(
+        description="How backups travel to the store. nfs: hosts on which it is mounted under the same path write and read there, "
+        "the others over SSH; sftp: over SSH always."
+    )
     host: Address = Field(description="Address of the backup node.")
     path: RemotePath = Field(description="Directory on the backup node.")
     retention: Retention = Field(default_factory=Retention, description="Which backups prune-backups keeps.")

@@ -43,8 +43,8 @@ def fetch(
 ) -> Call[Shell]:
     """Let a host have a file of a set. May be done again.
 
-    Where the host has the store mounted it reads the file itself; but not where the site limits the bandwidth, to which no
-    program of the hosts keeps. Else the file goes through this process.
+    Where the store is of kind `nfs` and mounted on the host, it reads the file itself; but not where the site limits the bandwidth,
+    to which no program of the hosts keeps. Else the file goes through this process.
 
     Args:
         store: The store.
@@ -85,8 +85,9 @@ def fetch(
         told = sealed()
         if judged and told and is_there(shell, told.sha256):
             return "already"
-        limited = store.settings.bandwidth_bytes_per_s is not None
-        if limited or not judged or told is None or not read_mounted(shell, told):
+        settings = store.settings
+        mountable = judged and settings.kind == "nfs" and settings.bandwidth_bytes_per_s is None
+        if not (mountable and told and read_mounted(shell, told)):
             send(shell, watch, told)
         shell.run(command("mv", "-T", f"{path}.new", path))
         return "done"

@@ -26,8 +26,9 @@ from blocks.site import Site
 from deployments.project import PROJECT
 from flows import backup_control_plane, backup_undercloud, set_telemetry_interval
 from flows.restore_galera import procedure
+from tasks.backup import fetching, writing
 from tasks.backup.removal import delete, put_aside, record_removal
-from tasks.backup.writing import read_unlisted, receive
+from tasks.backup.writing import begin, read_unlisted, receive
 from tasks.database import contents_reading, desync, dumping, dumps, importing
 from tasks.database.dump_look import knows_sandbox
 from tasks.database.dump_parts import Part, Parts
@@ -143,6 +144,7 @@ def made_commands() -> Made:
             _hooks(patch)
             _single()
             _stores()
+            _mounted()
             _nightly(patch)
             _backups(made)
     _constants(made)
@@ -349,6 +351,17 @@ def _single() -> None:
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)
+
+
+def _mounted() -> None:
+    """A store that is mounted where what it holds is written and read."""
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder), kind="nfs")
+        begin(store, name_of(2), run_id(2), START)
+        writing.fetch(store, name_of(2), "a.sql", store.shell, script("echo a", says="a"))
+        name = make_set(store)
+        (file,) = store.manifest(store.catalogue().sets[0]).files
+        fetching.fetch(store, name, file.name, lambda: file, f"{folder}/fetched", 60).perform(store.shell, silent)
 
 
 def _stores() -> None:
