@@ -95,8 +95,8 @@ def _reasons(run: Run, stored: StoredSet, manifest: Manifest, files: Sequence[Ba
     encrypted = next((file.recipient for file in files if file.encryption != "none"), "")
     if encrypted:
         yield (
-            f"{stored.name} is encrypted to {encrypted}, and no site has the private key: decrypt its dump where that is, bring it "
-            "to the host that is restored, and give it as `dump`"
+            f"{stored.name} is encrypted to {encrypted}, and no restore decrypts it: decrypt its dump where the private key is, "
+            "bring it to the host that is restored, and give it as `dump`"
         )
 
 

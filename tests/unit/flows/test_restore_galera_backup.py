@@ -23,9 +23,9 @@ from tests.unit.flows.backup_cluster import Beside, make_backup, make_cluster_wi
 from tests.unit.flows.cluster import Cluster, Killed
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, give_files
-from tests.unit.tasks.backup.samples import make_store
+from tests.unit.tasks.backup.samples import RECIPIENT, make_store
 from tests.unit.tasks.looking import order_of
-from tests.unit.tasks.runbooks.verify_backup.samples import site_of
+from tests.unit.tasks.runbooks.verify_backup.samples import site_of, with_programs
 from tests.unit.tasks.samples import KEPT, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -221,6 +221,15 @@ def test_a_file_of_the_backup_that_was_changed_is_refused(tmp_path: Path) -> Non
     name = make_backup(store)
     (Path(store.base) / str(name) / "overcloud.sql").write_text("-- another\n")
     refusal(store, LATEST, "overcloud.sql has 11 bytes instead of")
+
+
+@pytest.mark.parametrize("request_", [LATEST, replace(LATEST, method="documented")], ids=["beside", "documented"])
+def test_a_backup_that_is_encrypted_is_refused_and_what_to_do_is_said(request_: Request, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    programs = with_programs(tmp_path / "bin", age="cat")
+    store = make_store(tmp_path / "store", path=programs, age_recipient=RECIPIENT)
+    make_backup(store)
+    refusal(store, request_, f"is encrypted to {RECIPIENT}, and no restore decrypts it: decrypt its dump where")
 
 
 def test_nodes_without_room_for_the_new_data_are_refused(store: Store) -> None:
