@@ -25,6 +25,7 @@ from tests.unit.tasks.backup.samples import START, run_id
 DIRECTORY = "/var/lib/mysql"
 IMAGE = "sha256:0a1b"
 SYNCED = "wsrep_local_state_comment\tSynced\nwsrep_cluster_status\tPrimary\nwsrep_cluster_size\t1\n"
+PREPARED = "milliseconds\t1\ncodes\t0 0 0\nsha256\t0\nversion\t10.3.28-MariaDB\nerror\t\nlast line\t\n"
 LOADED = "milliseconds\t1\ncodes\t0 0 0 0\nsha256\t0\nlast line\t-- Dump completed on x\nerror\t\n"
 CONTENTS = ServerContents(
     version="10.3.28-MariaDB",
@@ -45,6 +46,7 @@ def make_backup(
     of: str = "overcloud",
     host: str = "controller-2",
     grants_text: str = "",
+    copied: bool = False,
     **database: object,
 ) -> SetName:
     """A sealed backup of a database.
@@ -57,12 +59,14 @@ def make_backup(
         of: The database.
         host: Whose it is.
         grants_text: What is in its grants file.
+        copied: Whether it has a physical copy as well.
         database: Other attributes of the database in it.
     """
     name = SetName.of(runbook, "database", START, run_id(number))
     begin(store, name, run_id(number), START)
     dump, grants = f"{of}.sql", f"{of}-grants.sql"
-    files = {dump: "-- Dump completed\n", grants: grants_text}
+    copy = f"{of}.mbstream"
+    files = {dump: "-- Dump completed\n", grants: grants_text, **({copy: "the files"} if copied else {})}
     received = {
         file: parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
         for file, text in files.items()
@@ -86,11 +90,12 @@ def make_backup(
         files=(
             tell(store, dump, received[dump], "logical dump", of),
             tell(store, grants, received[grants], "grants", of),
+            *([tell(store, copy, received[copy], "physical copy", of)] if copied else []),
         ),
     )
     seal(store, manifest, START)
-    if verified:
-        came = {"database": of, "method": "logical", "host": "backup-node", "restore_seconds": 1.0}
+    for method in ("logical", *(["physical"] if copied else [])) if verified else ():
+        came = {"database": of, "method": method, "host": "backup-node", "restore_seconds": 1.0}
         store.record(name, Verified.model_validate({"at": START, "run_id": run_id(number)} | came))
     return name
 
@@ -127,7 +132,7 @@ class Beside:
         node.on("{{.Image}}", say=f"{IMAGE}\n").on("image exists", say="")
         node.on("command -v", say="tar\nzstd\ngzip\n")
         node.on(MARK, '= "$2" ]', say=self._holds)
-        node.on("cat ", "/loaded-", say=LOADED)
+        node.on("cat ", "/loaded-", say=LOADED).on("cat ", "/prepared", say=PREPARED)
         node.on(
             "exec -i openstack-runbooks-restore-galera mysql",
             say=lambda _: SYNCED if self.work == "galera" else 1,
@@ -169,6 +174,8 @@ class Beside:
         order("podman run", "--detach", "--wsrep-on=ON", do=self._step("imported", "galera"))
         order("systemd-run", "restore-galera-dump", do=self._step("serving", "dump"))
         order("systemd-run", "restore-galera-grants", do=self._step("dump", "imported"))
+        order("systemd-run", "restore-galera-copy", do=self._step("fetched", "shut down"))
+        order("chcon -R", ".part/data", do=lambda _: None)
         order("Shutdown complete", do=lambda _: self._shut_down())
         order("--bootstrap", do=self._step("shut down", "password"))
         order("sha256sum", 'tee -- "$1.new"', do=self._fetch)

@@ -95,6 +95,22 @@ def test_the_backup_is_on_every_controller_and_the_old_data_is_kept(store: Store
     assert [number for number in dict.fromkeys(told) if number in NUMBERS] == list(NUMBERS)
 
 
+def test_a_physical_copy_is_prepared_and_labelled_before_another_container_sees_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    make_backup(store, copied=True)
+    cluster, beside = make_cluster_with_new_data()
+    run = restore(cluster, store)
+    is_restored(cluster, beside)
+    told = list(dict.fromkeys(record.number for record in run.journal.records))
+    assert [number for number in told if number in NUMBERS] == ["N1", "N2", "N3", "N8", "N9", "N10"]
+    lines = [line for line in cluster.nodes[0].lines() if ".part/data" in line]
+    label = next(at for at, line in enumerate(lines) if "chcon -R system_u:object_r:container_file_t:s0 " in line)
+    prepare, password = (
+        next(at for at, line in enumerate(lines) if word in line) for word in ("mbstream", "--bootstrap")
+    )
+    assert prepare < label < password
+
+
 def test_events_that_run_on_no_node_afterwards_are_told(store: Store) -> None:
     cluster, _ = make_cluster_with_new_data()
     for node in cluster.nodes:
