@@ -18,8 +18,8 @@ from tasks.engine.plan import plan_of
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import tripleo_services
-from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request, hosts_of_restore
-from tasks.runbooks.restore_undercloud_database.loading import bring, load, remove_words
+from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Method, Request, hosts_of_restore
+from tasks.runbooks.restore_undercloud_database.loading import bring, is_copy, load, put_in_place, remove_words
 from tasks.runbooks.restore_undercloud_database.preflight import look
 from tasks.runbooks.restore_undercloud_database.serving import start_database
 
@@ -29,6 +29,7 @@ def restore_undercloud_database(
     site: Annotated[str, Field(min_length=1)],
     backup: Annotated[str, Field(pattern=BACKUP)] | None = None,
     unverified: bool = False,
+    method: Method = "quickest",
     dump: Annotated[str, Field(pattern="^/")] | None = None,
     dry_run: bool = False,
     approved_by: str | None = None,
@@ -43,6 +44,8 @@ def restore_undercloud_database(
         site: Name of the site, as applied with `python -m deployments apply`.
         backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no dump: the latest verified of the site's store.
         unverified: Take a backup that nobody has verified, where it is called by its id.
+        method: Of a backup. `quickest`: its physical copy where it has a verified one of the same series of MariaDB, else its dump.
+            `documented`: its dump, by all documented steps.
         dump: Path of the SQL dump on the undercloud, as section 1.5 makes it (`mysqldump --all-databases`). Empty, without a store:
             /root/undercloud-all-databases.sql.
         dry_run: Check everything and show the plan; change nothing.
@@ -53,7 +56,7 @@ def restore_undercloud_database(
         load_timeout_s: Seconds for the import; of a backup, for each of fetching and loading it.
     """
     waits = (services_timeout_s, start_timeout_s, copy_timeout_s, load_timeout_s)
-    request = Request(dump or "", *waits, backup=backup or "", unverified=unverified)
+    request = Request(dump or "", *waits, backup=backup or "", unverified=unverified, method=method)
     return Work(
         look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
@@ -110,7 +113,12 @@ def _import(steps: Steps, job: Job) -> None:
     directory, importing_server = database.data_directory, job.importing
     inspect = question("podman", "inspect", "--type=container", "--format", "{{.Image}}", database.container)
     steps.record_answer("6", "Find the image of the database", host, inspect, facts.image)
-    steps.step("7", f"Initialize {directory} with the container", [host], importing_server.create())
+    copied = "what takes its place is in the physical copy" if is_copy(facts.backup) else ""
+    initialize = f"Initialize {directory} with the container"
+    if copied:
+        steps.skip("7", initialize, copied)
+    else:
+        steps.step("7", initialize, [host], importing_server.create())
     remove = Cleanup(
         key="dump copies",
         sentence="Remove the copy of the dump from the data directory",
@@ -119,10 +127,20 @@ def _import(steps: Steps, job: Job) -> None:
     with steps.cleanup(remove):
         copy = bring(directory, request.dump, facts.backup, request.load_s)
         steps.step("8", f"Copy the dump to {directory}", [host], copy, always=not job.loaded)
-        steps.step("9", "Start the database to import the data", [host], importing_server.start(request.start_s))
-        importing = load(importing_server, facts.backup, facts.dump_key, request.load_s)
-        steps.step("10.1", "Import the data", [host], importing)
-    steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
+        if facts.backup and copied:
+            steps.skip("9", "Start the database to import the data", copied)
+            words = (database.owner, facts.labelled, request.load_s)
+            prepare = put_in_place(importing_server, facts.backup, *words)
+            steps.step("10.1", "Unpack the copy, and prepare it", [host], prepare)
+        else:
+            start = importing_server.start(request.start_s)
+            steps.step("9", "Start the database to import the data", [host], start)
+            importing = load(importing_server, facts.backup, facts.dump_key, request.load_s)
+            steps.step("10.1", "Import the data", [host], importing)
+    if copied:
+        steps.skip("10.2", "Stop the container", copied)
+    else:
+        steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
     sql = mariadb.root_password_sql(facts.version, facts.password)
     steps.step("10.2a", "Set root's password to the site's", [host], importing_server.set_root_password(sql))
     steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())

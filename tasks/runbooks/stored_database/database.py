@@ -52,6 +52,7 @@ class StoredDatabase:
         verified: Whether the backup was verified.
         holds: What is in it, as losses are looked for.
         grants: Its accounts, in the same form.
+        data_bytes: Size of the data directory that it was made of, as the manifest says it; 0 where it does not.
     """
 
     store: Store
@@ -62,6 +63,7 @@ class StoredDatabase:
     verified: bool
     holds: dump_contents.Contents
     grants: Grants
+    data_bytes: int = 0
 
     def __str__(self) -> str:
         """What it is, for a sentence."""
@@ -90,7 +92,10 @@ class StoredDatabase:
     @property
     def needs(self) -> Needs:
         """How much room it takes where it is fetched and loaded."""
-        return Needs(sum(map(data_bytes, self.files)), sum(file.size_bytes for file in self.files))
+        files = sum(file.size_bytes for file in self.files)
+        if self.method == "physical" and self.data_bytes:
+            return Needs(self.data_bytes, files)
+        return Needs(sum(map(data_bytes, self.files)), files)
 
     def fetch(self, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
         """Bring its files to a host; their checksums must be the manifest's.

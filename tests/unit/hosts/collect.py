@@ -186,9 +186,12 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             for node in controllers.nodes:
                 node.on("command -v", say=programs)
             from_backup.restore(controllers, store)
-        make_backup(store, 2, grants_text=GRANTS_TEXT)
+        make_backup(store, 2, grants_text=GRANTS_TEXT, copied=True)
+        from_backup.restore(make_cluster_with_new_data()[0], store)
         from_backup.restore(make_cluster_with_new_data()[0], store, documented_order.DOCUMENTED)
         make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
+        undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
+        make_backup(store, 3, runbook="backup-undercloud", of="undercloud", host="undercloud", copied=True)
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,20 @@ def stored(folder: Path) -> StoredDatabase:
     )
     holds, grants = Contents(schemas={}), Grants((), (), ())
     return StoredDatabase(make_store(folder), name_of(0), "0" * 64, "logical", files, True, holds, grants)
+
+
+def stored_copy(folder: Path) -> StoredDatabase:
+    """A physical copy."""
+    told = {"size_bytes": 1, "sha256": "0" * 64, "database": "overcloud", "compression": "zstd"}
+    files = (BackupFile.model_validate({"name": "copy.mbstream.zst", "role": "physical copy"} | told),)
+    return replace(stored(folder), method="physical", files=files)
+
+
+def test_a_copy_takes_what_its_data_took_and_a_guess_where_nobody_knows(tmp_path: Path) -> None:
+    copy = stored_copy(tmp_path)
+    assert (copy.needs.data_bytes, copy.needs.files_bytes) == (15, 1)
+    assert replace(copy, data_bytes=4).needs.data_bytes == 4
+    assert replace(stored(tmp_path), data_bytes=4).needs.data_bytes == 14
 
 
 def unpack(folder: Path) -> list[Path]:
