@@ -60,6 +60,7 @@ def restore_galera(
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
         backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no files: the latest verified of the site's store.
+            Nothing is restored to a point in time between two backups: no binary logs are kept.
         unverified: Take a backup that nobody has verified, where it is called by its id.
         method: `beside`: the new data of a backup is made beside the old. `documented`: its dump and grants are loaded in the
             documented order, as files always are.

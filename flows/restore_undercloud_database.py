@@ -43,6 +43,7 @@ def restore_undercloud_database(
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
         backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no dump: the latest verified of the site's store.
+            Nothing is restored to a point in time between two backups: no binary logs are kept.
         unverified: Take a backup that nobody has verified, where it is called by its id.
         method: Of a backup. `quickest`: its physical copy where it has a verified one of the same series of MariaDB, else its dump.
             `documented`: its dump, by all documented steps.
