@@ -19,9 +19,14 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import tripleo_services
 from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Method, Request, hosts_of_restore
-from tasks.runbooks.restore_undercloud_database.loading import bring, is_copy, load, put_in_place, remove_words
+from tasks.runbooks.restore_undercloud_database.loading import bring, load, put_in_place, remove_words
 from tasks.runbooks.restore_undercloud_database.preflight import look
 from tasks.runbooks.restore_undercloud_database.serving import start_database
+from tasks.runbooks.stored_database.database import StoredDatabase
+
+# What each step is called that may be left out.
+_INITIALIZE = "Initialize the data directory with the container"
+_START, _STOP = "Start the database to import the data", "Stop the container"
 
 
 @runbook(NAME, hosts=hosts_of_restore, timeout_s=12 * 3600)
@@ -109,42 +114,57 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
 
 def _import(steps: Steps, job: Job) -> None:
-    """Steps 6 to 10: the dump in a database of the service's own image, without a network."""
-    host, database, facts, request = job.host, job.database, job.facts, job.request
-    directory, importing_server = database.data_directory, job.importing
+    """Steps 6 to 10: the data, made by the service's own image, without a network."""
+    host, database, facts = job.host, job.database, job.facts
     inspect = question("podman", "inspect", "--type=container", "--format", "{{.Image}}", database.container)
     steps.record_answer("6", "Find the image of the database", host, inspect, facts.image)
-    copied = "what takes its place is in the physical copy" if is_copy(facts.backup) else ""
-    initialize = f"Initialize {directory} with the container"
-    if copied:
-        steps.skip("7", initialize, copied)
+    if facts.backup and facts.backup.method == "physical":
+        _prepare(steps, job, facts.backup)
     else:
-        steps.step("7", initialize, [host], importing_server.create())
-    remove = Cleanup(
+        _load(steps, job)
+    sql = mariadb.root_password_sql(facts.version, facts.password)
+    steps.step("10.2a", "Set root's password to the site's", [host], job.importing.set_root_password(sql))
+    steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())
+
+
+def _load(steps: Steps, job: Job) -> None:
+    """Steps 7 to 10.2: the dump in a new database."""
+    host, server, facts, request = job.host, job.importing, job.facts, job.request
+    steps.step("7", _INITIALIZE, [host], server.create())
+    with steps.cleanup(_remove_copies(job)):
+        _bring(steps, job)
+        steps.step("9", _START, [host], server.start(request.start_s))
+        load_it = load(server, facts.backup, facts.dump_key, request.load_s)
+        steps.step("10.1", "Import the data", [host], load_it)
+    steps.step("10.2", _STOP, [host], server.stop(request.start_s))
+
+
+def _prepare(steps: Steps, job: Job, backup: StoredDatabase) -> None:
+    """The same from a physical copy: no database has to be made, and nothing to be loaded into it."""
+    why_not = "the data is a physical copy, into which nothing is loaded"
+    steps.skip("7", _INITIALIZE, why_not)
+    with steps.cleanup(_remove_copies(job)):
+        _bring(steps, job)
+        steps.skip("9", _START, why_not)
+        words = (job.database.owner, job.facts.labelled, job.request.load_s)
+        prepare = put_in_place(job.importing, backup, *words)
+        steps.step("10.1", "Unpack the copy, and prepare it", [job.host], prepare)
+    steps.skip("10.2", _STOP, why_not)
+
+
+def _bring(steps: Steps, job: Job) -> None:
+    """Step 8."""
+    directory, request = job.database.data_directory, job.request
+    copy = bring(directory, request.dump, job.facts.backup, request.load_s)
+    steps.step("8", f"Copy the dump to {directory}", [job.host], copy, always=not job.loaded)
+
+
+def _remove_copies(job: Job) -> Cleanup:
+    return Cleanup(
         key="dump copies",
         sentence="Remove the copy of the dump from the data directory",
-        words={host.name: remove_words(directory, facts.backup)},
+        words={job.host.name: remove_words(job.database.data_directory, job.facts.backup)},
     )
-    with steps.cleanup(remove):
-        copy = bring(directory, request.dump, facts.backup, request.load_s)
-        steps.step("8", f"Copy the dump to {directory}", [host], copy, always=not job.loaded)
-        if facts.backup and copied:
-            steps.skip("9", "Start the database to import the data", copied)
-            words = (database.owner, facts.labelled, request.load_s)
-            prepare = put_in_place(importing_server, facts.backup, *words)
-            steps.step("10.1", "Unpack the copy, and prepare it", [host], prepare)
-        else:
-            start = importing_server.start(request.start_s)
-            steps.step("9", "Start the database to import the data", [host], start)
-            importing = load(importing_server, facts.backup, facts.dump_key, request.load_s)
-            steps.step("10.1", "Import the data", [host], importing)
-    if copied:
-        steps.skip("10.2", "Stop the container", copied)
-    else:
-        steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
-    sql = mariadb.root_password_sql(facts.version, facts.password)
-    steps.step("10.2a", "Set root's password to the site's", [host], importing_server.set_root_password(sql))
-    steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())
 
 
 def _start_services(steps: Steps, job: Job) -> None:

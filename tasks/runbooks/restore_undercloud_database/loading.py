@@ -28,11 +28,6 @@ sync -f "$2"
 """
 
 
-def is_copy(backup: StoredDatabase | None) -> bool:
-    """Whether a physical copy is restored, which nothing has to be loaded from."""
-    return backup is not None and backup.method == "physical"
-
-
 def bring(directory: str, dump: str, backup: StoredDatabase | None, within_s: int) -> Change:
     """Copy the dump, or fetch the backup, to the data directory, readable by root alone.
 

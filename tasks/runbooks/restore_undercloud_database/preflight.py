@@ -31,7 +31,7 @@ from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.tripleo_services import Services, read_services
 from tasks.runbooks.restore_undercloud_database.job import NAME, Facts, Job, Request, service_server, unknown_job
-from tasks.runbooks.restore_undercloud_database.loading import is_copy, load
+from tasks.runbooks.restore_undercloud_database.loading import load
 from tasks.runbooks.restore_undercloud_database.resume import Resume, Seen, how_to_go_on
 from tasks.runbooks.restore_undercloud_database.state import RestoreState
 from tasks.runbooks.stored_database.database import StoredDatabase
@@ -212,7 +212,7 @@ def _resume(run: Run, order: Order, container: _Container, services: Services, s
 
 def _import_found(host: Shell, server: ImportingServer, source: _Source) -> bool:
     """Whether the import of just this source is running, or has ended and nobody knows yet."""
-    if source.backup and is_copy(source.backup):
+    if source.backup and source.backup.method == "physical":
         return False  # nothing has been loaded into a server that could be shut down
     commands = load(server, source.backup, source.key, 1).commands
     return any(unit_state(host, command).loaded for command in commands if isinstance(command, LongCommand))
