@@ -125,6 +125,7 @@ def test_a_dump_comes_back_without_a_state_transfer_too(backed_up: BackedUp, clo
     assert joined_by_ist(backed_up.lab) == [True, True]
 
 
+@pytest.mark.exhaustive
 def test_a_backup_comes_back_in_the_documented_order(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
     """Of a set with a copy, too, it is the dump that is loaded; killed in the middle of the import, it comes to the same end."""
     cloud.write_mark("after")
