@@ -116,7 +116,8 @@ def show_text(stored: StoredSet, manifest: Manifest, as_json: bool) -> str:
     ]
     for database in manifest.databases:
         at = f", at {database.galera.uuid}:{database.galera.seqno}" if database.galera else ""
-        lines.append(f"  database {database.name} of {database.host}, {database.server_version}{at}")
+        read = f", all of it read in {took} s" if isinstance(took := database.contents.get("took_s"), int) else ""
+        lines.append(f"  database {database.name} of {database.host}, {database.server_version}{at}{read}")
     lines.append("")
     files = [
         [each.name, size(each.size_bytes), each.role, each.compression, each.encryption, each.sha256[:16]]

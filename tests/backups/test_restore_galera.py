@@ -125,6 +125,17 @@ def test_a_dump_comes_back_without_a_state_transfer_too(backed_up: BackedUp, clo
     assert joined_by_ist(backed_up.lab) == [True, True]
 
 
+@pytest.mark.exhaustive
+def test_a_backup_comes_back_in_the_documented_order(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
+    """Of a set with a copy, too, it is the dump that is loaded; killed in the middle of the import, it comes to the same end."""
+    cloud.write_mark("after")
+    ended = restore(backed_up, "--kill-during", "15", backup=str(name), method="documented")
+    assert ended.killed, ended.output[-4000:]
+    ended = restore(backed_up, backup=str(name), method="documented")
+    assert ended.code == 0, ended.output[-4000:]
+    assert_is(backed_up, cloud, name)
+
+
 def test_until_the_switch_clients_are_served(backed_up: BackedUp, cloud: Cloud, name: SetName) -> None:
     ended = restore(backed_up, "--kill-after", "N10", backup=str(name))
     assert ended.killed, ended.output[-4000:]

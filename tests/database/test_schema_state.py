@@ -64,3 +64,5 @@ def test_events_that_run_nowhere_are_told(server: LocalServer) -> None:
     server.sql("CREATE EVENT nova.sleeps ON SCHEDULE EVERY 1 DAY DISABLE ON SLAVE DO DO 1")
     (told,) = read_sleeping_events(server.shell, server.server, ["nova"])
     assert told.startswith("event nova.sleeps runs nowhere")
+    assert read_sleeping_events(server.shell, server.server) == [told]
+    assert read_sleeping_events(server.shell, server.server, ["heat"]) == []

@@ -18,7 +18,7 @@ from prefect.states import Completed, Failed, Pending
 import deployments.backups
 from blocks.site import Host, Site
 from deployments.__main__ import main
-from deployments.backup_texts import size, table
+from deployments.backup_texts import show_text, size, table
 from deployments.backups import load_site
 from deployments.errors import ConfigurationError
 from tasks.backup.backup_set import SetName
@@ -192,6 +192,15 @@ def test_shows_what_is_in_a_set_and_on_record_of_it(store: Store, names: list[Se
     told = json.loads(say("show", str(names[0]), "--json")[1])
     assert told["manifest"]["files"][0]["name"] == "undercloud.sql.gz"
     assert told["records"][0]["event"] == "verified"
+
+
+def test_shows_how_long_reading_what_is_in_a_database_has_taken(store: Store, names: list[SetName]) -> None:
+    stored = store.catalogue().find(str(names[0]))
+    manifest = store.manifest(stored)
+    (database,) = manifest.databases
+    read = database.model_copy(update={"contents": {"took_s": 12}})
+    said = show_text(stored, manifest.model_copy(update={"databases": (read,)}), as_json=False)
+    assert "  database undercloud of undercloud, 10.3.28-MariaDB, all of it read in 12 s" in said.splitlines()
 
 
 def test_a_changed_file_is_found_by_its_checksum(store: Store, names: list[SetName], say: Say) -> None:

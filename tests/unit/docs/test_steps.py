@@ -23,6 +23,7 @@ ROWS = table(STEPS, "Step")
 SCHEMA_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-schemas")
 ACCOUNT_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-accounts")
 BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
+METHOD_ROWS = table(STEPS, "Step of method=documented")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
 
@@ -50,7 +51,7 @@ def test_the_test_of_a_step_is_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", BACKUP_RESTORE_ROWS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*BACKUP_RESTORE_ROWS, *METHOD_ROWS], ids=lambda row: f"{row[0]} {row[1][:20]}")
 def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> None:
     test_the_function_of_a_step_is_there([*row[:2], "", *row[2:]])
     test_the_test_of_a_step_is_there([*row[:2], "", *row[2:]])
@@ -58,6 +59,9 @@ def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> 
 
 def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
     assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
+    text = (PROJECT / "tests/plans/restore-galera-documented.txt").read_text(encoding="utf-8")
+    taken = set(re.findall(r"^(\w+)\. ", text, re.MULTILINE))
+    assert {row[0] for row in METHOD_ROWS} == (taken - {*ORDER}) | {"14"}
 
 
 @pytest.mark.parametrize("row", [*SCHEMA_ROWS, *ACCOUNT_ROWS], ids=lambda row: row[3].rpartition("::")[2][:30])

@@ -185,6 +185,7 @@ class StoreHost(LocalShell):
         gone: Whether it can't be reached.
         killed: Whether the process of the run is gone.
         timers: What its own timers will run.
+        keys: The public keys whose private ones it has.
     """
 
     def __init__(self, programs: Path) -> None:
@@ -192,6 +193,7 @@ class StoreHost(LocalShell):
         self.name = "backup-node"
         self.gone = self.killed = False
         self.timers: list[tuple[str, ...]] = []
+        self.keys: tuple[str, ...] = ()
 
     def _check(self) -> None:
         if self.killed:
@@ -209,7 +211,9 @@ class StoreHost(LocalShell):
         if "systemctl" in line:
             return Result("", "", 0)
         if "MemAvailable" in line:
-            seen = f"program podman\nprogram gzip\nimage {IMAGE}\nmemory {2**40}\nfree {2**40}\n"
+            programs = "".join(f"program {name}\n" for name in ("podman", "gzip", "age", "age-keygen"))
+            keys = "".join(f"key {key}\n" for key in self.keys)
+            seen = f"{programs}image {IMAGE}\nmemory {2**40}\nfree {2**40}\n{keys}"
             return Result(seen, "", 0)
         return super().run(command, on_line)
 
