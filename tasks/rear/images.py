@@ -190,16 +190,20 @@ fi
 logs=$(find . -maxdepth 1 -name '*.log' -print)
 if [ -z "$logs" ]; then
   wrong+=("there is no log of ReaR's")
-elif grep -h 'WARNING: tar ended' ./*.log >&2; then
+elif {{ cat ./*.log "$root/rear-$folder.log" 2>/dev/null || :; }} | grep 'WARNING: tar ended' >&2; then
   wrong+=("tar has ended with a warning: the archive lacks files, or holds them half written")
 fi
 [ -n "$(find . -maxdepth 1 -name '*.iso' -print)" ] || [ -s "$root/$folder.iso" ] || wrong+=("there is no ISO")
 [ "${{#wrong[@]}}" = 0 ] || {{ printf '%s\\n' "${{wrong[@]}}" >&2; exit 65; }}
 echo "$folder/$new is whole: $(du -s -B 1 . | cut -f 1) bytes"
 """
+# By SFTP ReaR puts ISO and log above the folders, where those of the next run would replace them.
 _CLOSE = f"""
 {_FIND}
 umask 077
+for file in "$root/$folder.iso" "$root/rear-$folder.log"; do
+  [ ! -e "$file" ] || mv -f -- "$file" .
+done
 find . -maxdepth 1 -type f -not -name '{SUMS}*' -exec sha256sum {{}} + >{SUMS}.new
 sync {SUMS}.new
 mv -fT -- {SUMS}.new {SUMS}

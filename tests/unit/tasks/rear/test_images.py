@@ -96,6 +96,21 @@ def test_by_sftp_the_iso_lies_above_the_folders(image: Path) -> None:
     assert on_store(check_images, image.parents[1]).returncode == 0
 
 
+def test_by_sftp_iso_and_log_go_where_the_next_run_does_not_replace_them(image: Path) -> None:
+    (image / f"{HOST}.iso").rename(image.parents[1] / f"{HOST}.iso")
+    (image.parents[1] / f"rear-{HOST}.log").write_text("Exiting rear mkbackup\n")
+    for _ in range(2):
+        assert on_store(close_images, image.parents[1]).returncode == 0
+    assert {f"{HOST}.iso", f"rear-{HOST}.log"} <= {file.name for file in image.iterdir()}
+    assert f"./{HOST}.iso" in (image / "SHA256SUMS").read_text()
+    assert [file.name for file in image.parents[1].iterdir() if file.is_file()] == ["file"]
+
+
+def test_by_sftp_the_warning_of_tar_stands_above_the_folders(image: Path) -> None:
+    (image.parents[1] / f"rear-{HOST}.log").write_text("WARNING: tar ended with return code 1 and below output:\n")
+    assert "tar has ended with a warning" in on_store(check_images, image.parents[1]).stderr
+
+
 def shorten(image: Path) -> None:
     packed = (image / "backup.tar.gz").read_bytes()
     (image / "backup.tar.gz").write_bytes(packed[: len(packed) // 2])
