@@ -22,6 +22,7 @@ def test_a_dry_run_changes_nothing(imaged: Imaged) -> None:
     assert imaged.text("backup", look) == before
 
 
+@pytest.mark.exhaustive
 def test_install_rear_refuses_while_no_nfs_server_answers(imaged: Imaged) -> None:
     imaged.lab.exec("backup", "systemctl stop lab-nfs-port.service")
     ended = imaged.run("install-rear")
@@ -44,6 +45,7 @@ def test_the_backup_node_exports_the_folder_and_what_it_exported_before(imaged: 
     assert imaged.text("backup", f"stat -c '%a %U' {STORE}") == "700 root"
 
 
+@pytest.mark.exhaustive
 def test_preparing_it_again_changes_nothing(imaged: Imaged) -> None:
     before = imaged.text("backup", "cat /etc/exports; iptables -S")
     ended = imaged.run("prepare-backup-node")
@@ -65,6 +67,7 @@ def test_rear_is_set_up_and_reads_what_it_should(imaged: Imaged) -> None:
         assert "192.168.24.20" in imaged.text(name, "rear dump"), "ReaR itself takes the files"
 
 
+@pytest.mark.exhaustive
 def test_setting_it_up_again_changes_nothing(imaged: Imaged) -> None:
     look = "sha256sum /etc/rear/*.conf; ls /etc/rear"
     before = [imaged.text(name, look) for name in CONTROLLERS]
@@ -74,6 +77,7 @@ def test_setting_it_up_again_changes_nothing(imaged: Imaged) -> None:
     assert [imaged.text(name, look) for name in CONTROLLERS] == before
 
 
+@pytest.mark.exhaustive
 def test_what_was_set_up_by_hand_since_is_mended_again(imaged: Imaged) -> None:
     """As the documented command does it, which writes local.conf anew."""
     imaged.lab.exec(
@@ -84,6 +88,7 @@ def test_what_was_set_up_by_hand_since_is_mended_again(imaged: Imaged) -> None:
     assert [imaged.reads(name, "$BACKUP_INTEGRITY_CHECK") for name in CONTROLLERS] == ["1"] * 3
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_is_down_is_a_refusal(imaged: Imaged) -> None:
     imaged.lab.exec(CONTROLLERS[2], "systemctl stop ssh.service")
     try:
@@ -95,6 +100,7 @@ def test_a_node_that_is_down_is_a_refusal(imaged: Imaged) -> None:
     assert RECAP not in ended.output
 
 
+@pytest.mark.exhaustive
 def test_a_node_at_which_ansible_does_not_get_in_is_a_refusal(imaged: Imaged) -> None:
     imaged.lab.exec("undercloud", "install -m 600 -o stack -g stack /home/stack/.ssh/id_ed25519 /home/stack/.ssh/other")
     imaged.lab.exec("undercloud", "ssh-keygen -q -t ed25519 -N '' -f /root/other")
@@ -110,6 +116,7 @@ def test_a_node_at_which_ansible_does_not_get_in_is_a_refusal(imaged: Imaged) ->
     assert RECAP not in ended.output
 
 
+@pytest.mark.exhaustive
 def test_the_undercloud_is_set_up_too(imaged: Imaged) -> None:
     ended = imaged.run("install-rear", roles=["undercloud"])
     assert ended.code == 0, ended.output

@@ -121,6 +121,7 @@ def test_a_node_whose_network_is_cut_releases_itself(prepared: Imaged) -> None:
         prepared.lab.exec(cut, f"iptables -D {rule}")
 
 
+@pytest.mark.exhaustive
 def test_what_no_timer_releases_resume_control_plane_does(prepared: Imaged) -> None:
     before = services.state(prepared.lab)
     ended = prepared.run(NAME, "--kill-after", "3j", **_ASKED)
