@@ -70,7 +70,7 @@ def run(name: str, prefect: PrefectServer, job: Job) -> dict[str, float]:
 
 
 def beside_the_image(times: Mapping[str, Sequence[float]]) -> list[Result]:
-    """How long no database answers: with `pause` beside the time of the slowest image, with `rolling` at all; if it was measured."""
+    """How long no database answers: with `pause` beside the time of the slowest image, with `rolling` at all; where measured."""
     found = []
     if _SLOWEST in times:
         beside = median(times[f"{PAUSE}, outage"]) - median(times[_SLOWEST])
