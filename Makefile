@@ -49,7 +49,7 @@ check: .venv/.ready ## Lint, type check, check the imports' direction, run the u
 
 .PHONY: test-server
 test-server: .venv/.ready ## Test against a real Prefect server and worker, on loopback
-	$(RUN) pytest $(TOLD) --numprocesses auto --dist loadfile tests/server
+	$(RUN) pytest $(TOLD) tests/server
 
 .PHONY: test-database
 test-database: .venv/.ready ## Test dumps, and what proves them, on MariaDB servers of this machine (as root)

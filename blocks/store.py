@@ -59,7 +59,10 @@ class BackupStore(Block):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    kind: Literal["nfs", "sftp"] = Field(description="How backups travel to the store.")
+    kind: Literal["nfs", "sftp"] = Field(
+        description="How backups travel to the store. nfs: hosts on which it is mounted under the same path write and read there, "
+        "the others over SSH; sftp: over SSH always."
+    )
     host: Address = Field(description="Address of the backup node.")
     path: RemotePath = Field(description="Directory on the backup node.")
     retention: Retention = Field(default_factory=Retention, description="Which backups prune-backups keeps.")
@@ -72,6 +75,11 @@ class BackupStore(Block):
     )
     age_recipient: AgeRecipient | None = Field(
         default=None, description="Public key of age that backups are encrypted to; none: they are not encrypted."
+    )
+    age_identity: RemotePath | None = Field(
+        default=None,
+        description="File with age's private key on the host of a drill, readable by root alone; none: what is encrypted can't be "
+        "verified.",
     )
     integrity: Literal["chain"] = Field(
         default="chain", description="How a changed manifest is found: by the catalogue, which chains their checksums."

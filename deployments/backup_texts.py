@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.backup.catalogue import Catalogue, StoredSet
 from tasks.backup.manifest import Manifest
-from tasks.backup.records import Pinned, Unpinned, Verified, pin_of
+from tasks.backup.records import Imaged, Record, Unpinned, Verified, images_of, pin_of
 
 
 def problems_of(catalogue: Catalogue) -> list[str]:
@@ -34,6 +34,7 @@ def as_row(stored: StoredSet) -> dict[str, Any]:
         "kinds": [f"{kind.database} {kind.method}" for kind in stored.sealed.kinds],
         "verified": sorted(f"{kind.database} {kind.method}" for kind in stored.verified),
         "restore_seconds": {f"{each.database} {each.method}": each.restore_seconds for each in restores},
+        "images": {image.path: image.size_bytes for image in images_of(stored.records)},
         "pinned": None if pin is None else pin.model_dump(mode="json", exclude={"event"}),
         "problem": stored.problem,
     }
@@ -51,9 +52,19 @@ def list_text(catalogue: Catalogue, notes: Sequence[str], as_json: bool) -> str:
     if as_json:
         head = {"site": catalogue.site, "entries": len(catalogue.entries)}
         return json.dumps(head | {"backups": rows, "notes": list(notes)}, indent=2)
-    cells = [[row["id"], size(row["size_bytes"]), ", ".join(row["kinds"]), _state(row)] for row in rows]
+    cells = [[row["id"], size(_whole_bytes(row)), ", ".join(_what(row)), _state(row)] for row in rows]
     lines = table(["BACKUP", "SIZE", "OF", "STATE"], cells) if cells else []
     return "\n".join([*lines, *(f"note: {note}" for note in notes)])
+
+
+def _what(row: dict[str, Any]) -> list[str]:
+    count = len(row["images"])
+    return [*row["kinds"], *([f"{count} image{'s'[: count > 1]}"] if count else [])]
+
+
+def _whole_bytes(row: dict[str, Any]) -> int:
+    """What a set takes on the store, with the images that belong to it."""
+    return int(row["size_bytes"] + sum(row["images"].values()))
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -105,7 +116,8 @@ def show_text(stored: StoredSet, manifest: Manifest, as_json: bool) -> str:
     ]
     for database in manifest.databases:
         at = f", at {database.galera.uuid}:{database.galera.seqno}" if database.galera else ""
-        lines.append(f"  database {database.name} of {database.host}, {database.server_version}{at}")
+        read = f", all of it read in {took} s" if isinstance(took := database.contents.get("took_s"), int) else ""
+        lines.append(f"  database {database.name} of {database.host}, {database.server_version}{at}{read}")
     lines.append("")
     files = [
         [each.name, size(each.size_bytes), each.role, each.compression, each.encryption, each.sha256[:16]]
@@ -117,11 +129,14 @@ def show_text(stored: StoredSet, manifest: Manifest, as_json: bool) -> str:
     return "\n".join(lines)
 
 
-def _told(record: Verified | Pinned | Unpinned) -> str:
+def _told(record: Record) -> str:
     at = f"{record.at:%Y-%m-%d %H:%M} UTC"
     if isinstance(record, Verified):
         what = f"{record.database} {record.method} restored on {record.host} in {record.restore_seconds:.0f} s"
         return f"{at}  {what}: " + ("; ".join(record.differences) or "no difference")
+    if isinstance(record, Imaged):
+        images = ", ".join(f"{image.path} ({size(image.size_bytes)})" for image in record.images)
+        return f"{at}  images: {images}"
     if isinstance(record, Unpinned):
         return f"{at}  unpinned by {record.by}"
     until = f" until {record.until:%Y-%m-%d %H:%M} UTC" if record.until else ""

@@ -180,7 +180,12 @@ def forget(store: Store, set_id: str, why: str, by: str = "") -> str:
 
 def notes(store: Store, catalogue: Catalogue) -> list[str]:
     """What an operator must know besides the sets themselves: what is wrong, half done, or too old."""
-    return [*problems_of(catalogue), *too_old(catalogue.sets, _now(), timedelta(hours=store.settings.max_age_h))]
+    return [*problems_of(catalogue), *ages(store, catalogue)]
+
+
+def ages(store: Store, catalogue: Catalogue) -> list[str]:
+    """Of which kind the newest verified backup is too old, or none is verified; a sentence for each."""
+    return too_old(catalogue.sets, _now(), timedelta(hours=store.settings.max_age_h))
 
 
 def _now() -> datetime:

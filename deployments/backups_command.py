@@ -18,10 +18,12 @@ took. Backups go by the site's retention policy (prune-backups); one that is pin
 _EXIT_CODES = """\
 exit codes: 0 done; 1 the store or the server can't be reached, or there is no such backup; 2 an
 argument or a site file can't be used; 3 (list, show, verify) something is wrong with a backup or the
-catalogue; 4 (verify) nothing can be said of the backup, since the run did not come to its end
+catalogue; 4 (verify) nothing can be said of the backup, since the run did not come to its end; 5 (list)
+the newest verified backup of some kind is too old, or none is verified: a night was missed
 """
 DAMAGED = 3
 UNKNOWN = 4
+TOO_OLD = 5
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -102,12 +104,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(store: "Store", options: argparse.Namespace) -> int:
     from deployments.backup_texts import list_text
-    from deployments.backups import notes
+    from deployments.backups import ages, notes
 
     catalogue = store.catalogue()
     print(list_text(catalogue, notes(store, catalogue), options.json))
     damaged = catalogue.problems or catalogue.unlisted or any(stored.problem for stored in catalogue.sets)
-    return DAMAGED if damaged else 0
+    return DAMAGED if damaged else TOO_OLD if catalogue.sets and ages(store, catalogue) else 0
 
 
 def _show(store: "Store", options: argparse.Namespace) -> int:

@@ -14,27 +14,33 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from blocks.constraints import RoleName
-from blocks.site import Site
+from blocks.site import UNDERCLOUD, Site
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.runbooks.backup_control_plane.images import make_images, paused, prove_images, save_first
-from tasks.runbooks.backup_control_plane.imaging import NAME, ImageRequest
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.backup_control_plane.whole import Whole, look_at_all
+from tasks.runbooks.backup_control_plane.whole import look_at_all
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.procedure import back_up, prove_set, take
 from tasks.runbooks.database_backup.proof import conclude, hosts_of_backup
 from tasks.runbooks.database_backup.request import Bounds, Request
+from tasks.runbooks.node_images.imaging import Availability, ImageRequest
+from tasks.runbooks.node_images.making import make_images, paused, prove_images, save_first
+from tasks.runbooks.node_images.rolling import make_images_in_turn
+from tasks.runbooks.node_images.whole import Whole
 
+NAME = "backup-control-plane"
 __all__ = ["NAME", "backup_control_plane", "procedure", "procedure_with_images"]
 _CONTENT: list[Literal["database"]] = ["database"]
 _CONTROLLER = ["Controller"]
 
 
 def hosts(site: Site, parameters: Mapping[str, Any]) -> list[str]:
-    """The database's hosts, the store's, those of the drill, and with images those of the roles."""
-    roles = [str(role) for role in parameters.get("roles") or _CONTROLLER] if parameters.get("images") else []
-    return [*hosts_of_backup(site.database.role, site), *roles]
+    """The database's hosts, the store's, those of the drill, and with images those of the roles and the undercloud."""
+    backed_up = hosts_of_backup(site.database.role, site)
+    if not parameters.get("images"):
+        return backed_up
+    undercloud = [UNDERCLOUD] if site.undercloud else []
+    return list(dict.fromkeys([*backed_up, *undercloud, *map(str, parameters.get("roles") or _CONTROLLER)]))
 
 
 @runbook(NAME, hosts=hosts, timeout_s=48 * 3600)
@@ -45,6 +51,7 @@ def backup_control_plane(
     documented_file: bool = False,
     images: bool = False,
     roles: Annotated[list[RoleName], Field(min_length=1)] = _CONTROLLER,
+    availability: Availability = "pause",
     dry_run: bool = False,
     wait_s: Annotated[int, Field(ge=0, le=86400)] = 14400,
     transfer_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 14400,
@@ -56,7 +63,8 @@ def backup_control_plane(
 ) -> Work[Backup] | Work[Whole]:
     """Back up the database of the overcloud's control plane to the site's store, and prove it by restoring it.
 
-    With `images`, the nodes of the control plane as well: its containers are paused and its cluster is stopped meanwhile.
+    With `images`, the nodes of the control plane as well: its containers are paused and its cluster is stopped meanwhile, or one
+    node at a time leaves it.
 
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
@@ -65,6 +73,8 @@ def backup_control_plane(
         documented_file: Write /root/openstack-backup-mysql.sql and its grants on the node that is backed up, too.
         images: Make an image of each node with ReaR, too. Nobody has proven these by a restore yet: off by default.
         roles: With images: roles of the inventory whose nodes get one, such as ControllerOpenstack, Database, Messaging, Networker.
+        availability: With images: `pause`, all nodes at once, and nothing serves meanwhile; `rolling`, one node at a time leaves
+            the cluster while the others serve, which takes longer.
         dry_run: Check everything and show the plan; change nothing.
         wait_s: Seconds to wait while another runbook is at work on the site; 0 refuses at once.
         transfer_timeout_s: Seconds for a dump, and for a physical copy, to reach the store.
@@ -77,7 +87,7 @@ def backup_control_plane(
     bounds = Bounds(transfer_timeout_s, hash_timeout_s, hash_at_most_mib * 1024**2, drain_timeout_s)
     request = Request(NAME, tuple(methods) if methods else None, documented_file, bounds)
     if images:
-        wanted = ImageRequest(tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s)
+        wanted = ImageRequest(NAME, tuple(dict.fromkeys(roles)), image_timeout_s, start_timeout_s, availability)
         return Work(
             look=partial(look_at_all, request=request, images=wanted),
             procedure=procedure_with_images,
@@ -115,10 +125,14 @@ def procedure_with_images(steps: Steps, whole: Whole) -> None:
     backup, imaging = whole
     save_first(steps, imaging)  # steps 1 and 2
     _record_password(steps, backup)
-    with paused(steps, imaging):
+    if imaging.request.availability == "rolling":
         take(steps, backup)  # step 3: the database
-        make_images(steps, imaging)
-    prove_images(steps, imaging, backup.store.shell)
+        make_images_in_turn(steps, imaging)
+    else:
+        with paused(steps, imaging):
+            take(steps, backup)  # step 3: the database
+            make_images(steps, imaging)
+    prove_images(steps, imaging, backup.store, backup.name)
     prove_set(steps, backup)
 
 

@@ -52,5 +52,7 @@ def procedure(steps: Steps, job: Pruning) -> None:
         return
     if job.going:
         steps.step("3", "Put aside what goes", [job.shell], job.putting_aside())
+    if job.images:
+        steps.step("3a", "Delete the images that belong to it", [job.shell], job.deleting_images())
     steps.step("4", "Delete it", [job.shell], job.deleting())
     steps.step("5", "Put on record that it is gone", [job.shell], job.recording())

@@ -6,6 +6,8 @@ Where a step departs from it, `restore_galera.departures.toml` says so and why.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +17,7 @@ from tasks.backup.choice import PATTERN as BACKUP
 from tasks.database import accounts, data_directory, dumps, galera, importing, mariadb
 from tasks.database.cluster_address import BOOTSTRAP_ADDRESS
 from tasks.database.node_status import cluster_uuids
+from tasks.database.schema_state import read_sleeping_events
 from tasks.engine.change import Change
 from tasks.engine.cleanup import Cleanup
 from tasks.engine.plan import plan_of
@@ -23,7 +26,7 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import firewall, hiera, pacemaker, podman
 from tasks.runbooks.restore_galera.hand_over import hand_over, settle
-from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Request, hosts_of_restore
+from tasks.runbooks.restore_galera.job import NAME, Bounds, Ending, Job, Method, Request, hosts_of_restore
 from tasks.runbooks.restore_galera.new_data import make_new_data, skip_import
 from tasks.runbooks.restore_galera.preflight import look
 
@@ -37,6 +40,7 @@ def restore_galera(
     site: Annotated[str, Field(min_length=1)],
     backup: Annotated[str, Field(pattern=BACKUP)] | None = None,
     unverified: bool = False,
+    method: Method = "beside",
     dump: Annotated[str, Field(pattern="^/")] | None = None,
     grants: Annotated[str, Field(pattern="^/")] | None = None,
     dry_run: bool = False,
@@ -50,12 +54,16 @@ def restore_galera(
 ) -> Work[Job]:
     """Restore a site's Galera cluster from a backup, or from a dump and its grants; the old data is kept.
 
-    From a backup the new data is made beside the old, so that clients miss the switch alone.
+    From a backup the new data is made beside the old, so that clients miss the switch alone; with `method=documented` its dump is
+    loaded while nothing serves.
 
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
         backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no files: the latest verified of the site's store.
+            Nothing is restored to a point in time between two backups: no binary logs are kept.
         unverified: Take a backup that nobody has verified, where it is called by its id.
+        method: `beside`: the new data of a backup is made beside the old. `documented`: its dump and grants are loaded in the
+            documented order, as files always are.
         dump: Path of the SQL dump on the first controller. Empty, without a store: /home/heat-admin/openstack_database.sql.
         grants: Path of the grants file on the first controller. Empty, without a store: /home/heat-admin/grants.sql.
         dry_run: Check everything and show the plan; change nothing.
@@ -68,7 +76,7 @@ def restore_galera(
         promote_timeout_s: Seconds for Pacemaker to promote all controllers after a restart.
     """
     bounds = Bounds(start_timeout_s, load_timeout_s, join_timeout_s, adopt_timeout_s, promote_timeout_s)
-    request = Request(dump or "", grants or "", ending, bounds, backup or "", unverified)
+    request = Request(dump or "", grants or "", ending, bounds, backup or "", unverified, method)
     return Work(
         look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
@@ -91,16 +99,25 @@ def procedure(steps: Steps, job: Job) -> None:
     making = job.making
     if making:
         make_new_data(steps, making)  # N1 to N10
-    _fence_off(steps, job)
-    _put_aside(steps, job)
-    if making:
-        skip_import(steps)
-    else:
-        _create_databases(steps, job)
-        _import(steps, job)
+    with _fetched(steps, job):  # N1 and N2 of a backup in the documented order
+        _fence_off(steps, job)
+        _put_aside(steps, job)
+        if making:
+            skip_import(steps)
+        else:
+            _create_databases(steps, job)
+            _import(steps, job)
     _form_cluster(steps, job, formed)
     hand_over(steps, job)  # steps 21 and 23 to 25
     _let_clients_in(steps, job, formed)
+
+
+def _fetched(steps: Steps, job: Job) -> AbstractContextManager[None]:
+    """What of a backup must be on the first controller before anything is stopped, and is removed once it was loaded."""
+    fetched = job.facts.fetched
+    if fetched is None:
+        return nullcontext()
+    return fetched.fetched(steps, job.hosts[0], job.bounds.load_s, always=not job.loaded)
 
 
 def _fence_off(steps: Steps, job: Job) -> None:
@@ -207,14 +224,11 @@ def _import(steps: Steps, job: Job) -> None:
         sentence="Remove the copies of the dump and of the grants from the data directory",
         words={first[0].name: dumps.remove_words(directory)},
     )
+    copy = dumps.copy_in(directory, job.request.dump, job.request.grants, facts.grants.edit)
+    if facts.fetched:
+        copy = facts.fetched.copy_in(directory, bounds.load_s)
     with steps.cleanup(remove):
-        steps.step(
-            "14",
-            f"Copy the backup database files to {directory}",
-            first,
-            dumps.copy_in(directory, job.request.dump, job.request.grants, facts.grants.edit),
-            always=not job.loaded,
-        )
+        steps.step("14", f"Copy the backup database files to {directory}", first, copy, always=not job.loaded)
         steps.step("15", "Restore the MySQL database", first, import_dump)
         reset = "Reset the root password again, should the dump have replaced the accounts"
         steps.step("15a", reset, first, server.reset_root_password(sql))
@@ -262,7 +276,11 @@ def _let_clients_in(steps: Steps, job: Job, formed: Results[str]) -> None:
     facts, port = job.facts, job.database.port
 
     def check(host: Shell) -> Change:
-        return galera.check_node(job.server(host), len(job.hosts), formed)
+        whole = galera.check_node(job.server(host), len(job.hosts), formed)
+        if host is not job.hosts[0]:
+            return whole
+        # Every node has what the first one has.
+        return replace(whole, findings_after=lambda shell: read_sleeping_events(shell, job.server(shell)))
 
     steps.step("25d", "Check that every controller is Synced in one cluster", job.hosts, check, always=True)
     promoted = pacemaker.check_health(facts.bundle, job.bounds.promote_s)

@@ -18,10 +18,15 @@ from tasks.engine.plan import plan_of
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import tripleo_services
-from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Request, hosts_of_restore
-from tasks.runbooks.restore_undercloud_database.loading import bring, load, remove_words
+from tasks.runbooks.restore_undercloud_database.job import NAME, Job, Method, Request, hosts_of_restore
+from tasks.runbooks.restore_undercloud_database.loading import bring, load, put_in_place, remove_words
 from tasks.runbooks.restore_undercloud_database.preflight import look
 from tasks.runbooks.restore_undercloud_database.serving import start_database
+from tasks.runbooks.stored_database.database import StoredDatabase
+
+# What each step is called that may be left out.
+_INITIALIZE = "Initialize the data directory with the container"
+_START, _STOP = "Start the database to import the data", "Stop the container"
 
 
 @runbook(NAME, hosts=hosts_of_restore, timeout_s=12 * 3600)
@@ -29,6 +34,7 @@ def restore_undercloud_database(
     site: Annotated[str, Field(min_length=1)],
     backup: Annotated[str, Field(pattern=BACKUP)] | None = None,
     unverified: bool = False,
+    method: Method = "quickest",
     dump: Annotated[str, Field(pattern="^/")] | None = None,
     dry_run: bool = False,
     approved_by: str | None = None,
@@ -42,7 +48,10 @@ def restore_undercloud_database(
     Args:
         site: Name of the site, as applied with `python -m deployments apply`.
         backup: `latest-verified`, `before TIME` (UTC), or an id. Empty, with no dump: the latest verified of the site's store.
+            Nothing is restored to a point in time between two backups: no binary logs are kept.
         unverified: Take a backup that nobody has verified, where it is called by its id.
+        method: Of a backup. `quickest`: its physical copy where it has a verified one of the same series of MariaDB, else its dump.
+            `documented`: its dump, by all documented steps.
         dump: Path of the SQL dump on the undercloud, as section 1.5 makes it (`mysqldump --all-databases`). Empty, without a store:
             /root/undercloud-all-databases.sql.
         dry_run: Check everything and show the plan; change nothing.
@@ -53,7 +62,7 @@ def restore_undercloud_database(
         load_timeout_s: Seconds for the import; of a backup, for each of fetching and loading it.
     """
     waits = (services_timeout_s, start_timeout_s, copy_timeout_s, load_timeout_s)
-    request = Request(dump or "", *waits, backup=backup or "", unverified=unverified)
+    request = Request(dump or "", *waits, backup=backup or "", unverified=unverified, method=method)
     return Work(
         look=lambda run: look(run, request, lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
@@ -105,27 +114,57 @@ def _put_aside(steps: Steps, job: Job) -> None:
 
 
 def _import(steps: Steps, job: Job) -> None:
-    """Steps 6 to 10: the dump in a database of the service's own image, without a network."""
-    host, database, facts, request = job.host, job.database, job.facts, job.request
-    directory, importing_server = database.data_directory, job.importing
+    """Steps 6 to 10: the data, made by the service's own image, without a network."""
+    host, database, facts = job.host, job.database, job.facts
     inspect = question("podman", "inspect", "--type=container", "--format", "{{.Image}}", database.container)
     steps.record_answer("6", "Find the image of the database", host, inspect, facts.image)
-    steps.step("7", f"Initialize {directory} with the container", [host], importing_server.create())
-    remove = Cleanup(
+    if facts.backup and facts.backup.method == "physical":
+        _prepare(steps, job, facts.backup)
+    else:
+        _load(steps, job)
+    sql = mariadb.root_password_sql(facts.version, facts.password)
+    steps.step("10.2a", "Set root's password to the site's", [host], job.importing.set_root_password(sql))
+    steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())
+
+
+def _load(steps: Steps, job: Job) -> None:
+    """Steps 7 to 10.2: the dump in a new database."""
+    host, server, facts, request = job.host, job.importing, job.facts, job.request
+    steps.step("7", _INITIALIZE, [host], server.create())
+    with steps.cleanup(_remove_copies(job)):
+        _bring(steps, job)
+        steps.step("9", _START, [host], server.start(request.start_s))
+        load_it = load(server, facts.backup, facts.dump_key, request.load_s)
+        steps.step("10.1", "Import the data", [host], load_it)
+    steps.step("10.2", _STOP, [host], server.stop(request.start_s))
+
+
+def _prepare(steps: Steps, job: Job, backup: StoredDatabase) -> None:
+    """The same from a physical copy: no database has to be made, and nothing to be loaded into it."""
+    why_not = "the data is a physical copy, into which nothing is loaded"
+    steps.skip("7", _INITIALIZE, why_not)
+    with steps.cleanup(_remove_copies(job)):
+        _bring(steps, job)
+        steps.skip("9", _START, why_not)
+        words = (job.database.owner, job.facts.labelled, job.request.load_s)
+        prepare = put_in_place(job.importing, backup, *words)
+        steps.step("10.1", "Unpack the copy, and prepare it", [job.host], prepare)
+    steps.skip("10.2", _STOP, why_not)
+
+
+def _bring(steps: Steps, job: Job) -> None:
+    """Step 8."""
+    directory, request = job.database.data_directory, job.request
+    copy = bring(directory, request.dump, job.facts.backup, request.load_s)
+    steps.step("8", f"Copy the dump to {directory}", [job.host], copy, always=not job.loaded)
+
+
+def _remove_copies(job: Job) -> Cleanup:
+    return Cleanup(
         key="dump copies",
         sentence="Remove the copy of the dump from the data directory",
-        words={host.name: remove_words(directory, facts.backup)},
+        words={job.host.name: remove_words(job.database.data_directory, job.facts.backup)},
     )
-    with steps.cleanup(remove):
-        copy = bring(directory, request.dump, facts.backup, request.load_s)
-        steps.step("8", f"Copy the dump to {directory}", [host], copy, always=not job.loaded)
-        steps.step("9", "Start the database to import the data", [host], importing_server.start(request.start_s))
-        importing = load(importing_server, facts.backup, facts.dump_key, request.load_s)
-        steps.step("10.1", "Import the data", [host], importing)
-    steps.step("10.2", "Stop the container", [host], importing_server.stop(request.start_s))
-    sql = mariadb.root_password_sql(facts.version, facts.password)
-    steps.step("10.2a", "Set root's password to the site's", [host], importing_server.set_root_password(sql))
-    steps.step("10.3", "Check that no containers are running", [host], tripleo_services.check_no_container())
 
 
 def _start_services(steps: Steps, job: Job) -> None:

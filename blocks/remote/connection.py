@@ -22,10 +22,12 @@ class Watch:
     Attributes:
         line: Gets each line of output as it comes.
         progress: Gets the percentage that is done.
+        phase: Gets what is under way, in a few words, before the percentage.
     """
 
     line: LineSink
     progress: Callable[[float], None]
+    phase: LineSink = lambda _: None
 
 
 class Connection(Protocol):

@@ -96,7 +96,8 @@ class LongCommand(Action[Shell]):
         timeout_s: Seconds until systemd ends it.
         says: What it does, in a few words, for errors.
         exec_stop_post: What else ends with it, run once it has stopped for whatever reason; its own failure is none.
-        progress_query: Asks how far it is: prints two numbers, what is done and what there is. Anything else is no answer.
+        progress_query: Asks how far it is: prints two numbers, what is done and what there is, and perhaps a second line with what
+            is under way. Anything else is no answer.
     """
 
     key: str
@@ -142,7 +143,7 @@ class LongCommand(Action[Shell]):
 
     def perform(self, connection: Shell, watch: Watch) -> Performed:
         """Start it or attach to it, and wait for its end; see `run_long` for what is raised."""
-        return run_long(connection, self, watch.line, watch.progress)
+        return run_long(connection, self, watch.line, watch.progress, watch.phase)
 
     def has_unread_result(self, connection: Shell) -> bool:
         """Whether an earlier run's unit is there still, running or ended."""
@@ -177,6 +178,7 @@ def run_long(
     long: LongCommand,
     on_line: LineSink | None = None,
     on_progress: Callable[[float], None] | None = None,
+    on_phase: LineSink | None = None,
 ) -> Literal["done", "attached"]:
     """Start the command, or attach to it where it is running or has ended unread, and wait for its end.
 
@@ -187,6 +189,7 @@ def run_long(
         long: The command.
         on_line: Gets its output, line by line.
         on_progress: Gets the percentage that is done, where the command can be asked for it.
+        on_phase: Gets what is under way before that, where the command says it.
 
     Returns:
         `done` or `attached`.
@@ -211,8 +214,11 @@ def run_long(
             tail.follow()
         if state.running and on_progress and time.monotonic() - asked >= _PROGRESS_EVERY_S:
             asked = time.monotonic()
-            percent = _read_progress(shell, long)
+            said = _ask_progress(shell, long)
+            percent = parse_progress(said)
             if percent is not None:
+                if on_phase is not None:
+                    on_phase(mask(parse_phase(said)))
                 on_progress(percent)
         return state.word
 
@@ -232,20 +238,24 @@ def parse_progress(text: str) -> float | None:
     Returns:
         The percentage.
     """
-    numbers = text.split()
+    numbers = text.partition("\n")[0].split()
     if len(numbers) != 2 or not all(number.isdigit() for number in numbers) or int(numbers[1]) == 0:
         return None
     return 100 * int(numbers[0]) / int(numbers[1])
 
 
-def _read_progress(shell: Shell, long: LongCommand) -> float | None:
+def parse_phase(text: str) -> str:
+    """Read what is under way; empty where it is not said."""
+    return text.partition("\n")[2].strip()
+
+
+def _ask_progress(shell: Shell, long: LongCommand) -> str:
     if long.progress_query is None:
-        return None
+        return ""
     try:
-        answer = shell.run(replace(long.progress_query, ok=tuple(range(124)), quiet=True))
+        return shell.run(replace(long.progress_query, ok=tuple(range(124)), quiet=True)).stdout
     except CommandTimedOut:  # a busy host; the command itself has its own deadline
-        return None
-    return parse_progress(answer.stdout)
+        return ""
 
 
 def forget(shell: Shell, long: LongCommand) -> None:

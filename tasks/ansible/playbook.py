@@ -39,6 +39,7 @@ class PlaybookRun(Action[Shell]):
         tag: The part of the role that is carried out.
         roles_path: Directory on the undercloud that holds the role.
         timeout_s: Seconds until systemd ends it.
+        at_once: On how many hosts at the same time; None as ansible.cfg says.
     """
 
     files: PlaybookFiles
@@ -46,6 +47,7 @@ class PlaybookRun(Action[Shell]):
     tag: str
     roles_path: str
     timeout_s: float
+    at_once: int | None = None
 
     @property
     def long(self) -> LongCommand:
@@ -56,6 +58,7 @@ class PlaybookRun(Action[Shell]):
             *(f"{name}={value}" for name, value in _ENVIRONMENT.items()),
             f"ANSIBLE_ROLES_PATH={self.roles_path}",
             *("ansible-playbook", "-v", "-i", files.path("inventory.yaml"), "--become", "--become-user", "root"),
+            *(() if self.at_once is None else ("--forks", str(self.at_once))),
             *("-e", f"@{files.variables_path}", "--tags", self.tag, files.path(files.playbook_name)),
         )
         return LongCommand(f"ansible-{files.digest}", words, self.timeout_s, says=f"ansible-playbook --tags {self.tag}")

@@ -10,7 +10,8 @@ there were.) Sets are ordered by their entries, and by no clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -121,6 +122,7 @@ class Catalogue:
         unlisted: Sealed sets that it does not know: their runs were killed a moment too early, or somebody put them there.
         partial: Sets that are being written, or were when their run was killed.
         removing: Sets that are being removed, or were when a run was killed.
+        records_of_removing: Their records, which stay.
     """
 
     site: str
@@ -132,6 +134,7 @@ class Catalogue:
     unlisted: tuple[SetName, ...] = ()
     partial: tuple[SetName, ...] = ()
     removing: tuple[SetName, ...] = ()
+    records_of_removing: Mapping[SetName, tuple[Record, ...]] = field(default_factory=dict)
 
     @property
     def missing(self) -> bool:

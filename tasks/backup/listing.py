@@ -94,6 +94,7 @@ def read_catalogue(listing: str, site: str) -> Catalogue:
         unlisted=tuple(name for name in seen.names() if str(name) not in known),
         partial=tuple(seen.names(".partial")),
         removing=removing,
+        records_of_removing={name: _records(_record_files(name, seen))[0] for name in removing},
     )
 
 
@@ -135,8 +136,8 @@ class _Chain:
 
 
 def _stored(name: SetName, number: int, sealed: SealedSet, seen: _Listing) -> StoredSet:
-    paths = sorted(path for path in seen.files if re.fullmatch(rf"{re.escape(name.records)}/\d{{4}}\.json", path))
-    records, problem = _records({path: seen.files[path] for path in paths})
+    files = _record_files(name, seen)
+    records, problem = _records(files)
     sha256 = seen.folders.get(str(name))
     if sha256 is None:
         problem = "it is gone, and no run has removed it"
@@ -144,8 +145,13 @@ def _stored(name: SetName, number: int, sealed: SealedSet, seen: _Listing) -> St
         problem = "its manifest is missing"
     elif sha256 != sealed.manifest_sha256:
         problem = "its manifest is not the one that was sealed"
-    latest = int(paths[-1][-9:-5]) if paths else 0
+    latest = int(max(files)[-9:-5]) if files else 0
     return StoredSet(name, number, sealed, records, f"{latest + 1:04d}.json", problem, gone=sha256 is None)
+
+
+def _record_files(name: SetName, seen: _Listing) -> dict[str, str]:
+    paths = sorted(path for path in seen.files if re.fullmatch(rf"{re.escape(name.records)}/\d{{4}}\.json", path))
+    return {path: seen.files[path] for path in paths}
 
 
 def _records(files: Mapping[str, str]) -> tuple[tuple[Record, ...], str]:

@@ -1,4 +1,4 @@
-"""What is learnt of a sealed set later: that it was restored, that it is to stay.
+"""What is learnt of a sealed set later: that it was restored, which images belong to it, that it is to stay.
 
 Each is a file of its own beside the set, numbered in the order in which they came, and never changed: so a store that forbids
 changing files can be used, and no clock decides which one counts. `docs/schemas/record.schema.json` is made from this.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from blocks.constraints import HostName
 from blocks.remote.errors import RunbookError
@@ -33,6 +33,45 @@ class Verified(Strict):
     )
 
 
+class ImageKind(NamedTuple):
+    """What images are compared by, as a database's backups are by their `Kind`: of these, one replaces the other.
+
+    Attributes:
+        runbook: What made it.
+        host: The node.
+        method: Which makes it no database's.
+    """
+
+    runbook: str
+    host: str
+    method: Literal["image"] = "image"
+
+    def __str__(self) -> str:
+        return f"image of {self.host} by {self.runbook}"
+
+
+class NodeImage(Strict):
+    """The image of a node, which ReaR has laid beside the sites' folders."""
+
+    host: HostName = Field(description="The node, as ReaR calls it: its folder.")
+    run: Annotated[str, StringConstraints(pattern=r"^\d{8}T\d{6}Z$")] = Field(description="The directory in it.")
+    size_bytes: int = Field(ge=0, description="Of all its files.")
+
+    @property
+    def path(self) -> str:
+        """Its directory, below that of the images."""
+        return f"{self.host}/{self.run}"
+
+
+class Imaged(Strict):
+    """Images of nodes were made with the set, and each was seen to be whole: they go when it goes."""
+
+    event: Literal["imaged"] = "imaged"
+    at: UtcTime = Field(description="When (UTC, the worker's clock).")
+    run_id: UUID = Field(description="Prefect's id of the flow run that made them.")
+    images: tuple[NodeImage, ...] = Field(min_length=1, description="The images.")
+
+
 class Pinned(Strict):
     """Somebody wants the set to stay, whatever the policy says."""
 
@@ -51,7 +90,7 @@ class Unpinned(Strict):
     by: str = Field(min_length=1, max_length=100, description="Who.")
 
 
-Record = Verified | Pinned | Unpinned
+Record = Verified | Imaged | Pinned | Unpinned
 RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="event")])
 
 
@@ -88,6 +127,15 @@ def verified_kinds(kinds: Iterable[Kind], records: Sequence[Record]) -> frozense
     """
     latest = {(each.database, each.method): not each.differences for each in records if isinstance(each, Verified)}
     return frozenset(kind for kind in kinds if latest.get((kind.database, kind.method), False))
+
+
+def images_of(records: Iterable[Record]) -> list[NodeImage]:
+    """The images that belong to a set.
+
+    Args:
+        records: Its records.
+    """
+    return [image for record in records if isinstance(record, Imaged) for image in record.images]
 
 
 def pin_of(records: Sequence[Record]) -> Pinned | None:

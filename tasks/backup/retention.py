@@ -13,6 +13,7 @@ from datetime import datetime
 
 from blocks.store import Retention
 from tasks.backup.manifest import Kind
+from tasks.backup.records import ImageKind
 
 # What a count of the policy counts, and by which part of a set's time two sets are of one of them.
 _PERIODS: tuple[tuple[str, Callable[[datetime], object]], ...] = (
@@ -30,7 +31,7 @@ class Backup:
         id: Its id.
         started: When it was begun (UTC).
         kinds: The kinds of backup that it is.
-        verified: Those of them that were restored and compared, without a difference.
+        verified: Those of them that were restored and compared, without a difference; of images, those that are whole.
         pinned: Whether somebody wants it to stay.
         depends_on: Ids of sets that are needed to restore it.
         problem: What is wrong with it. It is counted for nothing then, and stays, to be looked at.
@@ -38,14 +39,14 @@ class Backup:
 
     id: str
     started: datetime
-    kinds: frozenset[Kind]
-    verified: frozenset[Kind] = frozenset()
+    kinds: frozenset[Kind | ImageKind]
+    verified: frozenset[Kind | ImageKind] = frozenset()
     pinned: bool = False
     depends_on: frozenset[str] = frozenset()
     problem: str = ""
 
     @property
-    def unverified(self) -> frozenset[Kind]:
+    def unverified(self) -> frozenset[Kind | ImageKind]:
         """The kinds of it that nobody has restored, or that differed."""
         return self.kinds - self.verified
 
@@ -112,7 +113,7 @@ def decide(history: Sequence[Backup], policy: Retention) -> list[Decision]:
     ]
 
 
-def _count(kind: Kind, latest_first: Sequence[Backup], policy: Retention, reasons: _Reasons) -> None:
+def _count(kind: Kind | ImageKind, latest_first: Sequence[Backup], policy: Retention, reasons: _Reasons) -> None:
     """Note what the policy keeps of one kind."""
     verified = [backup for backup in latest_first if kind in backup.verified]
     not_yet = "" if kind in latest_first[0].verified else ", not verified yet"
@@ -150,7 +151,7 @@ def _follow(history: Sequence[Backup], reasons: _Reasons) -> bool:
     return len(reasons.by_id) > before
 
 
-def _unverified(backups: Iterable[Backup], kinds: Collection[Kind]) -> list[Backup]:
+def _unverified(backups: Iterable[Backup], kinds: Collection[Kind | ImageKind]) -> list[Backup]:
     return [backup for backup in backups if not backup.problem and backup.unverified & set(kinds)]
 
 

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 # The server's own schemas. Its accounts are read apart; root has passwords of its own wherever data is restored.
 SYSTEM_SCHEMAS = ("mysql", "information_schema", "performance_schema", "sys")
 _SYSTEM_SCHEMAS = str(SYSTEM_SCHEMAS)
+# Directories within the data directory that are no schema, and are listed as one: what a state transfer that was cut short has left
+# (`.sst`), and a file system's own. Whoever selects one gets ERROR 1102, which ends a dump.
+IS_SCHEMA = "schema_name NOT LIKE '#mysql50#.%' AND schema_name <> '#mysql50#lost+found'"
 OWN_ACCOUNTS = ("", "root", "mariadb.sys", "PUBLIC")
 _OWN_ACCOUNTS = str(OWN_ACCOUNTS)
 
@@ -174,7 +177,7 @@ BEGIN NOT ATOMIC
 {_HANDLER}
   SET @began = SYSDATE();
   SELECT 'schema', schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata
-    WHERE schema_name {chosen};
+    WHERE schema_name {chosen} AND {IS_SCHEMA};
 {_tables(chosen, "(COALESCE(engine, '') <> 'InnoDB' OR table_type = 'SEQUENCE')", largest_bytes, locked_s)}
   SELECT '{UNLOCKED}';
 {_tables(chosen, "engine = 'InnoDB' AND table_type <> 'SEQUENCE'", largest_bytes, within_s)}

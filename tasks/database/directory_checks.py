@@ -12,7 +12,7 @@ from tasks.engine.checks import Check
 # What mysql_install_db, the logs and the write-set cache need beside the data itself.
 _FLOOR_BYTES = 512 * 1024**2
 # InnoDB's pages and indexes against the text of a dump.
-_PER_DUMP_BYTE = 2.5
+PER_DUMP_BYTE = 2.5
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Needs:
 def needs_of_dump(dump: File) -> Needs:
     """How much room a dump takes that is copied and loaded."""
     size = max(dump.size, 0)
-    return Needs(int(size * _PER_DUMP_BYTE), size)
+    return Needs(int(size * PER_DUMP_BYTE), size)
 
 
 def check_mount(host: str, path: str, directory: DataDirectory) -> Check:

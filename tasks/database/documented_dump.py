@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from blocks.remote.command import Command, script
 from blocks.remote.units import LongCommand
-from tasks.database.contents_sql import SYSTEM_SCHEMAS
+from tasks.database.contents_sql import IS_SCHEMA, SYSTEM_SCHEMAS
 from tasks.database.dumping import dump_pipeline
 from tasks.database.mariadb import Server
 from tasks.node.podman import podman_exec
@@ -22,7 +22,10 @@ ROLE_GRANTS_FILE = "/root/openstack-backup-mysql-grants.sql"
 
 _PID = "/tmp/openstack-runbooks-documented.pid"  # noqa: S108 - in the container, which has no users but the database
 _END = f'p=$(cat {_PID} 2>/dev/null) && rm -f {_PID} && kill -TERM -- "-$p"'
-_SCHEMAS = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN {SYSTEM_SCHEMAS}"  # noqa: S608 - names of our own
+_SCHEMAS = (
+    "SELECT schema_name FROM information_schema.schemata "  # noqa: S608 - names of our own
+    f"WHERE schema_name NOT IN {SYSTEM_SCHEMAS} AND {IS_SCHEMA}"
+)
 
 _DUMP = f"""
 set -o errexit -o pipefail -o nounset

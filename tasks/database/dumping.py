@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from blocks.remote.command import question
 from blocks.remote.shell import Shell
-from tasks.database.contents_sql import SYSTEM_SCHEMAS, UNLOCKED, contents_sql
+from tasks.database.contents_sql import IS_SCHEMA, SYSTEM_SCHEMAS, UNLOCKED, contents_sql
 from tasks.database.mariadb import Server
 from tasks.node.podman import podman_exec
 
@@ -60,7 +60,7 @@ rm -f {_PIPE}.ask {_PIPE}.answer
 cat >&7 <<SQL
 SET SESSION wait_timeout = $seconds, lock_wait_timeout = $seconds, wsrep_dirty_reads = ON;
 FLUSH TABLES WITH READ LOCK;
-SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({_SYSTEM});
+SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({_SYSTEM}) AND {IS_SCHEMA};
 SELECT '';
 SQL
 schemas=()

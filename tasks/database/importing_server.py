@@ -72,7 +72,7 @@ class ImportingServer:
 
     def discard(self) -> Change:
         """Remove what an earlier attempt has left running on the directory, before the directory is emptied."""
-        return Change(tuple(remove(f"{self.container}{of}") for of in ("", "-create", "-password")))
+        return Change(tuple(remove(f"{self.container}{of}") for of in ("", "-create", "-copy", "-password")))
 
     def create(self) -> Change:
         """Make the system tables in the empty directory.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from blocks.remote.shell import Shell
 from tasks.database.access import Account
 from tasks.database.batch_output import parse_rows
+from tasks.database.contents_sql import IS_SCHEMA
 from tasks.database.mariadb import Server
 
 # The server's own schemas, and its own accounts; root has passwords of its own in a restore.
@@ -15,7 +16,8 @@ _OWN_ACCOUNTS = "('', 'root', 'mariadb.sys', 'PUBLIC')"
 # Reading alone; a node that is out of its cluster answers, too. Rows are InnoDB's estimate: counting would read every table.
 _SQL = f"""
 SET SESSION wsrep_dirty_reads = ON, SESSION max_statement_time = 30, SESSION lock_wait_timeout = 5;
-SELECT 'schema', schema_name, '', 0 FROM information_schema.schemata WHERE schema_name NOT IN {_OWN_SCHEMAS}
+SELECT 'schema', schema_name, '', 0 FROM information_schema.schemata
+  WHERE schema_name NOT IN {_OWN_SCHEMAS} AND {IS_SCHEMA}
 UNION ALL SELECT IF(table_type = 'VIEW', 'view', 'table'), table_schema, table_name, COALESCE(table_rows, 0)
   FROM information_schema.tables WHERE table_schema NOT IN {_OWN_SCHEMAS}
 UNION ALL SELECT 'routine', routine_schema, routine_name, 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from tasks.database.batch_output import parse_rows
+from tasks.database.contents_sql import SYSTEM_SCHEMAS
 from tasks.database.mariadb import Server
 from tasks.database.schema_scripts import MARK
 
@@ -39,7 +40,7 @@ WHERE definer NOT IN (SELECT CONCAT(user, '@', host) FROM mysql.user);
 # Galera leaves an event enabled on the node on which it was made, and on the others it is as on a replica.
 _SLEEPING_EVENTS = """
 SELECT CONCAT(event_schema, '.', event_name) FROM information_schema.events
-  WHERE event_schema IN ({schemas}) AND status = 'SLAVESIDE_DISABLED';
+  WHERE event_schema {of} AND status = 'SLAVESIDE_DISABLED';
 """
 
 
@@ -105,15 +106,16 @@ def read_missing_definers(shell: Shell, server: Server, schemas: Sequence[str]) 
     ]
 
 
-def read_sleeping_events(shell: Shell, server: Server, schemas: Sequence[str]) -> list[str]:
-    """Say which events of some schemas are as on a replica: those of a backup that was taken on another node than they run on.
+def read_sleeping_events(shell: Shell, server: Server, schemas: Sequence[str] = ()) -> list[str]:
+    """Say which events are as on a replica: those of a backup that was taken on another node than they run on.
 
     Args:
         shell: The server's host.
         server: The server.
-        schemas: Names that need no quoting.
+        schemas: Of which schemas, by names that need no quoting; empty for all but the server's own.
     """
-    sql = _SLEEPING_EVENTS.format(schemas=", ".join(map(repr, schemas)))
+    of = f"IN ({', '.join(map(repr, schemas))})" if schemas else f"NOT IN {SYSTEM_SCHEMAS}"
+    sql = _SLEEPING_EVENTS.format(of=of)
     return [
         f"event {name} runs nowhere: it was DISABLE ON SLAVE on the node that was backed up; ALTER EVENT {name} ENABLE on one node "
         "lets it run there"

@@ -61,10 +61,13 @@ def arm(cleanup: Cleanup, host: str, within_s: int) -> Command:
         within_s: Seconds without renewal until the host does it by itself.
     """
     unit = cleanup.unit(host)
+    # systemd lets go of a unit that was stopped when it comes to it: until then there can be no other of its name.
     return script(
+        "for _ in {1..50}; do "
         f"systemctl stop {unit}.timer 2>/dev/null || :; systemctl reset-failed {unit}.service 2>/dev/null || :; "
-        f'systemd-run --quiet --unit={unit} --on-active={within_s} --timer-property=AccuracySec=1s -- "$@"; '
-        f"exec systemctl is-active --quiet {unit}.timer",
+        f'! said=$(systemd-run --quiet --unit={unit} --on-active={within_s} --timer-property=AccuracySec=1s -- "$@" 2>&1) '
+        "|| break; sleep 0.2; done; "
+        f'systemctl is-active --quiet {unit}.timer || {{ echo "$said" >&2; exit 1; }}',
         *unit_words(cleanup.words[host]),
         quiet=True,
         says=f"arm the host's own timer for: {cleanup.sentence}",

@@ -27,29 +27,35 @@ class Progress:
     def __init__(self, description: str) -> None:
         self._description = description
         self._artifact: UUID | None = None
-        self._shown = -1.0
+        self._phase = ""
+        self._shown = (-1.0, "")
         self._telling: threading.Thread | None = None
 
     def __call__(self, percent: float) -> None:
         """Show it, unless it would look the same, or the one before is still being told; does not wait."""
-        percent = min(100.0, max(0.0, round(percent)))
-        if percent == self._shown or (self._telling is not None and self._telling.is_alive()):
+        told = (min(100.0, max(0.0, round(percent))), self._phase)
+        if told == self._shown or (self._telling is not None and self._telling.is_alive()):
             return
         # In the step's context: the artifact belongs to its task run. A daemon, so that nothing waits for it at the end.
         context = contextvars.copy_context()
-        self._telling = threading.Thread(target=context.run, args=(self._tell, percent), name="progress", daemon=True)
+        self._telling = threading.Thread(target=context.run, args=(self._tell, *told), name="progress", daemon=True)
         self._telling.start()
 
-    def _tell(self, percent: float) -> None:
+    def phase(self, text: str) -> None:
+        """Say what is under way, in a few words; it is shown with the next percentage."""
+        self._phase = text
+
+    def _tell(self, percent: float, phase: str) -> None:
+        description = f"{self._description}: {phase}" if phase else self._description
         try:
             with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
                 if self._artifact is None:
-                    made = create_progress_artifact(percent, description=self._description)
+                    made = create_progress_artifact(percent, description=description)
                     assert isinstance(made, UUID)
                     self._artifact = made
                 else:
-                    update_progress_artifact(self._artifact, percent)
+                    update_progress_artifact(self._artifact, percent, description)
         except httpx.HTTPError as error:
             logger.debug("progress was not shown: %s", error)
             return
-        self._shown = percent
+        self._shown = (percent, phase)

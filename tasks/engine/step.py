@@ -67,7 +67,8 @@ def step_task(
         logger = get_run_logger()
         logger.info("step %s on %s: %s", number, connection.name, sentence)
         started = monotonic()
-        watch = Watch(lambda line: logger.info("%s: %s", connection.name, line), Progress(f"{number} {sentence}"))
+        progress = Progress(f"{number} {sentence}, on {connection.name}")
+        watch = Watch(lambda line: logger.info("%s: %s", connection.name, line), progress, progress.phase)
         outcome = apply_change(connection, change, watch, permit)
         return Record(
             number=number,

@@ -1,4 +1,4 @@
-"""Stopping and starting the whole cluster (BR 2.5 and 3.5, step 3: the role's tasks, and the play "Enabled pacemaker")."""
+"""Stopping and starting the whole cluster (BR 2.5 and 3.5, step 3: the role's tasks, and "Enabled pacemaker"), or one node."""
 
 from __future__ import annotations
 
@@ -33,6 +33,28 @@ def start_cluster(within_s: float) -> Change:
     """Start corosync and Pacemaker on every node, from one of them."""
     return Change(
         (Command(("pcs", "cluster", "start", "--all"), timeout_s=within_s),),
+        already=lambda shell: _state(shell) == _ACTIVE,
+        until=_become(_ACTIVE, within_s),
+    )
+
+
+def leave_cluster(within_s: float) -> Change:
+    """Stop Pacemaker and corosync on one node, which takes its share of the resources with it.
+
+    No standby: that is an attribute of the cluster's configuration, which the node's image would hold. Where the quorum would go
+    with the node, pcs refuses.
+    """
+    return Change(
+        (Command(("pcs", "cluster", "stop"), timeout_s=within_s),),
+        already=lambda shell: _state(shell) == _STOPPED,
+        until=_become(_STOPPED, within_s),
+    )
+
+
+def join_cluster(within_s: float) -> Change:
+    """Start corosync and Pacemaker on one node."""
+    return Change(
+        (Command(("pcs", "cluster", "start"), timeout_s=within_s),),
         already=lambda shell: _state(shell) == _ACTIVE,
         until=_become(_ACTIVE, within_s),
     )

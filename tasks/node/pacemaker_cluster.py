@@ -50,6 +50,24 @@ class Cluster:
     places: dict[str, frozenset[str]]
 
 
+# TripleO's puppet names the resource of a virtual address so.
+_ADDRESS = "ip-"
+
+
+def addresses_of(cluster: Cluster, host: str) -> int:
+    """How many virtual addresses a node holds.
+
+    Args:
+        cluster: What Pacemaker says.
+        host: The node, by the inventory's name.
+    """
+    short = host.split(".")[0]
+    return sum(
+        name.startswith(_ADDRESS) and any(node.split(".")[0] == short for node in nodes)
+        for name, nodes in cluster.places.items()
+    )
+
+
 def read_cluster(shell: Shell, bundle: str) -> Cluster:
     """Ask Pacemaker for its cluster and for a bundle in it.
 

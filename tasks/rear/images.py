@@ -9,24 +9,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.remote.command import question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
+from blocks.store import BackupStore
 from tasks.engine.change import Change
 from tasks.rear.settings import Settings, read_settings
+from tasks.rear.sftp import image_folder
 
 # The sums of a whole image's files, which is written last: an image without it was never found to be whole.
 SUMS = "SHA256SUMS"
 _RUN = re.compile(r"^([^/]+)/\d{8}T\d{6}Z$")
 _USED = "df --output=used -B 1 -l -x tmpfs -x devtmpfs -x overlay | tail -n +2"
+# As ReaR names them to tar, which patterns are expanded for. What is not there, or vanishes meanwhile, is no matter.
+_INCLUDED = """
+# shellcheck disable=SC2068 # patterns
+set -- $@
+[ "$#" = 0 ] || du -s -B 1 -- "$@" 2>/dev/null | cut -f 1 || :
+"""
+
+
+def images_root(store: BackupStore) -> str:
+    """The directory on the store that holds the nodes' folders."""
+    return store.path if store.kind == "nfs" else image_folder(store.path)
 
 
 def read_used_bytes(shell: Shell) -> int:
-    """What the node's own file systems hold: no image is larger."""
-    return sum(int(line) for line in shell.run(script(_USED, quiet=True, changes=False)).stdout.split())
+    """What ReaR may put into an image: no image is larger.
+
+    It is what the node's own file systems hold, or what `BACKUP_PROG_INCLUDE` names where that alone is archived.
+    """
+    settings = read_settings(shell)
+    if settings.is_true("BACKUP_ONLY_INCLUDE"):
+        ask = script(_INCLUDED, *settings.all("BACKUP_PROG_INCLUDE"), quiet=True, changes=False, timeout_s=300)
+    else:
+        ask = script(_USED, quiet=True, changes=False)
+    return sum(int(line) for line in shell.run(ask).stdout.split())
 
 
 def find_folder(shell: Shell) -> str:
@@ -66,14 +87,30 @@ def jobs(runbook: str) -> str:
     return f"openstack-runbooks-{runbook}-rear-*.service"
 
 
-def make_image(key: str, within_s: float) -> Change:
+# ReaR says where its archive is, and at the end how large it is; in between its size is looked at, where the store is mounted. What
+# ReaR itself counts up while tar is at work it writes to terminals alone.
+_HOW_FAR = r"""
+log=$1 expected=$2
+archive=$(sed -nE "s/^Creating .* archive '(.*)'/\1/p" "$log" | tail -n 1)
+archived=$(sed -nE 's/^Archived ([0-9]+) MiB .*/\1/p' "$log" | tail -n 1)
+size=$(stat -c %s "$archive" 2>/dev/null) || size=$((${archived:-0} * 1048576))
+phase=$(grep . "$log" | tail -n 1)
+seen=$(numfmt --to=iec-i --suffix=B "$size") whole=$(numfmt --to=iec-i --suffix=B "$expected")
+printf '%s %s\n%s, %s of about %s archived\n' "$size" "$expected" "$phase" "$seen" "$whole"
+"""
+
+
+def make_image(key: str, within_s: float, expected_bytes: int = 0) -> Change:
     """Make the image of a node: ISO and archive. Its output is followed, and it outlives the connection.
 
     Args:
         key: Of the unit (`job_key`).
         within_s: Seconds until it is ended.
+        expected_bytes: How large the archive may become, for how far it is; 0 where nobody knows.
     """
-    return Change((LongCommand(key, ("rear", "-v", "mkbackup"), within_s, says="make the image of the node"),))
+    long = LongCommand(key, ("rear", "-v", "mkbackup"), within_s, says="make the image of the node")
+    ask = script(_HOW_FAR, long.log, str(expected_bytes), quiet=True, changes=False)
+    return Change((replace(long, progress_query=ask),))
 
 
 @dataclass(frozen=True)
@@ -155,16 +192,20 @@ fi
 logs=$(find . -maxdepth 1 -name '*.log' -print)
 if [ -z "$logs" ]; then
   wrong+=("there is no log of ReaR's")
-elif grep -h 'WARNING: tar ended' ./*.log >&2; then
+elif {{ cat ./*.log "$root/rear-$folder.log" 2>/dev/null || :; }} | grep 'WARNING: tar ended' >&2; then
   wrong+=("tar has ended with a warning: the archive lacks files, or holds them half written")
 fi
 [ -n "$(find . -maxdepth 1 -name '*.iso' -print)" ] || [ -s "$root/$folder.iso" ] || wrong+=("there is no ISO")
 [ "${{#wrong[@]}}" = 0 ] || {{ printf '%s\\n' "${{wrong[@]}}" >&2; exit 65; }}
 echo "$folder/$new is whole: $(du -s -B 1 . | cut -f 1) bytes"
 """
+# By SFTP ReaR puts ISO and log above the folders, where those of the next run would replace them.
 _CLOSE = f"""
 {_FIND}
 umask 077
+for file in "$root/$folder.iso" "$root/rear-$folder.log"; do
+  [ ! -e "$file" ] || mv -f -- "$file" .
+done
 find . -maxdepth 1 -type f -not -name '{SUMS}*' -exec sha256sum {{}} + >{SUMS}.new
 sync {SUMS}.new
 mv -fT -- {SUMS}.new {SUMS}

@@ -18,11 +18,16 @@ _MARK = "# openstack-runbooks: "
 _BACKUP = re.compile(r"execute-rear-cron\.sh|openstack\s+(over|under)cloud\s+backup")
 
 
+def has_own_job(shell: Shell) -> bool:
+    """Whether a host has the cron job of ReaR's package."""
+    return shell.run(question("test", "-e", OWN_JOB, ok=(0, 1))).exit_code == 0
+
+
 def remove_own_job() -> Change:
     """Remove the cron job of ReaR's package."""
     return Change(
         (script('rm -f -- "$1"', OWN_JOB, says="remove the cron job of ReaR's package"),),
-        already=lambda shell: shell.run(question("test", "-e", OWN_JOB, ok=(0, 1))).exit_code == 1,
+        already=lambda shell: not has_own_job(shell),
     )
 
 

@@ -27,6 +27,7 @@ _NAMES = (
     *("OUTPUT_URL", "BACKUP_URL", "BACKUP_PROG_EXCLUDE", "BACKUP_INTEGRITY_CHECK", "NETFS_PREFIX", "OUTPUT_PREFIX"),
     *_WAITS,
     *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "COPY_AS_IS", "OPENSTACK_RUNBOOKS"),
+    *("BACKUP_ONLY_INCLUDE", "BACKUP_PROG_INCLUDE"),
 )
 
 # As ReaR's main script does it, on defaults that are ReaR's. A file that ends with an error would end ReaR, too.
@@ -65,6 +66,10 @@ class Settings:
     def all(self, name: str) -> tuple[str, ...]:
         """The values of an array."""
         return self.values.get(name, ())
+
+    def is_true(self, name: str) -> bool:
+        """Whether a variable is one of ReaR's words for yes."""
+        return self.one(name)[:1] in set("tTyY1")
 
     @property
     def with_password(self) -> list[str]:

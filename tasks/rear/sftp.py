@@ -12,7 +12,6 @@ import re
 from blocks.remote.command import Command, question, script
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
-from blocks.store import BackupStore
 from tasks.engine.change import Change
 
 DIRECTORY = "/etc/rear/openstack-runbooks"
@@ -27,11 +26,6 @@ _RESTRICTED = 'restrict,command="internal-sftp"'
 def image_folder(store: str) -> str:
     """The folder for images in a store: the account that takes them must be able to write there, and nowhere else in the store."""
     return f"{store}/images"
-
-
-def images_root(store: BackupStore) -> str:
-    """The directory on the store that holds the nodes' folders."""
-    return store.path if store.kind == "nfs" else image_folder(store.path)
 
 
 def output_url(user: str, host: str, path: str) -> str:

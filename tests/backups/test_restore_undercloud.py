@@ -61,6 +61,20 @@ def test_the_latest_verified_backup_comes_back(backed_up: BackedUp, name: SetNam
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("method", ["quickest", "documented"])
+def test_of_a_backup_with_a_physical_copy_that_or_the_dump_comes_back(method: str, backed_up: BackedUp) -> None:
+    ended = backed_up.run("backup-undercloud", methods=["logical", "physical"])
+    assert ended.code == 0, ended.output[-4000:]
+    with backed_up.store() as store:
+        made = store.catalogue().sets[-1].name
+    undercloud.sql(backed_up.lab.machines, "DROP DATABASE keystone")
+    ended = backed_up.run("restore-undercloud-database", approved_by="a test", backup=str(made), method=method)
+    assert ended.code == 0, ended.output[-4000:]
+    assert (f"the {'physical' if method == 'quickest' else 'logical'} backup {made}") in ended.output
+    assert_is(backed_up, made)
+
+
+@pytest.mark.exhaustive
 def test_killed_and_started_again_it_reaches_the_same_end(backed_up: BackedUp, name: SetName) -> None:
     ended = restore(backed_up, "--kill-during", "10.1")
     assert ended.killed, ended.output[-4000:]

@@ -8,7 +8,7 @@ Contenders, each of which restores the same dump into the same lab:
   role-dump, backup-logical, backup-both   the database dumped as the vendor's role does; backed up by the flow, and verified
   from-dump, from-copy   the flow from such a backup, with the new data made beside the old
   undercloud-by-hand, undercloud   the undercloud's database by the documented commands, and by its flow
-  images-by-hand, images-pause   images of the controllers in the documented order, and by the flow
+  images-by-hand, images-pause, images-rolling   images of the controllers in the documented order, and by the flow in either way
   states    the flow from every starting state of the lab's tests, against a healthy start
   task      what one Prefect task costs (no lab)
 

@@ -13,6 +13,7 @@ import pytest
 from tasks.database.contents import ServerContents
 from tasks.database.contents_comparison import compare
 from tasks.database.contents_reading import read_contents
+from tasks.database.documented_dump import schemas_words
 from tasks.database.dump_checks import check_dump_contents, check_dump_ends
 from tasks.database.dump_contents import parse_contents
 from tasks.database.dump_reading import read_dump
@@ -241,3 +242,19 @@ def test_a_new_server_holds_nothing(target: LocalServer) -> None:
 
 def test_the_grants_are_the_same_when_read_again(filled: LocalServer) -> None:
     assert read_grants_text(filled.shell, filled.server) == read_grants_text(filled.shell, filled.server)
+
+
+@pytest.mark.parametrize("directory", [".sst", "lost+found"])
+def test_a_directory_that_is_no_schema_ends_no_dump(directory: str, filled: LocalServer, target: LocalServer) -> None:
+    """A state transfer that was cut short leaves `.sst`, which the server lists as a schema."""
+    left = filled.data / directory
+    left.mkdir()
+    try:
+        assert f"#mysql50#{directory}" in filled.sql("SHOW DATABASES")
+        backup = back_up(filled)
+        documented = filled.shell.call(schemas_words(filled.server))
+    finally:
+        left.rmdir()
+    assert f"#mysql50#{directory}" not in backup.contents.schemas
+    assert drill(backup, target) == []
+    assert documented.returncode == 0, documented.stderr.decode()

@@ -40,8 +40,11 @@ def test_foreign_keys_from_other_schemas_are_told_also_where_theirs_is_gone(serv
 def test_a_statement_that_changes_definitions_is_told_by_its_first_word(server: LocalServer) -> None:
     words = server.server.client("--execute= create TABLE nova.slow AS SELECT SLEEP(3) AS secret")
     slow = subprocess.Popen(words, env=server.shell.environment)
-    while not (ddl := read_schema_state(server.shell, server.server).ddl) and slow.poll() is None:
-        time.sleep(0.1)
+    # What else is asked for waits for the statement's end: begun a moment before it, the question would never see it.
+    while server.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'create%'").strip() != "1":
+        assert slow.poll() is None, "it came to its end before it was seen"
+        time.sleep(0.02)
+    ddl = read_schema_state(server.shell, server.server).ddl
     assert slow.wait(60) == 0
     assert len(ddl) == 1
     assert ddl[0].startswith("CREATE of root (connection ")
@@ -64,3 +67,5 @@ def test_events_that_run_nowhere_are_told(server: LocalServer) -> None:
     server.sql("CREATE EVENT nova.sleeps ON SCHEDULE EVERY 1 DAY DISABLE ON SLAVE DO DO 1")
     (told,) = read_sleeping_events(server.shell, server.server, ["nova"])
     assert told.startswith("event nova.sleeps runs nowhere")
+    assert read_sleeping_events(server.shell, server.server) == [told]
+    assert read_sleeping_events(server.shell, server.server, ["heat"]) == []

@@ -39,8 +39,17 @@ printf '%s\\n' [Service] 'ExecStart=/usr/bin/socat TCP-LISTEN:2049,fork,reuseadd
 systemctl daemon-reload
 systemctl start lab-nfs-port.service
 """
-# ReaR archives /etc alone: what is looked at is what happens around it.
-_ONLY_ETC = "BACKUP_ONLY_INCLUDE=yes\nBACKUP_PROG_INCLUDE=( '/etc/*' )\n"
+# ReaR archives /etc alone: what is looked at is what happens around it. And it is told what it can't find out on a host that has
+# no kernel, no disk and no console of its own.
+_SITE_CONF = """
+BACKUP_ONLY_INCLUDE=yes
+BACKUP_PROG_INCLUDE=( '/etc/*' )
+KERNEL_FILE=/usr/local/lib/kernel
+MODULES=( no_modules )
+modprobe() { :; }
+BOOTLOADER=GRUB
+USE_SERIAL_CONSOLE=no
+"""
 
 
 @dataclass
@@ -89,14 +98,15 @@ class Imaged:
             ended = self.run(runbook)
             assert ended.code == 0, ended.output[-4000:]
         for name in CONTROLLERS:
-            self.lab.exec(name, f"cat > /etc/rear/site.conf <<'EOF'\n{_ONLY_ETC}EOF")
+            self.lab.exec(name, "head -c 1000000 /dev/urandom > /usr/local/lib/kernel")
+            self.lab.exec(name, "cat > /etc/rear/site.conf", input=_SITE_CONF)
         services.start(self.lab)
         try:
             yield
         finally:
             services.stop(self.lab)
             for name in CONTROLLERS:
-                self.lab.exec(name, "rm -f /etc/rear/site.conf")
+                self.lab.exec(name, "rm -f /etc/rear/site.conf /usr/local/lib/kernel")
 
     def _prepare(self) -> None:
         """Have what a deployment has: the public half of Ansible's key, an NFS server's unit, an account for images."""

@@ -1,28 +1,14 @@
-"""The database and the nodes together: what is looked at, and what is backed up."""
+"""The database and the nodes together, as they are looked at."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tasks.engine.run import Run
-from tasks.runbooks.backup_control_plane.images_preflight import look as look_at_images
-from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging
 from tasks.runbooks.backup_control_plane.preflight import look
-from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.preflight import open_store
 from tasks.runbooks.database_backup.request import Request
-
-
-class Whole(NamedTuple):
-    """What is backed up with images.
-
-    Attributes:
-        backup: The database.
-        imaging: The nodes.
-    """
-
-    backup: Backup
-    imaging: Imaging
+from tasks.runbooks.node_images.imaging import ImageRequest
+from tasks.runbooks.node_images.preflight import look as look_at_images
+from tasks.runbooks.node_images.whole import Whole
 
 
 def look_at_all(run: Run, request: Request, images: ImageRequest) -> Whole:
@@ -36,5 +22,5 @@ def look_at_all(run: Run, request: Request, images: ImageRequest) -> Whole:
     Raises:
         Refused: With every reason.
     """
-    imaging = look_at_images(run, images, open_store(run.site, run))
+    imaging = look_at_images(run, images, open_store(run.site, run), run.site.database)
     return Whole(look(run, request), imaging)

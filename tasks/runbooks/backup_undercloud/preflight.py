@@ -11,7 +11,11 @@ from tasks.engine.run import Run
 from tasks.node import podman, versions
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.preflight import look as look_at_backup
+from tasks.runbooks.database_backup.preflight import open_store
 from tasks.runbooks.database_backup.request import HieraPassword, Request, Source
+from tasks.runbooks.node_images.imaging import ImageRequest
+from tasks.runbooks.node_images.preflight import look as look_at_images
+from tasks.runbooks.node_images.whole import Whole
 
 DATABASE = "undercloud"
 
@@ -38,6 +42,21 @@ def look(run: Run, request: Request) -> Backup:
         run.facts += [fact for fact in untried if fact not in run.facts]
         source = Source(DATABASE, host, server, image, galera=False, password=password) if image else None
     return look_at_backup(run, request, source)
+
+
+def look_with_image(run: Run, request: Request, image: ImageRequest) -> Whole:
+    """Look at the undercloud's database, and at the undercloud as a node that gets an image.
+
+    Args:
+        run: The run; its first host is the undercloud.
+        request: What is asked for of the database.
+        image: What is asked for of the node.
+
+    Raises:
+        Refused: With every reason.
+    """
+    imaging = look_at_images(run, image, open_store(run.site, run), None)
+    return Whole(look(run, request), imaging)
 
 
 def _look_at_host(shell: Shell, server: Server) -> tuple[list[Check], list[str], str]:

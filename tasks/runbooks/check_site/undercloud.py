@@ -6,8 +6,10 @@ from blocks.remote.shell import Shell
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
 from tasks.node import podman, versions
+from tasks.node.pausing import Held
+from tasks.node.running import read_running
 
-_CONTAINER = "container"
+_CONTAINER, _HELD = "container", "what runs there"
 
 
 def look_at_undercloud(run: Run, shell: Shell) -> None:
@@ -28,3 +30,6 @@ def look_at_undercloud(run: Run, shell: Shell) -> None:
     reason = "" if status == "running" else f"container {container} of the undercloud's database is {status}"
     hint = "see `systemctl status tripleo_mysql`" if reason else ""
     run.checks.append(Check(_CONTAINER, shell.name, f"{container} is {status}", reason, hint))
+    held = Held.found(read_running(shell))
+    hint = "a backup with images is at work there; else start resume-control-plane with its role" if held else ""
+    run.checks.append(Check(_HELD, shell.name, "nothing is paused or stopped", str(held), hint))

@@ -93,11 +93,12 @@ class Backup:
     @property
     def restores(self) -> tuple[Restore, ...]:
         """What will be restored of the set, to prove it."""
-        database, image = self.source.database, self.source.image
-        dump, grants = StoredFile(self.dump_file, self.compression), StoredFile(self.grants_file)
+        database, image, recipient = self.source.database, self.source.image, self.store.settings.age_recipient or ""
+        dump = StoredFile(self.dump_file, self.compression, recipient)
+        grants = StoredFile(self.grants_file, recipient=recipient)
         restores: list[Restore] = [DumpRestore(database, image, dump, grants)]
         if "physical" in self.methods:
-            restores.append(CopyRestore(database, image, StoredFile(self.copy_file, self.compression)))
+            restores.append(CopyRestore(database, image, StoredFile(self.copy_file, self.compression, recipient)))
         return tuple(restores)
 
     @property

@@ -101,7 +101,7 @@ def look(run: Run, request: Request, source: Source | None, findings: Collection
         copy_program=on_host.copy_program,
         findings=(*findings, *_told(on_store.catalogue), *left_out),
     )
-    if store.settings.age_recipient is None:
+    if store.settings.age_recipient is None or store.settings.age_identity:
         backup = _with_drill(run, backup, on_host.data_bytes)
     run.refuse_if_any()
     return backup

@@ -11,7 +11,7 @@ from tasks.runbooks.database_backup import changes
 from tasks.runbooks.database_backup.backup import Backup
 from tasks.runbooks.database_backup.proof import prove
 
-_ENCRYPTED = "it is encrypted, and only who has the private key can restore it"
+_ENCRYPTED = "it is encrypted, and the site does not say where a host has the private key (`age_identity` of [store])"
 
 
 def back_up(steps: Steps, backup: Backup) -> None:

@@ -14,7 +14,7 @@ from tasks.engine.run import Run
 from tasks.engine.steps import Steps
 from tasks.runbooks.database_backup.request import Source
 from tasks.runbooks.verify_backup.drill import Drill, Outcome, Restore
-from tasks.runbooks.verify_backup.drill_host import EMPTY_SERVER_BYTES, Needs, programs_of
+from tasks.runbooks.verify_backup.drill_host import EMPTY_SERVER_BYTES, Needs, programs_of, recipients_of
 from tasks.runbooks.verify_backup.host_choice import drill_directory, find_host
 from tasks.runbooks.verify_backup.verification import verify
 
@@ -59,6 +59,8 @@ def find_drill(
         programs=programs_of(restores),
         data_bytes=EMPTY_SERVER_BYTES + data_bytes,
         files_bytes=data_bytes,
+        identity=store.settings.age_identity or "",
+        recipients=recipients_of(restores),
     )
     host = find_host(run, store, needs, source.host)
     if host is None:

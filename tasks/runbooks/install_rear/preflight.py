@@ -30,6 +30,9 @@ _STORE, _NODE = "store of the images", "node"
 # From here on ReaR 2.7 refuses to put a file into an ISO, and older ones may write one that can't be read.
 _ISO_FILE_LIMIT = 2 * 1024**3
 _INSIDE = "iso:///backup/"
+# The role has each node ask the SFTP server for its host keys, by up to five connections at once, and fails where one is dropped.
+# Of more than ten that have not logged in yet sshd drops some (MaxStartups).
+_AT_ONCE = 2
 
 
 def look(run: Run, request: Request) -> Installation:
@@ -79,7 +82,14 @@ def look(run: Run, request: Request) -> Installation:
         nodes=nodes,
         states=states,
         wanted={name: _wanted(state, urls, files.digest, store.kind) for name, state in states.items()},
-        run=PlaybookRun(files, tuple(node.name for node in nodes), TAG, site.rear.roles_path, request.role_timeout_s),
+        run=PlaybookRun(
+            files,
+            tuple(node.name for node in nodes),
+            TAG,
+            site.rear.roles_path,
+            request.role_timeout_s,
+            at_once=_AT_ONCE if store.kind == "sftp" else None,
+        ),
         crontab=tuple(crontabs[undercloud.name]),
         request=request,
         sftp_known_hosts=pinned,

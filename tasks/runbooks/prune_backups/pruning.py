@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from blocks.remote.connection import Performed, Watch
@@ -23,6 +24,9 @@ from tasks.engine.change import Call, Change
 from tasks.engine.checks import Check
 from tasks.engine.journal import now
 from tasks.engine.run import Run
+from tasks.rear.images import images_root
+from tasks.rear.stored import StoredImage, remove
+from tasks.runbooks.prune_backups.images import going_images, image_kinds, read_images
 
 _CATALOGUE = "catalogue of the backups"
 _CUT_SHORT = "its removal was begun by a run that was killed"
@@ -41,6 +45,7 @@ class Pruning:
         unlisted: Manifests of sealed sets that the catalogue does not know yet.
         findings: What else the operator should know.
         entries: How many entries the catalogue has.
+        images: HOST/RUN of the images that go with what goes → what they take.
     """
 
     store: Store
@@ -51,6 +56,7 @@ class Pruning:
     unlisted: tuple[Manifest, ...]
     findings: tuple[str, ...]
     entries: int
+    images: Mapping[str, int]
 
     @property
     def shell(self) -> Shell:
@@ -60,9 +66,10 @@ class Pruning:
     @property
     def summary(self) -> str:
         """What is done, in a sentence."""
-        size = sum(each.sealed.size_bytes for each in self.going)
+        size = sum(each.sealed.size_bytes for each in self.going) + sum(self.images.values())
+        images = f" and {len(self.images)} images" if self.images else ""
         return (
-            f"{len(self.going)} of {len(self.decisions)} backups go, with {size / 2**30:.1f} GiB; the catalogue of site "
+            f"{len(self.going)} of {len(self.decisions)} backups{images} go, with {size / 2**30:.1f} GiB; the catalogue of site "
             f"{self.store.site} has {self.entries} entries"
         )
 
@@ -92,6 +99,10 @@ class Pruning:
     def deleting(self) -> Change:
         """Delete the files of what was taken out of sight."""
         return Change((delete(self.store, self.removed),))
+
+    def deleting_images(self) -> Change:
+        """Delete the images that belong to what was taken out of sight."""
+        return Change((remove(images_root(self.store.settings), list(self.images)),))
 
     def recording(self) -> Change:
         """Put on record what is gone."""
@@ -127,7 +138,8 @@ def look(run: Run) -> Pruning:
     run.refuse_if_any()
     findings = [*_told(catalogue), *too_old(catalogue.sets, now(), timedelta(hours=settings.max_age_h))]
     unlisted = _unlisted(store, catalogue, findings)
-    decisions = decide(backups(catalogue.sets, unlisted, now()), settings.retention)
+    images = read_images(store, catalogue, findings)
+    decisions = decide(backups(catalogue.sets, unlisted, now(), images), settings.retention)
     goes = {decision.id for decision in decisions if not decision.kept}
     return Pruning(
         store=store,
@@ -138,10 +150,16 @@ def look(run: Run) -> Pruning:
         unlisted=tuple(unlisted),
         findings=tuple(findings),
         entries=len(catalogue.entries),
+        images=going_images(catalogue, goes, images),
     )
 
 
-def backups(sets: Sequence[StoredSet], unlisted: Sequence[Manifest], moment: datetime) -> list[Backup]:
+def backups(
+    sets: Sequence[StoredSet],
+    unlisted: Sequence[Manifest],
+    moment: datetime,
+    images: Mapping[str, StoredImage] = MappingProxyType({}),
+) -> list[Backup]:
     """The history that retention looks at.
 
     Args:
@@ -149,6 +167,7 @@ def backups(sets: Sequence[StoredSet], unlisted: Sequence[Manifest], moment: dat
         unlisted: Manifests of those that will be in it after this run: the latest, and nobody has verified them.
         moment: The time (UTC). A pin that ends has ended once the latest verified backup is later, too: a worker whose clock
             is wrong ends none.
+        images: HOST/RUN → the images that are there. Those that are whole count as verified ones of their node.
     """
     verified = [stored.sealed.started for stored in sets if stored.verified and not stored.problem]
     moment = min(moment, verified[-1]) if verified else moment
@@ -156,8 +175,8 @@ def backups(sets: Sequence[StoredSet], unlisted: Sequence[Manifest], moment: dat
         Backup(
             id=str(stored.name),
             started=stored.sealed.started,
-            kinds=stored.kinds,
-            verified=stored.verified,
+            kinds=stored.kinds | image_kinds(stored, images),
+            verified=stored.verified | image_kinds(stored, images),
             pinned=is_pinned(stored.records, moment),
             depends_on=frozenset(stored.sealed.depends_on),
             problem=stored.problem,

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tasks.backup.manifest import Kind, Method
+from tasks.database import dumps
 from tasks.database.data_directory import DataDirectory
-from tasks.database.directory_checks import check_space
+from tasks.database.directory_checks import PER_DUMP_BYTE, Needs, check_space
 from tasks.database.importing_server import read_image
 from tasks.database.mariadb import Version
 from tasks.database.new_directory import NewDirectory, Stream
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
+from tasks.runbooks.restore_galera.fetched_backup import FetchedBackup
+from tasks.runbooks.restore_galera.files import look_at_grants
 from tasks.runbooks.restore_galera.new_data import NewData
 from tasks.runbooks.restore_galera.source import Source
 from tasks.runbooks.restore_galera.state import Contents
@@ -54,6 +57,43 @@ def look_at_backup(run: Run, wanted: str, unverified: bool, container: str, vers
     new_data = NewData(backup, read_image(run.first, container), directory, _stream(programs, backup))
     new_data = made_on(run, new_data)
     return replace(source, new_data=new_data, check_space=lambda directories, _: _check_space(new_data, directories))
+
+
+def look_at_documented(run: Run, wanted: str, unverified: bool, version: Version | None) -> Source:
+    """Find the backup, and see whether its dump and grants can be loaded in the documented order.
+
+    Args:
+        run: The run, which has the store's host; what is wrong becomes a check of it.
+        wanted: Which backup, as `tasks.backup.choice.choose` takes it.
+        unverified: Whether one may be taken that nobody has verified.
+        version: The version of MariaDB in the first node's container.
+
+    Raises:
+        RunbookError: The store's host does not let the grants be read.
+    """
+    nothing = Contents(dump="", grants="")
+    backup = find_database(run, _KINDS[1:], wanted, unverified, version)
+    if backup is None or backup.is_encrypted:  # which is a check already
+        return Source(nothing)
+    first, store, grants = run.first, backup.store, backup.files[-1]
+    run.checks += check_programs(first.name, programs_of(first, ("zstd", "gzip")), backup.files)
+    file = dumps.read_file(store.shell, f"{store.base}/{backup.name}/{grants.name}")
+    granted, check = look_at_grants(store.shell, file)
+    run.checks.append(check)
+    directory = NewDirectory(run.site.database.data_directory, backup.key, run.site.database.owner)
+    fetched = FetchedBackup(backup, f"{directory.path}.fetched")
+    # Not what new data has that was made beside the old: which of the two lies in the data directory tells how to go on.
+    fingerprints = Contents(dump=backup.fingerprint, grants=f"{grants.name} of {backup.name}")
+    # The dump's text lies there packed and unpacked; it takes less than the data does.
+    data = backup.needs.data_bytes
+    needs = Needs(data, backup.needs.files_bytes + int(data / PER_DUMP_BYTE))
+    return Source(
+        fingerprints,
+        backup.holds,
+        granted,
+        fetched=fetched,
+        check_space=lambda directories, again: check_space(directories, needs, again),
+    )
 
 
 def made_on(run: Run, new_data: NewData, old_data: str = "") -> NewData:

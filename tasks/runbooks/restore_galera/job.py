@@ -18,11 +18,14 @@ from tasks.database.losses import Loss
 from tasks.database.mariadb import Server, Version, root_password_sql
 from tasks.engine.steps import Fence
 from tasks.node import firewall
+from tasks.runbooks.restore_galera.fetched_backup import FetchedBackup
 from tasks.runbooks.restore_galera.new_data import Making, NewData
 from tasks.runbooks.restore_galera.resume import Resume, nothing_known
 
 NAME = "restore-galera"
 Ending = Literal["adopt", "restart"]
+# How a backup is restored: its new data is made beside the old, or its dump is loaded in the documented order.
+Method = Literal["beside", "documented"]
 # Where the document has them.
 _DUMP, _GRANTS = "/home/heat-admin/openstack_database.sql", "/home/heat-admin/grants.sql"
 
@@ -68,6 +71,7 @@ class Request:
         bounds: How long the waits may take.
         backup: Which backup of the store is restored; empty where none is named.
         unverified: Whether that may be one that nobody has verified.
+        method: How a backup is restored; files always are as documented.
     """
 
     dump: str
@@ -76,6 +80,7 @@ class Request:
     bounds: Bounds
     backup: str = ""
     unverified: bool = False
+    method: Method = "beside"
 
     def on(self, site: Site) -> Request:
         """What that means on a site: where nothing is named, its newest verified backup, or without a store the documented files.
@@ -110,7 +115,9 @@ class Facts:
         entrance: The hosts at which clients are kept off: the controllers, and others that may hold the virtual address.
         by_hand: Host → firewall rules that somebody has set, and that keep clients off as ours does.
         losses: What will be missing afterwards.
-        new_data: The backup of which the new data is made beside the old; None for the documented files.
+        new_data: The backup of which the new data is made beside the old; None where dump and grants are loaded in the
+            documented order.
+        fetched: The backup whose dump and grants these are; None for the documented files.
     """
 
     vip: str
@@ -129,6 +136,7 @@ class Facts:
     by_hand: Mapping[str, tuple[firewall.Words, ...]] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     new_data: NewData | None = None
+    fetched: FetchedBackup | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ class Job:
 
     @property
     def making(self) -> Making | None:
-        """How the new data is made beside the old; None where the documented files are loaded."""
+        """How the new data is made beside the old; None where dump and grants are loaded in the documented order."""
         facts, bounds = self.facts, self.bounds
         if facts.new_data is None:
             return None
@@ -201,11 +209,19 @@ class Job:
     def summary(self) -> str:
         """What is replaced with what, what will be missing, and where an earlier attempt's work is taken up."""
         names = ", ".join(host.name for host in self.hosts)
-        new_data = self.facts.new_data
-        source = str(new_data.backup) if new_data else f"{self.request.dump} and {self.request.grants}"
+        source = self._source
         what = f"the database of {names} is replaced with {source}; the old data is kept on each as {self.old_data}"
         lost = "".join(f"\n- not restored: {loss.shown()}" for loss in self.facts.losses)
         return (f"{what}. {self.resume.why}" if self.resume.why else what) + lost
+
+    @property
+    def _source(self) -> str:
+        """What is restored."""
+        if self.facts.new_data:
+            return str(self.facts.new_data.backup)
+        if self.facts.fetched:
+            return f"{self.facts.fetched.backup}, loaded in the documented order while nothing serves"
+        return f"{self.request.dump} and {self.request.grants}"
 
     @property
     def firewall_findings(self) -> list[str]:
@@ -219,7 +235,8 @@ class Job:
     @property
     def grants_findings(self) -> list[str]:
         """What the operator must know of the grants before they are loaded."""
-        path, grants = self.request.grants, self.facts.grants
+        fetched, grants = self.facts.fetched, self.facts.grants
+        path = f"{fetched.backup.files[-1].name} of {fetched.backup.name}" if fetched else self.request.grants
         findings: list[str] = []
         if not any(account.user == "root" for account in grants.accounts):
             findings.append(

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from blocks.remote.command import command
 from blocks.remote.shell import Shell
+from tasks.database.data_directory import LABEL
 from tasks.database.importing_server import ImportingServer
 from tasks.database.new_directory import NewDirectory, Stream
 from tasks.engine.change import Change
@@ -134,7 +136,9 @@ def _make(steps: Steps, making: Making) -> None:
     steps.step("N2", f"Fetch {data.backup.shown_files} from the store", on, Change(fetch))
     if data.backup.method == "physical":
         words = (data.image, directory.data, directory.work, making.runbook, making.within_s)
-        steps.step("N3", "Unpack the copy, and prepare it", on, Change(data.backup.prepare(*words)))
+        # The container that prepares it gives it a label of its own, with which the next container may not see it.
+        relabel = (command("chcon", "-R", LABEL, directory.data, timeout_s=900),) if labelled else ()
+        steps.step("N3", "Unpack the copy, and prepare it", on, Change((*data.backup.prepare(*words), *relabel)))
     else:
         create = Change((directory.make_empty(labelled), *server.create().commands))
         steps.step("N3", "Make the system tables", on, create)

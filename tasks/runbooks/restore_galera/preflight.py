@@ -28,7 +28,7 @@ from tasks.engine.run import Run
 from tasks.node import hiera, podman, versions
 from tasks.node.bundle import read_galera_pid
 from tasks.node.pacemaker_cluster import Cluster, read_cluster
-from tasks.runbooks.restore_galera.backup_source import look_at_backup, made_on
+from tasks.runbooks.restore_galera.backup_source import look_at_backup, look_at_documented, made_on
 from tasks.runbooks.restore_galera.control_plane import ControlPlane, look_at_control_plane
 from tasks.runbooks.restore_galera.entrance import client_hosts
 from tasks.runbooks.restore_galera.files import Files, as_source, look_at_files
@@ -145,6 +145,7 @@ def _facts(
         by_hand={name: seen.by_hand for name, seen in control_plane.barriers.items() if seen.by_hand},
         losses=tuple(_losses(run, by_host, resume.kept, source)),
         new_data=made_on(run, source.new_data, resume.kept) if source.new_data else None,
+        fetched=source.fetched,
     )
 
 
@@ -248,6 +249,8 @@ def _look_at_source(run: Run, request: Request, by_host: Mapping[str, _HostFacts
     if request.backup:
         container = by_host[run.first.name].container
         look_at = partial(look_at_backup, run, request.backup, request.unverified, container, asked.version)
+        if request.method == "documented":
+            look_at = partial(look_at_documented, run, request.backup, request.unverified, asked.version)
         return _ask(run.checks, "backup", look_at) or Source(Contents(dump="", grants=""))
     return as_source(asked.dump, asked.grants, _look_at_files(run, by_host, asked))
 

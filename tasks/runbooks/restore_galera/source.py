@@ -10,6 +10,7 @@ from tasks.database.data_directory import DataDirectory
 from tasks.database.dump_parts import Parts
 from tasks.database.grants import Grants
 from tasks.engine.checks import Check
+from tasks.runbooks.restore_galera.fetched_backup import FetchedBackup
 from tasks.runbooks.restore_galera.new_data import NewData
 from tasks.runbooks.restore_galera.state import Contents
 
@@ -31,7 +32,9 @@ class Source:
         holds: What is in it; None where it was not read.
         grants: What its grants hold; None where they can't be read.
         parts: What of a dump is loaded side by side.
-        new_data: The backup, of which the new data is made beside the old; None for the documented files.
+        new_data: The backup, of which the new data is made beside the old; None where dump and grants are loaded in the
+            documented order.
+        fetched: The backup that is loaded in the documented order; None for another source.
         check_space: Looks whether the hosts have the room.
     """
 
@@ -40,4 +43,5 @@ class Source:
     grants: Grants | None = None
     parts: Parts | None = None
     new_data: NewData | None = None
+    fetched: FetchedBackup | None = None
     check_space: CheckSpace = _unknown

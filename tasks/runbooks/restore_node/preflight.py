@@ -19,8 +19,8 @@ from tasks.engine.questions import Questions
 from tasks.engine.run import Run
 from tasks.node.ironic import IronicNode, read_nodes
 from tasks.node.own_system import answers
+from tasks.rear.images import images_root
 from tasks.rear.rescue import READY, USER, rescue_state
-from tasks.rear.sftp import images_root
 from tasks.rear.stored_images import StoredImage
 from tasks.runbooks.restore_node.choosing import choose_images, choose_nodes
 from tasks.runbooks.restore_node.job import Job, Node, Request, is_undercloud

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from blocks.database import UndercloudDatabase
 from blocks.remote.errors import RunbookError
@@ -20,6 +20,8 @@ from tasks.runbooks.restore_undercloud_database.resume import Resume, nothing_kn
 from tasks.runbooks.stored_database.database import StoredDatabase
 
 NAME = "restore-undercloud-database"
+# Which of a backup's files are restored: those that come back soonest, or the dump, by all documented steps.
+Method = Literal["quickest", "documented"]
 # Where the document has it (1.5).
 _DUMP = "/root/undercloud-all-databases.sql"
 
@@ -47,6 +49,7 @@ class Request:
         load_s: Seconds for the import; of a backup, for each of fetching and loading.
         backup: Which backup of the store is restored; empty where none is named.
         unverified: Whether that may be one that nobody has verified.
+        method: Which of the backup's files are restored.
     """
 
     dump: str
@@ -56,6 +59,7 @@ class Request:
     load_s: int
     backup: str = ""
     unverified: bool = False
+    method: Method = "quickest"
 
     def on(self, site: Site) -> Request:
         """What that means on a site: where nothing is named, its newest verified backup, or without a store the documented file.
@@ -82,7 +86,7 @@ class Facts:
         mount_point: Whether the data directory is one.
         dump_key: What tells the dump from another one, in a word.
         losses: What will be missing afterwards.
-        backup: The backup that is loaded; None for a dump on the undercloud.
+        backup: The backup that is restored; None for a dump on the undercloud.
     """
 
     password: str = field(repr=False)

@@ -12,6 +12,7 @@ from blocks.remote.errors import HostError, Refused
 from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand, unit_state
 from tasks.backup.manifest import Kind
+from tasks.backup.manifest import Method as BackupMethod
 from tasks.database import data_directory, dumps, mariadb
 from tasks.database.data_directory import DataDirectory
 from tasks.database.directory_checks import Needs, check_room, needs_of_dump
@@ -36,8 +37,9 @@ from tasks.runbooks.restore_undercloud_database.state import RestoreState
 from tasks.runbooks.stored_database.database import StoredDatabase
 from tasks.runbooks.stored_database.preflight import check_programs, find_database, programs_of
 
-# What is in the set, by its maker and its name there.
-_KIND = Kind("backup-undercloud", "undercloud", "logical")
+# What is in the set, by its maker and its name there; the first comes back soonest.
+_METHODS: tuple[BackupMethod, ...] = ("physical", "logical")
+_KINDS = [Kind("backup-undercloud", "undercloud", method) for method in _METHODS]
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def _source(run: Run, request: Request, asked: _HostFacts) -> _Source | None:
         dump = asked.dump
         return _Source(dump.fingerprint, dump.key, needs_of_dump(dump), dump=dump) if dump else None
     version = asked.container.version if asked.container else None
-    backup = find_database(run, [_KIND], request.backup, request.unverified, version)
+    backup = find_database(
+        run, _KINDS if request.method == "quickest" else _KINDS[1:], request.backup, request.unverified, version
+    )
     if backup is None:
         return None
     run.checks += check_programs(run.first.name, programs_of(run.first, ("zstd", "gzip")), backup.files)
@@ -208,6 +212,8 @@ def _resume(run: Run, order: Order, container: _Container, services: Services, s
 
 def _import_found(host: Shell, server: ImportingServer, source: _Source) -> bool:
     """Whether the import of just this source is running, or has ended and nobody knows yet."""
+    if source.backup and source.backup.method == "physical":
+        return False  # nothing has been loaded into a server that could be shut down
     commands = load(server, source.backup, source.key, 1).commands
     return any(unit_state(host, command).loaded for command in commands if isinstance(command, LongCommand))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from blocks.remote.command import question
+from blocks.remote.command import Command, question, script
 from blocks.remote.connection import Action, Performed, Watch
 from blocks.remote.errors import HostError
 from blocks.remote.shell import Shell
@@ -25,6 +25,14 @@ from tasks.engine.change import Call
 from tasks.runbooks.verify_backup.drill_host import data_bytes
 
 _UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+# A file of an earlier attempt may be open in an import that goes on: it is another file from then on.
+_UNPACK_TO = """
+umask 077
+file=$1 path=$2
+shift 2
+rm -f -- "$path"
+"$@" <"$file" >"$path"
+"""
 
 
 def _known(file: BackupFile) -> BackupFile:
@@ -44,6 +52,7 @@ class StoredDatabase:
         verified: Whether the backup was verified.
         holds: What is in it, as losses are looked for.
         grants: Its accounts, in the same form.
+        data_bytes: Size of the data directory that it was made of, as the manifest says it; 0 where it does not.
     """
 
     store: Store
@@ -54,6 +63,7 @@ class StoredDatabase:
     verified: bool
     holds: dump_contents.Contents
     grants: Grants
+    data_bytes: int = 0
 
     def __str__(self) -> str:
         """What it is, for a sentence."""
@@ -63,6 +73,11 @@ class StoredDatabase:
     def fingerprint(self) -> str:
         """What tells it from anything else that can be restored."""
         return f"{self.name} {self.method} {self.manifest_sha256}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nobody but who has the private key can read it."""
+        return any(file.encryption != "none" for file in self.files)
 
     @property
     def key(self) -> str:
@@ -77,7 +92,10 @@ class StoredDatabase:
     @property
     def needs(self) -> Needs:
         """How much room it takes where it is fetched and loaded."""
-        return Needs(sum(map(data_bytes, self.files)), sum(file.size_bytes for file in self.files))
+        files = sum(file.size_bytes for file in self.files)
+        if self.method == "physical" and self.data_bytes:
+            return Needs(self.data_bytes, files)
+        return Needs(sum(map(data_bytes, self.files)), files)
 
     def fetch(self, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
         """Bring its files to a host; their checksums must be the manifest's.
@@ -113,6 +131,27 @@ class StoredDatabase:
 
         prepare = preparation.prepare(f"{folder}/{file.name}", _UNPACK[file.compression], within_s)
         return prepare, Call(f"see what preparing {file.name} came to", see)
+
+    def unpack(self, folder: str, paths: Sequence[str], within_s: float) -> tuple[Command, ...]:
+        """Unpack its files, each to a path of its own, readable by root alone.
+
+        Args:
+            folder: Where they were fetched to.
+            paths: Where they go, in their order.
+            within_s: Seconds for each.
+        """
+        return tuple(
+            script(
+                _UNPACK_TO,
+                f"{folder}/{file.name}",
+                path,
+                *_UNPACK[file.compression],
+                timeout_s=within_s,
+                quiet=True,
+                says=f"unpack {file.name} to {path}",
+            )
+            for file, path in zip(self.files, paths, strict=True)
+        )
 
     def load(self, server: Server, folder: str, within_s: float) -> tuple[Action[Shell], ...]:
         """Load them, to the first error.

@@ -53,7 +53,8 @@ def _find(run: Run, kinds: Sequence[Kind], wanted: str, unverified: bool, versio
     store = Store(run.shells[run.site.named(BACKUP_NODE).name], settings, site)
     stored = choose(store.catalogue(), wanted, kinds, unverified)
     manifest = store.manifest(stored)
-    server_version = next(each.server_version for each in manifest.databases if each.name == kinds[0].database)
+    database = next(each for each in manifest.databases if each.name == kinds[0].database)
+    server_version = database.server_version
     kind = _best(stored, kinds, parse_version(server_version), version)
     files = _files(manifest, kind)
     reasons = [f"{stored.name}: {said}" for said in store.check_files(stored.name, manifest, sums=False)]
@@ -66,7 +67,8 @@ def _find(run: Run, kinds: Sequence[Kind], wanted: str, unverified: bool, versio
     run.checks += Check.each(BACKUP, "", reasons, f"{stored.name}, MariaDB {server_version}")
     holds, grants = as_dump(contents_of(manifest, kind.database))
     sha256 = stored.sealed.manifest_sha256
-    return StoredDatabase(store, stored.name, sha256, kind.method, files, kind in stored.verified, holds, grants)
+    verified = kind in stored.verified
+    return StoredDatabase(store, stored.name, sha256, kind.method, files, verified, holds, grants, database.data_bytes)
 
 
 def _best(stored: StoredSet, kinds: Sequence[Kind], made_by: Version | None, version: Version | None) -> Kind:
@@ -95,8 +97,8 @@ def _reasons(run: Run, stored: StoredSet, manifest: Manifest, files: Sequence[Ba
     encrypted = next((file.recipient for file in files if file.encryption != "none"), "")
     if encrypted:
         yield (
-            f"{stored.name} is encrypted to {encrypted}, and no site has the private key: decrypt its dump where that is, bring it "
-            "to the host that is restored, and give it as `dump`"
+            f"{stored.name} is encrypted to {encrypted}, and no restore decrypts it: decrypt its dump where the private key is, "
+            "bring it to the host that is restored, and give it as `dump`"
         )
 
 

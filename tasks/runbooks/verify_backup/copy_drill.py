@@ -15,7 +15,7 @@ from tasks.engine.change import Change
 from tasks.engine.results import Results
 from tasks.engine.steps import Steps
 from tasks.runbooks.verify_backup.changes import fetch
-from tasks.runbooks.verify_backup.drill import UNPACK, CopyRestore, Drill, Outcome, contents_of
+from tasks.runbooks.verify_backup.drill import CopyRestore, Drill, Outcome, contents_of
 from tasks.runbooks.verify_backup.restoring import (
     START_S,
     Compared,
@@ -48,7 +48,7 @@ def restore_copy(steps: Steps, number: Number, drill: Drill, restore: CopyRestor
         steps.step(number(), sentence, on, Change((fetch(drill, restore.copy),)), always=True)
     prepared = Results("what preparing the copy came to", Prepared, server.preparation.read)
     preparing = Change(
-        (server.preparation.prepare(drill.source(restore.copy), UNPACK[restore.copy.compression], drill.within_s),)
+        (server.preparation.prepare(drill.source(restore.copy), drill.unpack(restore.copy), drill.within_s),)
     )
     steps.step(number(), f"Prepare the physical copy of {database}", on, preparing, always=True, results=prepared)
     made = prepared.known(host)

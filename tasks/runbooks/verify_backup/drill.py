@@ -17,6 +17,8 @@ from tasks.engine.cleanup import Cleanup
 
 # What unpacks a file, from standard input to standard output.
 UNPACK: dict[Compression, tuple[str, ...]] = {"none": ("cat",), "gzip": ("gzip", "-dc"), "zstd": ("zstd", "-dqc")}
+# The same of a file that is encrypted. The private key stays where it is: age alone reads it, and what it decrypts is in no file.
+_DECRYPT = 'age --decrypt --identity "$1" | "${@:2}"'
 _DAY_S = 24 * 3600.0
 
 
@@ -27,10 +29,12 @@ class StoredFile:
     Attributes:
         name: Its name in the set.
         compression: How it is compressed.
+        recipient: The public key that it is encrypted to; empty where it is not.
     """
 
     name: str
     compression: Compression = "none"
+    recipient: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,13 @@ class Drill:
         """What the manifest says of a file; None in a plan, and where it tells of none."""
         manifest = self.manifest()
         return next((file for file in manifest.files if file.name == name), None) if manifest else None
+
+    def unpack(self, file: StoredFile) -> tuple[str, ...]:
+        """What decrypts and decompresses a file on the drill's host, from standard input to standard output."""
+        words = UNPACK[file.compression]
+        if not file.recipient:
+            return words
+        return ("bash", "-o", "pipefail", "-c", _DECRYPT, "decrypt", self.store.settings.age_identity or "", *words)
 
     def source(self, file: StoredFile) -> str:
         """Where the drill's host has a file."""

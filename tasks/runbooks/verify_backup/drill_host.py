@@ -23,10 +23,10 @@ EMPTY_SERVER_BYTES = 512 * 1024**2
 # manifest says how large its data is.
 _GROWS = {"none": 2, "gzip": 12, "zstd": 15}
 
-# Prints a line for each: `program NAME`, `image ID`, `memory BYTES`, `free BYTES`, `manifest SHA256`.
+# Prints a line for each: `program NAME`, `image ID`, `memory BYTES`, `free BYTES`, `manifest SHA256`, `key PUBLIC-KEY`.
 _LOOK = """
-directory=$1 manifest=$2 programs=$3
-shift 3
+directory=$1 manifest=$2 programs=$3 identity=$4
+shift 4
 for program in $programs; do
   ! command -v "$program" >/dev/null || echo "program $program"
 done
@@ -35,6 +35,7 @@ for image in "$@"; do
 done
 awk '/^MemAvailable:/ { print "memory", $2 * 1024 }' /proc/meminfo
 [ ! -d "$directory" ] || echo "free $(df -B 1 --output=avail "$directory" | tail -n 1)"
+[ ! -f "$identity" ] || age-keygen -y "$identity" 2>/dev/null | sed 's/^/key /' || :
 [ ! -f "$manifest" ] || echo "manifest $(sha256sum <"$manifest" | cut -d ' ' -f 1)"
 """
 
@@ -50,6 +51,8 @@ class Needs:
         files_bytes: Most that the files of one restore take where they are fetched first.
         manifest: Path of the set's manifest, as the store's host has it; empty where it is not written yet.
         manifest_sha256: Its SHA-256: a host that has this very file there sees the whole set.
+        identity: Path of the file that holds the private key, where files are encrypted and the site names one.
+        recipients: The public keys that files are encrypted to.
     """
 
     images: tuple[str, ...]
@@ -58,6 +61,8 @@ class Needs:
     files_bytes: int
     manifest: str = ""
     manifest_sha256: str = ""
+    identity: str = ""
+    recipients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Seen:
         memory_bytes: Available.
         free_bytes: In the directory of drills; None where there is no such directory.
         in_place: Whether it sees the set under the same path.
+        keys: The public keys whose private ones it has.
     """
 
     programs: frozenset[str]
@@ -77,15 +83,24 @@ class Seen:
     memory_bytes: int
     free_bytes: int | None
     in_place: bool
+    keys: frozenset[str] = frozenset()
 
 
 def programs_of(restores: Sequence[Restore]) -> tuple[str, ...]:
     """The programs that restoring them needs on the host; MariaDB's own are in the image."""
     compressions = {file.compression for restore in restores for file in restore.files}
-    return ("podman", *sorted(compressions - {"none"}))
+    encrypted = ("age", "age-keygen") if recipients_of(restores) else ()
+    return ("podman", *sorted(compressions - {"none"}), *encrypted)
 
 
-def needs_of(manifest: Manifest, manifest_path: str, sha256: str, restores: Sequence[Restore]) -> Needs:
+def recipients_of(restores: Sequence[Restore]) -> frozenset[str]:
+    """The public keys that their files are encrypted to."""
+    return frozenset(file.recipient for restore in restores for file in restore.files if file.recipient)
+
+
+def needs_of(
+    manifest: Manifest, manifest_path: str, sha256: str, restores: Sequence[Restore], identity: str | None = None
+) -> Needs:
     """What some restores of a set need.
 
     Args:
@@ -93,6 +108,7 @@ def needs_of(manifest: Manifest, manifest_path: str, sha256: str, restores: Sequ
         manifest_path: Where it lies.
         sha256: Its SHA-256.
         restores: What is restored, one after the other.
+        identity: Path of the file that holds the private key; None where the site names none.
     """
     files = {file.name: file for file in manifest.files}
     return Needs(
@@ -102,6 +118,8 @@ def needs_of(manifest: Manifest, manifest_path: str, sha256: str, restores: Sequ
         files_bytes=max((sum(files[file.name].size_bytes for file in each.files) for each in restores), default=0),
         manifest=manifest_path,
         manifest_sha256=sha256,
+        identity=identity or "",
+        recipients=recipients_of(restores),
     )
 
 
@@ -131,6 +149,7 @@ def parse_seen(needs: Needs, text: str) -> Seen:
         memory_bytes=int(float((all_of("memory") or ["0"])[0])),
         free_bytes=int(free[0]) if free else None,
         in_place=all_of("manifest") == [needs.manifest_sha256],
+        keys=frozenset(all_of("key")),
     )
 
 
@@ -142,7 +161,7 @@ def look(shell: Shell, needs: Needs, directory: str) -> Seen:
         needs: What is needed.
         directory: The directory of drills on it.
     """
-    arguments = (directory, needs.manifest, " ".join(needs.programs), *needs.images)
+    arguments = (directory, needs.manifest, " ".join(needs.programs), needs.identity, *needs.images)
     asked = script(_LOOK, *arguments, quiet=True, changes=False, says="see whether a backup can be restored here")
     return parse_seen(needs, shell.run(asked).stdout)
 
@@ -156,6 +175,12 @@ def lacks(needs: Needs, seen: Seen, directory: str) -> list[str]:
             "`podman load` from where that server runs"
             for image in needs.images
             if image not in seen.images
+        ]
+    if {"age", "age-keygen"} <= seen.programs:
+        said += [
+            f"has not the private key of {recipient} in {needs.identity}: bring it there, readable by root alone, or name another "
+            "file with `age_identity` of [store]"
+            for recipient in sorted(needs.recipients - seen.keys)
         ]
     if seen.memory_bytes < MEMORY_BYTES:
         said.append(f"has {_gib(seen.memory_bytes)} of memory available instead of {_gib(MEMORY_BYTES)}")

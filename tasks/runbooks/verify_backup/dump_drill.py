@@ -15,7 +15,7 @@ from tasks.engine.change import Change
 from tasks.engine.results import Results
 from tasks.engine.steps import Steps
 from tasks.runbooks.verify_backup.changes import fetch
-from tasks.runbooks.verify_backup.drill import UNPACK, Drill, DumpRestore, Outcome, StoredFile, contents_of
+from tasks.runbooks.verify_backup.drill import Drill, DumpRestore, Outcome, StoredFile, contents_of
 from tasks.runbooks.verify_backup.restoring import (
     START_S,
     Compared,
@@ -49,7 +49,7 @@ class _Restoring:
     def files(self) -> Iterator[tuple[StoredFile, SqlFile]]:
         """What is loaded, in this order: as the set has it, and as the host has it."""
         for what, file in zip(("dump", "grants"), self.restore.files, strict=False):
-            yield file, SqlFile(self.drill.source(file), UNPACK[file.compression], what)
+            yield file, SqlFile(self.drill.source(file), self.drill.unpack(file), what)
 
     @property
     def tables(self) -> int:

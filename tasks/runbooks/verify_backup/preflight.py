@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from blocks.remote.errors import RunbookError
+from blocks.site import Site
 from tasks.backup.backup_set import SetName
 from tasks.backup.catalogue import Catalogue, StoredSet
-from tasks.backup.manifest import MANIFEST, BackupFile, Manifest
+from tasks.backup.manifest import MANIFEST, BackupFile, DatabaseBackup, Manifest
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
@@ -100,8 +101,8 @@ def look(run: Run, backup: str) -> Verification:
     damage = tuple(store.check_files(stored.name, manifest, sums=False))
     host: DrillHost | None = DrillHost(run.first, in_place=True)
     if not damage:
-        path = f"{store.base}/{stored.name}/{MANIFEST}"
-        host = find_host(run, store, needs_of(manifest, path, stored.sealed.manifest_sha256, restores))
+        known = (manifest, f"{store.base}/{stored.name}/{MANIFEST}", stored.sealed.manifest_sha256)
+        host = find_host(run, store, needs_of(*known, restores, settings.age_identity))
     run.refuse_if_any()
     assert host is not None
     drill = Drill(
@@ -146,7 +147,7 @@ def _restores(run: Run, manifest: Manifest) -> tuple[list[Restore], list[str]]:
         known = [file for file in (dump, grants, copy) if file]
         if not (dump or copy):
             continue
-        run.checks += _check_readable(database.name, known, database.image)
+        run.checks += _check_readable(run.site, database, known)
         try:
             contents_of(manifest, database.name)
             if copy and not database.contents_after_copy:
@@ -173,16 +174,17 @@ def _restores(run: Run, manifest: Manifest) -> tuple[list[Restore], list[str]]:
 
 
 def _stored(file: BackupFile) -> StoredFile:
-    return StoredFile(file.name, file.compression)
+    return StoredFile(file.name, file.compression, file.recipient)
 
 
-def _check_readable(database: str, files: list[BackupFile], image: str) -> list[Check]:
-    encrypted = next((file.recipient for file in files if file.encryption != "none"), "")
-    reasons = []
-    if encrypted:
+def _check_readable(site: Site, database: DatabaseBackup, files: list[BackupFile]) -> list[Check]:
+    recipient = next((file.recipient for file in files if file.encryption != "none"), "")
+    name, reasons = database.name, []
+    if recipient and not (site.store and site.store.age_identity):
         reasons.append(
-            f"the backup of {database} is encrypted to {encrypted}; only who has its private key can restore it, and no site has"
+            f"the backup of {name} is encrypted to {recipient}, and the site does not say where a host has the private key: set "
+            "`age_identity` of [store]"
         )
-    if not image:
-        reasons.append(f"the manifest does not say of which image the server of {database} was")
-    return Check.each(_BACKUP, "", reasons, f"{database}: {', '.join(file.name for file in files)}")
+    if not database.image:
+        reasons.append(f"the manifest does not say of which image the server of {name} was")
+    return Check.each(_BACKUP, "", reasons, f"{name}: {', '.join(file.name for file in files)}")

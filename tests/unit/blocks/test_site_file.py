@@ -75,7 +75,10 @@ def test_the_comments_of_the_example_are_what_they_say(tmp_path: Path) -> None:
     assert made.store.age_recipient
     plain = BackupStore(kind="nfs", host="192.168.24.100", path="/ctl_plane_backups")
     assert made.store == plain.model_copy(
-        update={key: getattr(made.store, key) for key in ("bandwidth_bytes_per_s", "age_recipient", "drill_host")}
+        update={
+            key: getattr(made.store, key)
+            for key in ("bandwidth_bytes_per_s", "age_recipient", "age_identity", "drill_host")
+        }
     )
     assert made.cloud is not None
     (bmc,) = made.bmc.values()

@@ -18,12 +18,12 @@ from prefect.states import Completed, Failed, Pending
 import deployments.backups
 from blocks.site import Host, Site
 from deployments.__main__ import main
-from deployments.backup_texts import size, table
+from deployments.backup_texts import show_text, size, table
 from deployments.backups import load_site
 from deployments.errors import ConfigurationError
 from tasks.backup.backup_set import SetName
 from tasks.backup.manifest import Role
-from tasks.backup.records import Pinned, pin_of
+from tasks.backup.records import Imaged, NodeImage, Pinned, pin_of
 from tasks.backup.store import Store
 from tests.site_files import write_site
 from tests.unit.tasks.backup.samples import DUMP, START, make_set, make_store, run_id, verification
@@ -68,7 +68,7 @@ def test_lists_the_latest_first_with_what_they_are_worth(store: Store, names: li
     store.record(names[0], Pinned(at=datetime(2026, 11, 27, tzinfo=UTC), by="Jane Doe"))
     store.record(names[1], verification(differences=("table a: 2 rows instead of 3",)))
     assert say("list") == (
-        0,
+        5,
         "BACKUP                                                    SIZE  OF                  STATE\n"
         "backup-undercloud-database/2026-11-29T01-30-00Z-00000002  10 B  undercloud logical  not verified\n"
         "backup-undercloud-database/2026-11-28T01-30-00Z-00000001  10 B  undercloud logical  not verified\n"
@@ -101,9 +101,30 @@ def test_lists_for_programs(store: Store, names: list[SetName], say: Say) -> Non
         "kinds": ["undercloud logical"],
         "verified": ["undercloud logical"],
         "restore_seconds": {"undercloud logical": 61.5},
+        "images": {},
         "pinned": None,
         "problem": "",
     }
+
+
+def test_images_that_belong_to_a_backup_are_listed_and_shown(store: Store, names: list[SetName], say: Say) -> None:
+    image = NodeImage(host="controller-0", run="20261128T020000Z", size_bytes=3 * 2**30)
+    store.record(names[0], Imaged(at=START, run_id=run_id(0), images=(image,)))
+    _, said, _ = say("list")
+    assert [line for line in said.splitlines() if "undercloud logical, 1 image" in line]
+    _, shown, _ = say("show", str(names[0]))
+    assert "images: controller-0/20261128T020000Z (3.0 GiB)" in shown
+    _, told, _ = say("list", "--json")
+    assert {"controller-0/20261128T020000Z": 3 * 2**30} in [row["images"] for row in json.loads(told)["backups"]]
+
+
+def test_a_missed_night_is_told_by_the_exit_code(store: Store, names: list[SetName], say: Say) -> None:
+    store.record(names[2], verification(2))
+    assert say("list")[0] == 0
+    store.settings.max_age_h = 12
+    code, said, _ = say("list")
+    assert code == 5
+    assert "is 24 h old; at most 12 h are wanted" in said
 
 
 def test_an_empty_store_is_no_error(store: Store, say: Say) -> None:
@@ -142,7 +163,7 @@ def test_a_set_that_somebody_has_taken_away_is_told_until_it_is_said_why(
     entry = store.catalogue().entries[-1]
     assert (entry.removed, entry.reason, entry.run_id) == (str(names[1]), "moved to the archive (Jane Doe)", None)
     code, said, _ = say("list")
-    assert (code, str(names[1]) in said) == (0, False)
+    assert (code, str(names[1]) in said) == (5, False), "nothing is damaged, and none is verified"
 
 
 def test_a_store_that_is_gone_ends_with_1(store: Store, say: Say) -> None:
@@ -171,6 +192,15 @@ def test_shows_what_is_in_a_set_and_on_record_of_it(store: Store, names: list[Se
     told = json.loads(say("show", str(names[0]), "--json")[1])
     assert told["manifest"]["files"][0]["name"] == "undercloud.sql.gz"
     assert told["records"][0]["event"] == "verified"
+
+
+def test_shows_how_long_reading_what_is_in_a_database_has_taken(store: Store, names: list[SetName]) -> None:
+    stored = store.catalogue().find(str(names[0]))
+    manifest = store.manifest(stored)
+    (database,) = manifest.databases
+    read = database.model_copy(update={"contents": {"took_s": 12}})
+    said = show_text(stored, manifest.model_copy(update={"databases": (read,)}), as_json=False)
+    assert "  database undercloud of undercloud, 10.3.28-MariaDB, all of it read in 12 s" in said.splitlines()
 
 
 def test_a_changed_file_is_found_by_its_checksum(store: Store, names: list[SetName], say: Say) -> None:

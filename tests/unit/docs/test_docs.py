@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect import Flow
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.project import PROJECT
 from flows.backup_control_plane import backup_control_plane
@@ -123,7 +126,7 @@ def test_every_parameter_of_a_backup_is_told() -> None:
     rows = table(DOCS / "backups.md", "Parameter")
     told = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
     assert told | {"site"} == set(inspect.signature(backup_control_plane.fn).parameters)
-    of_the_control_plane = {"drain_timeout_s", "images", "roles", "image_timeout_s", "start_timeout_s"}
+    of_the_control_plane = {"drain_timeout_s", "roles", "availability"}
     assert set(inspect.signature(backup_undercloud.fn).parameters) == told - of_the_control_plane | {"site"}
 
 
@@ -171,3 +174,17 @@ def test_every_refusal_that_is_explained_is_one_that_the_code_has() -> None:
     phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row[0])]
     assert len(phrases) > 25
     assert [phrase for phrase in phrases if phrase not in said] == []
+
+
+def test_the_automation_that_raises_an_alarm_is_one_that_prefect_takes() -> None:
+    text = (DOCS / "from-cron.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(name: .*?)^```", text, re.MULTILINE | re.DOTALL)
+    automation = AutomationCore.model_validate(yaml.safe_load(shown))
+    assert isinstance(automation.trigger, EventTrigger)
+    deployed = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    tags = {tag for deployment in deployed if deployment.get("schedules") for tag in deployment["tags"]}
+    related = automation.trigger.match_related
+    assert isinstance(related, ResourceSpecification)
+    watched = {tag.removeprefix("prefect.tag.") for tag in related["prefect.resource.id"]}
+    assert watched <= tags
+    assert all(watched & set(deployment["tags"]) for deployment in deployed if deployment.get("schedules"))

@@ -23,6 +23,7 @@ ROWS = table(STEPS, "Step")
 SCHEMA_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-schemas")
 ACCOUNT_ROWS = table(DOCS / "restore-schemas.md", "Step of restore-accounts")
 BACKUP_RESTORE_ROWS = table(STEPS, "Step from a backup")
+METHOD_ROWS = table(STEPS, "Step of method=documented")
 UNDERCLOUD_ROWS = table(STEPS, "Step of 4.5")
 DOCUMENTED = {*map(str, range(1, 26))}
 
@@ -50,7 +51,7 @@ def test_the_test_of_a_step_is_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", BACKUP_RESTORE_ROWS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*BACKUP_RESTORE_ROWS, *METHOD_ROWS], ids=lambda row: f"{row[0]} {row[1][:20]}")
 def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> None:
     test_the_function_of_a_step_is_there([*row[:2], "", *row[2:]])
     test_the_test_of_a_step_is_there([*row[:2], "", *row[2:]])
@@ -58,6 +59,9 @@ def test_function_and_test_of_a_step_from_a_backup_are_there(row: list[str]) -> 
 
 def test_the_steps_from_a_backup_are_those_that_are_taken() -> None:
     assert tuple(row[0] for row in BACKUP_RESTORE_ROWS) == (*NEW_DATA, "7")
+    text = (PROJECT / "tests/plans/restore-galera-documented.txt").read_text(encoding="utf-8")
+    taken = set(re.findall(r"^(\w+)\. ", text, re.MULTILINE))
+    assert {row[0] for row in METHOD_ROWS} == (taken - {*ORDER}) | {"14"}
 
 
 @pytest.mark.parametrize("row", [*SCHEMA_ROWS, *ACCOUNT_ROWS], ids=lambda row: row[3].rpartition("::")[2][:30])
@@ -118,20 +122,43 @@ def test_function_and_test_of_a_backup_s_step_are_there(row: list[str]) -> None:
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS], ids=lambda row: row[0])
+OF_UNDERCLOUD_S_IMAGE = table(DOCS / "images.md", "Step of the undercloud's image")
+
+
+@pytest.mark.parametrize("row", [*RESUME_ROWS, *IMAGED_ROWS, *OF_UNDERCLOUD_S_IMAGE], ids=lambda row: row[0])
 def test_function_and_test_of_a_step_that_resumes_are_there(row: list[str]) -> None:
     test_function_and_test_of_a_backup_s_step_are_there([row[0], "", *row[1:]])
 
 
 def test_every_step_of_a_backup_with_images_is_told_in_its_order() -> None:
-    text = (PROJECT / "tests" / "plans" / "backup-control-plane-images.txt").read_text(encoding="utf-8")
-    taken = list(dict.fromkeys(re.findall(r"^(\w+)\. ", text, re.MULTILINE)))
     told = [row[0] for row in IMAGED_ROWS]
     of_the_database = {row[0] for row in BACKUP_ROWS} - set(told)
-    assert [number for number in taken if number not in of_the_database] == told
+    plans = [PROJECT / "tests" / "plans" / f"backup-control-plane-{name}.txt" for name in ("images", "rolling")]
+    taken = [
+        dict.fromkeys(re.findall(r"^([\w.]+)\. ", plan.read_text(encoding="utf-8"), re.MULTILINE)) for plan in plans
+    ]
+    numbers = [[number for number in plan if number not in of_the_database] for plan in taken]
+    assert {number for plan in numbers for number in plan} == set(told)
+    for plan in numbers:
+        assert [number for number in told if number in plan] == plan
 
 
-@pytest.mark.parametrize("row", table(DOCS / "images.md", "What is gone"), ids=lambda row: row[0])
+def test_every_step_of_the_undercloud_s_image_is_told_in_its_order() -> None:
+    text = (PROJECT / "tests" / "plans" / "backup-undercloud-image.txt").read_text(encoding="utf-8")
+    taken = list(dict.fromkeys(re.findall(r"^(\w+)\. ", text, re.MULTILINE)))
+    of_the_database = {row[0] for row in BACKUP_ROWS if "U" in row[1]}
+    assert [number for number in taken if number not in of_the_database] == [row[0] for row in OF_UNDERCLOUD_S_IMAGE]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *table(DOCS / "images.md", "What is gone"),
+        *table(DOCS / "availability.md", "What is gone"),
+        *table(DOCS / "availability.md", "Trap"),
+    ],
+    ids=lambda row: row[0],
+)
 def test_what_is_said_to_have_been_seen_has_a_test(row: list[str]) -> None:
     file, _, name = row[2].strip("`").partition("::")
     assert f"def {name}(" in (PROJECT / "tests" / file).read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from tests.unit.tasks.backup.samples import START, run_id
 DIRECTORY = "/var/lib/mysql"
 IMAGE = "sha256:0a1b"
 SYNCED = "wsrep_local_state_comment\tSynced\nwsrep_cluster_status\tPrimary\nwsrep_cluster_size\t1\n"
+PREPARED = "milliseconds\t1\ncodes\t0 0 0\nsha256\t0\nversion\t10.3.28-MariaDB\nerror\t\nlast line\t\n"
 LOADED = "milliseconds\t1\ncodes\t0 0 0 0\nsha256\t0\nlast line\t-- Dump completed on x\nerror\t\n"
 CONTENTS = ServerContents(
     version="10.3.28-MariaDB",
@@ -45,6 +46,7 @@ def make_backup(
     of: str = "overcloud",
     host: str = "controller-2",
     grants_text: str = "",
+    copied: bool = False,
     **database: object,
 ) -> SetName:
     """A sealed backup of a database.
@@ -57,12 +59,14 @@ def make_backup(
         of: The database.
         host: Whose it is.
         grants_text: What is in its grants file.
+        copied: Whether it has a physical copy as well.
         database: Other attributes of the database in it.
     """
     name = SetName.of(runbook, "database", START, run_id(number))
     begin(store, name, run_id(number), START)
     dump, grants = f"{of}.sql", f"{of}-grants.sql"
-    files = {dump: "-- Dump completed\n", grants: grants_text}
+    copy = f"{of}.mbstream"
+    files = {dump: "-- Dump completed\n", grants: grants_text, **({copy: "the files"} if copied else {})}
     received = {
         file: parse_received(store.shell.run(receive(store, name, file, stdin=text)).stdout)
         for file, text in files.items()
@@ -86,11 +90,12 @@ def make_backup(
         files=(
             tell(store, dump, received[dump], "logical dump", of),
             tell(store, grants, received[grants], "grants", of),
+            *([tell(store, copy, received[copy], "physical copy", of)] if copied else []),
         ),
     )
     seal(store, manifest, START)
-    if verified:
-        came = {"database": of, "method": "logical", "host": "backup-node", "restore_seconds": 1.0}
+    for method in ("logical", *(["physical"] if copied else [])) if verified else ():
+        came = {"database": of, "method": method, "host": "backup-node", "restore_seconds": 1.0}
         store.record(name, Verified.model_validate({"at": START, "run_id": run_id(number)} | came))
     return name
 
@@ -109,6 +114,7 @@ class Beside:
         new: Path of new data that is whole → the backup's key.
         work: What has become of the new data that is made: nothing (None), `begun`, `fetched`, `system`, `serving`, `dump`,
             `imported`, `galera`, `shut down`, `password`, `copied`.
+        documented: What has become of the files that are loaded in the documented order: nothing (None), `begun`, `fetched`.
         in_place: The key of the backup whose data has taken the old data's place.
     """
 
@@ -116,6 +122,7 @@ class Beside:
         self.node = node
         self.new: dict[str, str] = {}
         self.work: str | None = None
+        self.documented: str | None = None
         self.in_place = ""
         self._answer_questions()
         self._take_orders()
@@ -125,11 +132,12 @@ class Beside:
         node.on("{{.Image}}", say=f"{IMAGE}\n").on("image exists", say="")
         node.on("command -v", say="tar\nzstd\ngzip\n")
         node.on(MARK, '= "$2" ]', say=self._holds)
-        node.on("cat ", "/loaded-", say=LOADED)
+        node.on("cat ", "/loaded-", say=LOADED).on("cat ", "/prepared", say=PREPARED)
         node.on(
             "exec -i openstack-runbooks-restore-galera mysql",
             say=lambda _: SYNCED if self.work == "galera" else 1,
         )
+        node.on('[ -f "$1" ] || exit 3', say=3)
         node.on('[ -e "$1" ] && printf', say=1)
         node.on("tar --numeric-owner -cf", say=self._pack)
         node.on("podman ps", say=lambda _: "openstack-runbooks-restore-galera\n" if self._serves else "")
@@ -146,6 +154,11 @@ class Beside:
 
     def _take_orders(self) -> None:
         order = self.node.order
+        # Of a backup in the documented order.
+        order(f"install -d -m 700 {DIRECTORY}-new-", do=lambda _: self._make_folder())
+        order("mv -T", ".fetched/overcloud", do=lambda _: None)
+        order('"$@" <"$file" >"$path"', do=self._unpack)
+        order("rm -rf --one-file-system -- ", ".fetched", do=self._remove)
         order("mv -T", ".part/overcloud", do=lambda _: None)
         order("podman rm --force", do=lambda _: None)
         order("-new-*", do=self._begin)
@@ -161,9 +174,11 @@ class Beside:
         order("podman run", "--detach", "--wsrep-on=ON", do=self._step("imported", "galera"))
         order("systemd-run", "restore-galera-dump", do=self._step("serving", "dump"))
         order("systemd-run", "restore-galera-grants", do=self._step("dump", "imported"))
+        order("systemd-run", "restore-galera-copy", do=self._step("fetched", "shut down"))
+        order("chcon -R", ".part/data", do=lambda _: None)
         order("Shutdown complete", do=lambda _: self._shut_down())
         order("--bootstrap", do=self._step("shut down", "password"))
-        order("sha256sum", "tee -- ", do=lambda _: self._fetch())
+        order("sha256sum", 'tee -- "$1.new"', do=self._fetch)
         order("tar --numeric-owner -xpf", do=lambda _: self._copied())
         order("work=$1 path=$2", "sync -f", do=self._take)
         order("# GALERA saved state", do=self._finish)
@@ -172,8 +187,22 @@ class Beside:
     def _begin(self, asked: Command) -> int:
         _, path, *_ = asked.words[-4:]
         self.new = {at: key for at, key in self.new.items() if at == path}
-        self.work = "begun"
+        self.work, self.documented = "begun", None
         self.node.units.clear()
+        return 0
+
+    def _make_folder(self) -> None:
+        self.documented = self.documented or "begun"
+
+    def _unpack(self, asked: Command) -> int:
+        assert self.documented == "fetched", f"unpacked as {self.documented}"
+        path = next(word for word in asked.words if word.startswith(f"{DIRECTORY}/"))
+        self.node.files.add(path)
+        return 0
+
+    def _remove(self, asked: Command) -> int:
+        if asked.words[0] == "rm":  # and no timer that is armed with it
+            self.documented = None
         return 0
 
     def _step(self, before: str, after: str) -> Callable[[Command], int]:
@@ -190,7 +219,11 @@ class Beside:
         assert self.work in {"imported", "galera", "shut down"}, f"shut down as {self.work}"
         self.work = "imported" if self.work == "imported" else "shut down"
 
-    def _fetch(self) -> None:
+    def _fetch(self, asked: Command) -> None:
+        if ".fetched/" in asked.words[-1]:
+            assert self.documented in {"begun", "fetched"}
+            self.documented = "fetched"
+            return
         assert self.work in {"begun", "fetched"}
         self.work = "fetched"
 

@@ -76,6 +76,7 @@ class DatabaseHost(FakeShell):
         desynced: Whether it is out of flow control.
         timers: What its own timers will run, where nobody comes any more.
         at_work: Whether a dump is at work in the container.
+        cluster_size: How many nodes its cluster has.
         breaks: Called as a dump is begun, with its channel.
         off: Whether it has no power.
         killed: Whether the process of the run is gone.
@@ -88,6 +89,7 @@ class DatabaseHost(FakeShell):
         self.off = self.killed = False
         self.timers: list[tuple[str, ...]] = []
         self.breaks: Callable[[LocalChannel], LocalChannel] = lambda channel: channel
+        self.cluster_size: Callable[[], int] = lambda: 3
         folder.mkdir()
         (folder / "podman").write_text(_PODMAN.format(folder=folder))
         (folder / "podman").chmod(0o755)
@@ -132,7 +134,8 @@ class DatabaseHost(FakeShell):
             return _ON_RECORD
         state = "Donor/Desynced" if self.desynced else self.state
         return (
-            f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\tPrimary\nwsrep_cluster_size\t3\n"
+            f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\tPrimary\n"
+            f"wsrep_cluster_size\t{self.cluster_size()}\n"
             f"wsrep_cluster_state_uuid\t{GALERA}\nwsrep_local_recv_queue\t0\nwsrep_desync\t{int(self.desynced)}\n"
             f"clients\t{self.clients}\n"
         )
@@ -182,6 +185,7 @@ class StoreHost(LocalShell):
         gone: Whether it can't be reached.
         killed: Whether the process of the run is gone.
         timers: What its own timers will run.
+        keys: The public keys whose private ones it has.
     """
 
     def __init__(self, programs: Path) -> None:
@@ -189,6 +193,7 @@ class StoreHost(LocalShell):
         self.name = "backup-node"
         self.gone = self.killed = False
         self.timers: list[tuple[str, ...]] = []
+        self.keys: tuple[str, ...] = ()
 
     def _check(self) -> None:
         if self.killed:
@@ -206,7 +211,9 @@ class StoreHost(LocalShell):
         if "systemctl" in line:
             return Result("", "", 0)
         if "MemAvailable" in line:
-            seen = f"program podman\nprogram gzip\nimage {IMAGE}\nmemory {2**40}\nfree {2**40}\n"
+            programs = "".join(f"program {name}\n" for name in ("podman", "gzip", "age", "age-keygen"))
+            keys = "".join(f"key {key}\n" for key in self.keys)
+            seen = f"{programs}image {IMAGE}\nmemory {2**40}\nfree {2**40}\n{keys}"
             return Result(seen, "", 0)
         return super().run(command, on_line)
 
@@ -231,6 +238,7 @@ class World:
         site: The site.
         drills: What was verified.
         differences: What a drill finds.
+        others: What else it works on.
     """
 
     hosts: list[DatabaseHost]
@@ -242,6 +250,7 @@ class World:
     drills: list[Drill] = field(default_factory=list)
     differences: tuple[str, ...] = ()
     runs: int = 0
+    others: list[Shell] = field(default_factory=list)
 
     @property
     def store_host(self) -> StoreHost:
@@ -250,7 +259,7 @@ class World:
     def open(self) -> Run:
         """A run of the next night."""
         shells: dict[str, Shell] = {host.name: host for host in self.hosts}
-        shells |= {"backup-node": self.store.shell}
+        shells |= {"backup-node": self.store.shell} | {other.name: other for other in self.others}
         started = START + timedelta(days=self.runs)
         entry = journal(runbook=self.runbook, run_id=str(run_id(self.runs)), started=started)
         self.runs += 1

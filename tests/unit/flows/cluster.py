@@ -106,6 +106,7 @@ class Controller(FakeShell):
         files: Copies of the dump in the data directory.
         journals: Journal files.
         loads: What the dump is called.
+        sleeping: Events that are as on a replica.
         loaded: What was loaded into the data directory since it was made.
         seen_stopped: Whether Pacemaker believes the container to be stopped.
     """
@@ -122,6 +123,7 @@ class Controller(FakeShell):
         self.files: set[str] = set()
         self.seen_stopped = False
         self.loads = ""
+        self.sleeping: tuple[str, ...] = ()
         self.loaded: list[str] = []
         self.journals: dict[str, str] = {}
         self._answer_questions()
@@ -191,6 +193,8 @@ class Controller(FakeShell):
             return f"{login}user\tnova\t%\t\t*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B\nuser\troot\tlocalhost\t\t\n"
         if asked.stdin == inventory._SQL:
             return INVENTORY
+        if "SLAVESIDE_DISABLED" in (asked.stdin or ""):
+            return "".join(f"{event}\n" for event in self.sleeping)
         state, status = ("Synced", "Primary") if self.server == "member" else ("Initialized", "Disconnected")
         return (
             f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\t{status}\n"

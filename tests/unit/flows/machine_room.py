@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import tasks.engine.step
 from blocks.bmc import BmcAccess
 from blocks.rear import RearSettings
 from blocks.remote.bmc import Bmc
@@ -23,6 +22,7 @@ from blocks.remote.errors import LoginRejected, Unreachable
 from blocks.remote.shell import Result, Shell
 from blocks.site import Host, Site
 from blocks.store import BackupStore
+from tasks.engine.progress import Progress
 from tasks.rear.rescue import USER
 from tests.redfish.in_process import ask_in_process
 from tests.redfish.service import Answer, Body, Redfish
@@ -71,7 +71,7 @@ class Room:
         self.with_bmc = with_bmc
         self.rear: dict[str, object] = {}
         self.kind = "nfs"
-        patch.setattr(tasks.engine.step, "Progress", lambda _: lambda _: None)  # it wants a server
+        patch.setattr(Progress, "_tell", lambda *_: None)  # it wants a server
         patch.setattr(Site, "shell", lambda _, host, user=None: self.shell(host, user))
         patch.setattr(Site, "bmc_of", lambda site, host: self.machines[host].client() if host in site.bmc else None)
 

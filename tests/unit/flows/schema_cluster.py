@@ -96,6 +96,7 @@ class Node(FakeShell):
         self.on("mysql --defaults", "--batch", say=self._sql)
         self.on("mysqladmin", THROWAWAY, say=lambda _: 0 if cluster.throwaway else 125)
         self.on("cat ", "/loaded-", say=LOADED)
+        self.on('[ -f "$1" ] || exit 3', say=3)
         self.on('[ -e "$1" ] && printf', say=1)
         self.on("drill.log", say="").on("tail -c", ".log", say="")
         self.on("systemctl show", say=self._unit)
@@ -147,7 +148,7 @@ class Node(FakeShell):
     def _take_orders(self) -> None:
         cluster = self.cluster
         self._order("podman run", "--detach", THROWAWAY, do=lambda _: self._throw("started", None))
-        self._order("sha256sum", "tee -- ", do=lambda _: self._throw("fetched", "started", "fetched"))
+        self._order("sha256sum", 'tee -- "$1.new"', do=lambda _: self._throw("fetched", "started", "fetched"))
         self._order("mv -T", "/overcloud", do=lambda _: None)
         self._order(f"install -d -m 700 /var/lib/mysql-{NAME}", do=lambda _: None)
         self._order("systemd-run --quiet", f"{NAME}-dump", do=self._ends(lambda _: self._throw("dump", "fetched")))

@@ -178,13 +178,30 @@ def test_the_documented_files_are_written_on_the_node(world: World) -> None:
     assert grants.stdin == GRANTS
 
 
-def test_what_is_encrypted_is_not_verified_and_that_is_said(world: World) -> None:
+def encrypt(world: World, **settings: str) -> None:
+    """Let the site encrypt its backups, with a program that stands in for age."""
     age = world.store_host._environment["PATH"].split(":")[0]
     Path(age, "age").write_text("#!/bin/bash\ncat\n")
     Path(age, "age").chmod(0o755)
-    settings = world.store.settings.model_copy(update={"age_recipient": RECIPIENT})
-    world.store.settings = settings
-    world.site = world.site.model_copy(update={"store": settings})
+    changed = world.store.settings.model_copy(update={"age_recipient": RECIPIENT, **settings})
+    world.store.settings = changed
+    world.site = world.site.model_copy(update={"store": changed})
+
+
+def test_what_is_encrypted_is_verified_where_a_host_has_the_private_key(world: World) -> None:
+    encrypt(world, age_identity="/root/key")
+    with pytest.raises(Refused, match=f"backup-node: has not the private key of {RECIPIENT} in /root/key"):
+        world.back_up()
+    world.store_host.keys = (RECIPIENT,)
+    world.back_up()
+    (drill,) = world.drills
+    assert {file.recipient for restore in drill.restores for file in restore.files} == {RECIPIENT}
+    stored = {file.name: file.recipient for file in manifest(world).files}
+    assert stored == {file.name: file.recipient for restore in drill.restores for file in restore.files}
+
+
+def test_what_is_encrypted_is_not_verified_and_that_is_said(world: World) -> None:
+    encrypt(world)
     run, _ = world.back_up()
     assert world.drills == []
     assert {file.encryption for file in manifest(world).files} == {"age"}

@@ -9,13 +9,16 @@ import pytest
 
 from blocks.remote.errors import Refused, RunbookError
 from flows.backup_control_plane import hosts, procedure_with_images
+from tasks.backup.records import images_of
 from tasks.engine.cleanup import clean_up
 from tasks.engine.plan import Plan
 from tasks.engine.run import Run, TakeUp
-from tasks.runbooks.backup_control_plane.whole import look_at_all
+from tasks.runbooks.node_images.making import record_images
+from tests.unit.fakes import silent
 from tests.unit.flows.backups import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.imaged_cluster import REQUEST, Imaged, ImagedHost, make_imaged
+from tests.unit.flows.imaged_cluster import REQUEST, Imaged, make_imaged
+from tests.unit.flows.imaged_hosts import ImagedHost
 from tests.unit.tasks.samples import HOSTS
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -38,7 +41,7 @@ def test_images_are_made_while_all_is_paused_and_all_runs_again(imaged: Imaged) 
     assert imaged.is_as_before()
     assert taken(run) == [
         *("1", "2b", "2d", "3a", "3b", "3", "3c", "3f", "3g"),
-        *("3h", "3i", "3j", "3k", "3l", "3m", "3n", "3o", "3p", "3q", "3r", "V1"),
+        *("3h", "3i", "3j", "3k", "3l", "3m", "3n", "3o", "3p", "3q", "3r", "3s", "V1"),
     ]
     for host in imaged.hosts:
         (image,) = (imaged.store / host.shell.name).iterdir()
@@ -47,9 +50,27 @@ def test_images_are_made_while_all_is_paused_and_all_runs_again(imaged: Imaged) 
     assert run.journal.cleanups == []
 
 
+def test_the_images_are_on_record_of_the_set_with_their_sizes(imaged: Imaged) -> None:
+    imaged.back_up()
+    imaged.back_up()
+    sets = imaged.world.store.catalogue().sets
+    for number, stored in enumerate(sets, 1):
+        images = images_of(stored.records)
+        assert [image.path for image in images] == [f"{name}/2026112{number}T020000Z" for name in HOSTS]
+        assert all(image.size_bytes > 0 for image in images)
+
+
+def test_a_set_whose_images_failed_has_none_and_is_not_verified(imaged: Imaged) -> None:
+    imaged.hosts[2].image = lambda: 1
+    with pytest.raises(RunbookError):
+        imaged.back_up()
+    (stored,) = imaged.world.store.catalogue().sets
+    assert stored.records == ()
+    assert imaged.world.drills == []
+
+
 def test_the_plan_is_the_golden_one(imaged: Imaged) -> None:
-    run = imaged.world.open()
-    whole = look_at_all(run, imaged.world.request(), REQUEST)
+    _, whole = imaged.look()
     whole.backup.store.base = "/backups/lab"
     plan = Plan()
     procedure_with_images(plan, whole._replace(imaging=replace(whole.imaging, root="/backups")))
@@ -59,7 +80,7 @@ def test_the_plan_is_the_golden_one(imaged: Imaged) -> None:
 def test_with_images_the_nodes_of_the_roles_are_worked_on_as_well(imaged: Imaged) -> None:
     site = imaged.world.site
     assert "Controller" not in hosts(site, {})
-    assert hosts(site, {"images": True})[-1] == "Controller"
+    assert hosts(site, {"images": True})[-2:] == ["undercloud", "Controller"]
     assert hosts(site, {"images": True, "roles": ["Database", "Messaging"]})[-2:] == ["Database", "Messaging"]
 
 
@@ -133,9 +154,7 @@ def test_whenever_it_is_killed_each_node_releases_itself(imaged: Imaged) -> None
 
 
 def test_whenever_it_crashes_the_hooks_release_all_nodes(imaged: Imaged) -> None:
-    imaged.runs += 1
-    run = imaged.world.open()
-    whole = look_at_all(run, imaged.world.request(), REQUEST)
+    run, whole = imaged.look()
     run.begin(TakeUp(run.journal), run.journal.run_id)
 
     def crashed() -> None:
@@ -238,3 +257,14 @@ def test_an_image_that_is_not_whole_fails_the_run_once_all_runs_again(imaged: Im
         imaged.back_up()
     assert imaged.is_as_before()
     assert list(imaged.store.rglob("SHA256SUMS")) == []
+
+
+def test_an_image_that_somebody_removes_before_it_is_on_record_is_told(imaged: Imaged) -> None:
+    run, whole = imaged.look()
+    change = record_images(whole.imaging, whole.backup.store, whole.backup.name)
+    (call,) = change.commands
+    with pytest.raises(
+        RunbookError, match="the images of controller-0, controller-1, controller-2 are not there any more"
+    ):
+        call.perform(whole.backup.store.shell, silent)
+    run.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from blocks.remote.errors import Refused
-from tests.unit.flows.imaged_cluster import Imaged, make_imaged, write_image
+from tasks.runbooks.node_images.operation import _AT_WORK
+from tests.unit.flows.imaged_cluster import Imaged, make_imaged
+from tests.unit.flows.imaged_hosts import write_image
 from tests.unit.tasks.node.node_model import HEALTH_CHECK
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -128,3 +131,95 @@ def test_the_room_is_that_of_the_latest_whole_image_and_a_quarter(imaged: Imaged
         (imaged.store / host.shell.name / "20261101T020000Z/SHA256SUMS").write_text("0  backup.tar.gz\n")
     imaged.back_up()
     assert imaged.hosts[0].node.units[HEALTH_CHECK] == "active"
+
+
+# -- somebody else is at work
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "stack\tovercloud\tUPDATE_IN_PROGRESS\n",
+            "stack overcloud is UPDATE_IN_PROGRESS; wait until `openstack stack list`",
+        ),
+        (
+            "workflow\ttripleo.deployment.v1.config_download_deploy\tRUNNING\n",
+            "workflow tripleo.deployment.v1.config_download_deploy is RUNNING; wait for it; one that hangs:",
+        ),
+    ],
+)
+def test_a_stack_that_is_operated_on_refuses(imaged: Imaged, row: str, said: str) -> None:
+    imaged.undercloud.under_way = row
+    assert f"undercloud: {said}" in refused(imaged)
+
+
+def test_a_deployment_at_work_refuses_and_no_more_of_its_command_line_is_told(imaged: Imaged) -> None:
+    imaged.undercloud.on(
+        "pgrep",
+        say="812 /usr/bin/python3 /usr/bin/openstack overcloud deploy --templates --password s3cret\n"
+        "913 /usr/bin/python3 /usr/bin/ansible-playbook-3 -i inventory -e token=s3cret\n",
+    )
+    said = refused(imaged)
+    assert "undercloud: process openstack overcloud deploy is at work; wait until it has ended" in said
+    assert "undercloud: process ansible-playbook-3 is at work" in said
+    assert "s3cret" not in said
+
+
+def test_an_undercloud_without_heat_and_mistral_has_nothing_under_way(imaged: Imaged) -> None:
+    imaged.undercloud.columns, imaged.undercloud.under_way = "", "a table that is not there was asked for"
+    imaged.back_up()
+    assert imaged.is_as_before()
+
+
+def test_an_undercloud_that_has_no_database_has_no_stack_of_heat_s_either(imaged: Imaged) -> None:
+    imaged.undercloud.on("container ls", say="").on("podman exec", "mysql", say=1)
+    imaged.back_up()
+    assert imaged.is_as_before()
+
+
+def test_an_undercloud_whose_database_does_not_answer_refuses(imaged: Imaged) -> None:
+    imaged.undercloud.on("podman exec", "mysql", say=1)
+    assert "undercloud: " in refused(imaged)
+
+
+def test_where_the_site_names_no_undercloud_it_is_told_that_nobody_has_looked(imaged: Imaged) -> None:
+    imaged.world.site = imaged.world.site.model_copy(update={"undercloud": None})
+    run, _ = imaged.back_up()
+    assert any("nobody has looked whether the stack is operated on" in fact for fact in run.facts)
+
+
+def test_the_documented_crontab_line_refuses(imaged: Imaged) -> None:
+    line = "0 0 * * * /home/stack/execute-rear-cron.sh"
+    imaged.undercloud.on("crontab -u stack", say=f"# nightly\n{line}\n")
+    said = refused(imaged)
+    assert (
+        f"undercloud: the crontab of stack starts a backup as well: {line}; start install-rear with disable_cron=true"
+        in said
+    )
+
+
+def test_a_line_of_root_s_crontab_refuses_and_is_taken_out_by_hand(imaged: Imaged) -> None:
+    imaged.undercloud.on("crontab -u root", say="0 1 * * * openstack overcloud backup\n")
+    assert (
+        "the crontab of root starts a backup as well: 0 1 * * * openstack overcloud backup; make a comment"
+        in refused(imaged)
+    )
+
+
+def test_the_cron_job_of_rear_s_package_refuses(imaged: Imaged) -> None:
+    imaged.hosts[1].shell.on("test -e /etc/cron.d/rear", say="")
+    assert "controller-1: ReaR's own cron job is there (/etc/cron.d/rear)" in refused(imaged)
+
+
+def test_a_node_whose_pacemaker_is_stopped_refuses(imaged: Imaged) -> None:
+    imaged.hosts[1].node.set_unit("pacemaker.service", "inactive")
+    assert "controller-1: Pacemaker is stopped there; start resume-control-plane first" in refused(imaged)
+
+
+def test_what_asks_for_processes_does_not_find_itself() -> None:
+    pattern = re.compile(_AT_WORK)
+    assert pattern.search("openstack overcloud deploy --templates")
+    assert pattern.search("/usr/bin/ansible-playbook -i x y.yaml")
+    assert not pattern.search(f"sudo pgrep --full --list-full {_AT_WORK}")
+    assert not pattern.search("openstack overcloud profiles list")

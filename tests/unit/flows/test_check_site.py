@@ -50,6 +50,7 @@ def fakes() -> dict[str, FakeShell]:
     undercloud = (
         FakeShell("undercloud").on("id -un", say="root\n").on("*.json", say="").on("container ls", say="mysql\n")
     )
+    undercloud.on("listed=", say="container mysql running\ncontainer keystone running\n")
     undercloud.on("State.Status", say="running\n").on("systemctl --version", say=VERSIONS)
     return shells | {"undercloud": undercloud}
 
@@ -129,6 +130,10 @@ WRONG: dict[str, tuple[Break, str]] = {
     "the undercloud's database is stopped": (
         answer("undercloud", "State.Status", say="exited\n"),
         "container mysql of the undercloud's database is exited",
+    ),
+    "the undercloud is paused": (
+        answer("undercloud", "listed=", say="container mysql running\ncontainer keystone paused\n"),
+        "undercloud: 1 containers are paused; a backup with images is at work there; else start resume-control-plane",
     ),
     "the undercloud's database has no container": (
         answer("undercloud", "container ls", say="keystone\n"),

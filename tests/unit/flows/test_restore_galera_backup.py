@@ -23,9 +23,9 @@ from tests.unit.flows.backup_cluster import Beside, make_backup, make_cluster_wi
 from tests.unit.flows.cluster import Cluster, Killed
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.jobs import BOUNDS, DUMP, GRANTS, give_files
-from tests.unit.tasks.backup.samples import make_store
+from tests.unit.tasks.backup.samples import RECIPIENT, make_store
 from tests.unit.tasks.looking import order_of
-from tests.unit.tasks.runbooks.verify_backup.samples import site_of
+from tests.unit.tasks.runbooks.verify_backup.samples import site_of, with_programs
 from tests.unit.tasks.samples import KEPT, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
@@ -93,6 +93,32 @@ def test_the_backup_is_on_every_controller_and_the_old_data_is_kept(store: Store
     told = [record.number for record in run.journal.records]
     assert {str(number) for number in range(1, 26)} <= set(told)
     assert [number for number in dict.fromkeys(told) if number in NUMBERS] == list(NUMBERS)
+
+
+def test_a_physical_copy_is_prepared_and_labelled_before_another_container_sees_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    make_backup(store, copied=True)
+    cluster, beside = make_cluster_with_new_data()
+    run = restore(cluster, store)
+    is_restored(cluster, beside)
+    told = list(dict.fromkeys(record.number for record in run.journal.records))
+    assert [number for number in told if number in NUMBERS] == ["N1", "N2", "N3", "N8", "N9", "N10"]
+    lines = [line for line in cluster.nodes[0].lines() if ".part/data" in line]
+    label = next(at for at, line in enumerate(lines) if "chcon -R system_u:object_r:container_file_t:s0 " in line)
+    prepare, password = (
+        next(at for at, line in enumerate(lines) if word in line) for word in ("mbstream", "--bootstrap")
+    )
+    assert prepare < label < password
+
+
+def test_events_that_run_on_no_node_afterwards_are_told(store: Store) -> None:
+    cluster, _ = make_cluster_with_new_data()
+    for node in cluster.nodes:
+        node.sleeping = ("heat.purge",)
+    run = restore(cluster, store)
+    (told,) = (finding for finding in run.journal.findings if "heat.purge" in finding)
+    assert told.startswith("controller-0: event heat.purge runs nowhere")
+    assert "ALTER EVENT heat.purge ENABLE on one node lets it run there" in told
 
 
 def test_clients_are_kept_off_only_once_all_controllers_have_the_new_data(store: Store) -> None:
@@ -211,6 +237,15 @@ def test_a_file_of_the_backup_that_was_changed_is_refused(tmp_path: Path) -> Non
     name = make_backup(store)
     (Path(store.base) / str(name) / "overcloud.sql").write_text("-- another\n")
     refusal(store, LATEST, "overcloud.sql has 11 bytes instead of")
+
+
+@pytest.mark.parametrize("request_", [LATEST, replace(LATEST, method="documented")], ids=["beside", "documented"])
+def test_a_backup_that_is_encrypted_is_refused_and_what_to_do_is_said(request_: Request, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    programs = with_programs(tmp_path / "bin", age="cat")
+    store = make_store(tmp_path / "store", path=programs, age_recipient=RECIPIENT)
+    make_backup(store)
+    refusal(store, request_, f"is encrypted to {RECIPIENT}, and no restore decrypts it: decrypt its dump where")
 
 
 def test_nodes_without_room_for_the_new_data_are_refused(store: Store) -> None:

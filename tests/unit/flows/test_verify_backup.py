@@ -32,7 +32,7 @@ from tasks.runbooks.verify_backup.preflight import Verification, look
 from tasks.runbooks.verify_backup.verification import verify
 from tests.unit.fakes import FakeShell, LocalShell
 from tests.unit.flows.golden import assert_golden
-from tests.unit.tasks.backup.samples import make_store, run_id
+from tests.unit.tasks.backup.samples import RECIPIENT, make_store, run_id
 from tests.unit.tasks.runbooks.verify_backup.samples import CONTENTS, COPY, FILES, make_set, run_of, with_programs
 from tests.unit.tasks.samples import SITE
 
@@ -166,6 +166,40 @@ def test_a_plan_can_be_made_of_a_set_that_is_not_written_yet(store: Store) -> No
     plan = Plan()
     assert verify(plan, replace(job.drill, manifest=lambda: None, prefix="verify ")) == []
     assert plan.numbers == tuple(f"verify {number}" for number in range(1, 6))
+
+
+# What encrypts and decrypts here is the same; decrypting needs the key.
+AGE = """
+if [ "$1" = --decrypt ]; then grep -q SECRET "$3" || exit 1; fi
+tr a-zA-Z n-za-mN-ZA-M
+"""
+
+
+@pytest.fixture
+def encrypted(store: Store, tmp_path: Path) -> Store:
+    """The same with a later set that is encrypted."""
+    with_programs(tmp_path / "bin", age=AGE, **{"age-keygen": f"echo {RECIPIENT}"})
+    key = tmp_path / "key"
+    key.write_text("AGE-SECRET-KEY-1\n")
+    store.settings.age_recipient, store.settings.age_identity = RECIPIENT, str(key)
+    make_set(store, 1, FILES | COPY, contents_after_copy=CONTENTS.model_dump(mode="json"))
+    return store
+
+
+def test_what_is_encrypted_is_decrypted_on_its_way_into_the_server(encrypted: Store) -> None:
+    run, job = take(encrypted)
+    assert [outcome.differences for outcome in job.outcomes] == [(), ()]
+    assert encrypted.catalogue().sets[-1].verified == encrypted.catalogue().sets[-1].kinds
+    assert left(encrypted) == []
+    assert "SECRET" not in run.journal.model_dump_json()
+
+
+def test_what_does_not_decrypt_differs(encrypted: Store, tmp_path: Path) -> None:
+    job = look(run_of(encrypted), "latest")
+    with_programs(tmp_path / "bin", age="cat >/dev/null; exit 1")
+    run = started(encrypted)
+    procedure(run, job)
+    assert "the dump can't be unpacked" in job.outcomes[0].differences
 
 
 def test_nothing_is_done_where_all_are_verified(store: Store) -> None:

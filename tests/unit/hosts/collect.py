@@ -26,8 +26,9 @@ from blocks.site import Site
 from deployments.project import PROJECT
 from flows import backup_control_plane, backup_undercloud, set_telemetry_interval
 from flows.restore_galera import procedure
+from tasks.backup import fetching, writing
 from tasks.backup.removal import delete, put_aside, record_removal
-from tasks.backup.writing import read_unlisted, receive
+from tasks.backup.writing import begin, read_unlisted, receive
 from tasks.database import contents_reading, desync, dumping, dumps, importing
 from tasks.database.dump_look import knows_sandbox
 from tasks.database.dump_parts import Part, Parts
@@ -43,6 +44,8 @@ from tasks.engine.plan import Plan
 from tasks.engine.run import Run
 from tasks.node import pausing, podman
 from tasks.node.running import read_running
+from tasks.rear.images import read_used_bytes
+from tasks.rear.stored import list_stored, remove
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
 from tasks.runbooks.set_telemetry_interval.polling_change import look
@@ -57,6 +60,7 @@ from tests.unit.flows import test_install_rear as rear_runs
 from tests.unit.flows import test_prepare_backup_node as preparations
 from tests.unit.flows import test_restore_accounts as account_runs
 from tests.unit.flows import test_restore_galera_backup as from_backup
+from tests.unit.flows import test_restore_galera_documented as documented_order
 from tests.unit.flows import test_restore_galera_run as galera_runs
 from tests.unit.flows import test_restore_node as node_runs
 from tests.unit.flows import test_restore_schemas as schema_runs
@@ -66,8 +70,8 @@ from tests.unit.flows import test_resume_control_plane as resume_runs
 from tests.unit.flows import test_set_telemetry_interval as telemetry_runs
 from tests.unit.flows.backup_cluster import make_backup, make_cluster_with_new_data, without_connections
 from tests.unit.flows.backups import UNIT, make_world
-from tests.unit.flows.cluster import DUMP_TEXT, make_cluster
-from tests.unit.flows.imaged_cluster import make_imaged
+from tests.unit.flows.cluster import DUMP_TEXT, GRANTS_TEXT, make_cluster
+from tests.unit.flows.imaged_cluster import OF_UNDERCLOUD, ROLLING, make_imaged, make_imaged_undercloud
 from tests.unit.flows.jobs import job
 from tests.unit.flows.machine_room import Room
 from tests.unit.flows.rear_site import World
@@ -152,6 +156,8 @@ def made_commands() -> Made:
             _hooks(patch)
             _single()
             _stores()
+            _stored_images()
+            _mounted()
             _nightly(patch)
             _backups(made)
             _images()
@@ -197,7 +203,12 @@ def _restores_from_backups(patch: pytest.MonkeyPatch) -> None:
             for node in controllers.nodes:
                 node.on("command -v", say=programs)
             from_backup.restore(controllers, store)
+        make_backup(store, 2, grants_text=GRANTS_TEXT, copied=True)
+        from_backup.restore(make_cluster_with_new_data()[0], store)
+        from_backup.restore(make_cluster_with_new_data()[0], store, documented_order.DOCUMENTED)
         make_backup(store, 1, runbook="backup-undercloud", of="undercloud", host="undercloud")
+        undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
+        make_backup(store, 3, runbook="backup-undercloud", of="undercloud", host="undercloud", copied=True)
         undercloud_from_backup.restore(undercloud_from_backup.FromStore(), store)
 
 
@@ -302,7 +313,7 @@ def _backups(made: Made) -> None:
     assert start.until is not None
     assert start.until.look(FakeShell(otherwise="")) == "answering"
     assert start.until.look(FakeShell().on("mysqladmin", say=125).on("drill.log", say="")) == "not there"
-    for unpack in UNPACK.values():
+    for unpack in (*UNPACK.values(), _decrypting()):
         file = SqlFile("/backup/dump.sql", unpack, "dump")
         throwaway.load(file, 60)
         with suppress(RunbookError):
@@ -323,6 +334,14 @@ def _backups(made: Made) -> None:
     read_image(shell, "galera-bundle-podman-0")
 
 
+def _decrypting() -> tuple[str, ...]:
+    """What unpacks a file that is encrypted."""
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder), age_recipient=RECIPIENT, age_identity="/root/backups.key")
+        drill = Drill(store, name_of(), run_id(1), store.shell, folder, (), lambda: None, in_place=True)
+        return drill.unpack(StoredFile("overcloud.sql.zst", "zstd", RECIPIENT))
+
+
 def _nightly(patch: pytest.MonkeyPatch) -> None:
     """The backups of both databases, with all that can be asked for."""
     runbooks = ((backup_control_plane, look_at_control_plane), (backup_undercloud, look_at_undercloud))
@@ -337,9 +356,13 @@ def _nightly(patch: pytest.MonkeyPatch) -> None:
 
 
 def _control_plane(patch: pytest.MonkeyPatch) -> None:
-    """backup-control-plane with images."""
+    """The backups with images."""
     with TemporaryDirectory() as folder:
         make_imaged(Path(folder), patch).back_up()
+    with TemporaryDirectory() as folder:
+        make_imaged(Path(folder), patch).back_up(ROLLING)
+    with TemporaryDirectory() as folder:
+        make_imaged_undercloud(Path(folder), patch).back_up(OF_UNDERCLOUD)
 
 
 def _images() -> None:
@@ -397,6 +420,7 @@ def _single() -> None:
     arm(CLEANUP, "controller-0", 600)
     stopped = FakeShell(otherwise="").on("State.Status", say="exited\n")
     podman.read_file(stopped, "galera-bundle-podman-0", "/etc/my.cnf.d/galera.cnf")
+    read_used_bytes(FakeShell().on("/etc/rear", say="BACKUP_ONLY_INCLUDE\tyes\n").on("du -s", say="1\n"))
     server = Server("galera-bundle-podman-0", "/var/lib/mysql", "/root/.my.cnf", "restore-galera")
     parts = Parts(1400, (Part(1400, 7000), Part(8400, 250000)), Part(258400, 900))
     for change in (importing.import_dump(server, parts, 60), importing.import_dump(server, None, 60)):
@@ -406,6 +430,24 @@ def _single() -> None:
     knows_sandbox(shell, server.container)
     edits = parse_grants("/*M!999999\\- sandbox */\nGRANT SELECT ON `a\\\\_b`.* TO x@y;").edit
     dumps.copy_in("/var/lib/mysql", "/d.sql", "/g.sql", edits)
+
+
+def _stored_images() -> None:
+    """Images that belong to backup sets, and go with them."""
+    shell = FakeShell(otherwise="")
+    list_stored(shell, "/backups/images", ["controller-0"])
+    shell.run(remove("/backups/images", ["controller-0/20261127T020000Z"]))
+
+
+def _mounted() -> None:
+    """A store that is mounted where what it holds is written and read."""
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder), kind="nfs")
+        begin(store, name_of(2), run_id(2), START)
+        writing.fetch(store, name_of(2), "a.sql", store.shell, script("echo a", says="a"))
+        name = make_set(store)
+        (file,) = store.manifest(store.catalogue().sets[0]).files
+        fetching.fetch(store, name, file.name, lambda: file, f"{folder}/fetched", 60).perform(store.shell, silent)
 
 
 def _stores() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from blocks.remote.command import question
 from blocks.remote.errors import CommandFailed, CommandTimedOut, ConnectionLost, HostError, WaitExpired
-from blocks.remote.units import LongCommand, forget, parse_progress, parse_unit_state, run_long, unit_state
+from blocks.remote.units import LongCommand, forget, parse_phase, parse_progress, parse_unit_state, run_long, unit_state
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell
 
 LONG = LongCommand(
@@ -229,6 +229,14 @@ def test_a_question_how_far_it_is_that_finds_no_answer_harms_nothing(clock: Fake
     shell.on("how-far", say=[CommandTimedOut("controller-0", "no end"), 1, "no such file\n", "5 10\n"])
     assert run_long(shell, MEASURED, on_progress=seen.append) == "done"
     assert set(seen) == {50}
+
+
+def test_what_is_under_way_is_told_before_the_percentage(clock: FakeClock) -> None:
+    told: list[object] = []
+    shell = host(ABSENT, *[RUNNING] * 50, ENDED).on("how-far", say="5 10\nCreating tar archive, 5 B of about 10 B\n")
+    run_long(shell, MEASURED, on_progress=told.append, on_phase=told.append)
+    assert told[:2] == ["Creating tar archive, 5 B of about 10 B", 50]
+    assert parse_phase("5 10\n") == ""
 
 
 @pytest.mark.parametrize("text", ["", "5\n", "5 0\n", "a b\n", "-5 10\n", " 1000\n"])

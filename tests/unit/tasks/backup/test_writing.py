@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,6 +244,60 @@ def test_a_file_is_fetched_from_another_host(store: Store) -> None:
     assert (got.size_bytes, got.sha256) == (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
     told = tell(store, "a.sql.gz", got, "logical dump", "undercloud", "gzip")
     assert (told.compression, told.encryption, told.recipient) == ("gzip", "none", "")
+
+
+def no_relay(*_: object) -> None:
+    raise AssertionError("it goes through this process")
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """One that the source's host has mounted."""
+    monkeypatch.setattr("tasks.backup.writing.relay", no_relay)
+    (tmp_path / "mounted").mkdir()
+    made = make_store(tmp_path / "mounted", kind="nfs")
+    begin(made, name_of(), run_id(0), START)
+    return made
+
+
+def test_a_host_that_has_the_store_mounted_writes_there(mounted: Store) -> None:
+    write = script('head -c "$1" /dev/zero | gzip -n', "500000", says="zeros")
+    got = fetch(mounted, name_of(), "a.sql.gz", LocalShell(), write)
+    file = Path(mounted.base) / name_of().partial / "set" / "a.sql.gz"
+    assert (got.size_bytes, got.sha256) == (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
+    assert gzip.decompress(file.read_bytes()) == bytes(500000)
+
+
+def test_a_dump_that_fails_half_way_on_its_way_to_a_mounted_store_is_told(mounted: Store) -> None:
+    with pytest.raises(CommandFailed, match="exit code 2"):
+        fetch(mounted, name_of(), "a.sql", LocalShell(), script("echo '-- half a dump'; exit 2"))
+    assert mounted.catalogue().sets == ()
+
+
+@pytest.mark.parametrize("settings", [{"kind": "sftp"}, {"kind": "nfs", "bandwidth_bytes_per_s": 2**30}])
+def test_over_ssh_it_goes_where_the_site_says_so_or_limits_the_bandwidth(
+    mounted: Store, settings: dict[str, Any]
+) -> None:
+    store = Store(mounted.shell, mounted.settings.model_copy(update=settings), "lab")
+    with pytest.raises(AssertionError, match="through this process"):
+        fetch(store, name_of(), "a.sql", LocalShell(), script("echo abc"))
+
+
+def test_over_ssh_it_goes_from_a_host_that_may_not_write_to_the_store(mounted: Store) -> None:
+    (Path(mounted.base) / name_of().partial).rename(Path(mounted.base) / "elsewhere")
+    with pytest.raises(AssertionError, match="through this process"):
+        fetch(mounted, name_of(), "a.sql", LocalShell(), script("echo abc"))
+
+
+def test_over_ssh_it_goes_from_a_host_that_can_not_encrypt(mounted: Store, tmp_path: Path) -> None:
+    host = LocalShell()
+    host._environment["PATH"] = str(tmp_path / "bin")
+    (tmp_path / "bin").mkdir()
+    for program in ("bash", "flock", "true"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+    settings = mounted.settings.model_copy(update={"age_recipient": RECIPIENT})
+    with pytest.raises(AssertionError, match="through this process"):
+        fetch(Store(mounted.shell, settings, "lab"), name_of(), "a.sql", host, script("echo abc"))
 
 
 def test_a_dump_that_fails_half_way_is_told(store: Store) -> None:

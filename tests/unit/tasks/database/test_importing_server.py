@@ -46,6 +46,7 @@ def test_what_an_earlier_attempt_has_left_running_is_removed() -> None:
     assert [command.words[-1] for command in shell.ran] == [
         SERVER.container,
         f"{SERVER.container}-create",
+        f"{SERVER.container}-copy",
         f"{SERVER.container}-password",
     ]
 

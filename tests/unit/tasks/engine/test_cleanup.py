@@ -39,6 +39,19 @@ def test_arming_again_sets_the_timer_back_to_its_full_time_and_proves_that_it_wa
     assert places == sorted(places)
 
 
+def test_a_timer_that_systemd_has_not_let_go_of_yet_is_asked_for_again(tmp_path: Path) -> None:
+    """Seen on the lab: a unit of that name `was already loaded or has a fragment file`."""
+    programs = {
+        "systemctl": f"[ $1 = stop ] || [ $1 = reset-failed ] || [ -e {tmp_path}/armed ]",
+        "systemd-run": f"echo >>{tmp_path}/asked; [ $(wc -l <{tmp_path}/asked) -ge 3 ] && touch {tmp_path}/armed",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    LocalShell(tmp_path).run(arm(CLEANUP, "controller-0", 300))
+    assert (tmp_path / "armed").exists()
+
+
 def test_other_words_have_another_timer() -> None:
     other = CLEANUP.model_copy(update={"words": {"controller-0": ("true",)}})
     assert CLEANUP.unit("controller-0") != other.unit("controller-0")

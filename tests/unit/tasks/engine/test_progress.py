@@ -20,21 +20,25 @@ class Server:
 
     Attributes:
         told: Each percentage, and whether an artifact was made for it.
+        descriptions: What stood beside each.
         meanwhile: Called for each.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.told: list[tuple[str, float]] = []
+        self.descriptions: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.retries: list[int] = []
         monkeypatch.setattr(tasks.engine.progress, "create_progress_artifact", self._create)
         monkeypatch.setattr(tasks.engine.progress, "update_progress_artifact", self._update)
 
     def _create(self, percent: float, description: str) -> UUID:
+        self.descriptions.append(description)
         self._hear("made", percent)
         return uuid4()
 
-    def _update(self, artifact: UUID, percent: float) -> None:
+    def _update(self, artifact: UUID, percent: float, description: str) -> None:
+        self.descriptions.append(description)
         self._hear("updated", percent)
 
     def _hear(self, how: str, percent: float) -> None:
@@ -59,6 +63,22 @@ def show(progress: Progress, *percents: float) -> None:
 def test_one_artifact_shows_what_has_changed(server: Server) -> None:
     show(Progress("4 Import"), 10.2, 10.4, 55, 104)
     assert server.told == [("made", 10), ("updated", 55), ("updated", 100)]
+
+
+def test_what_is_under_way_is_shown_beside_it(server: Server) -> None:
+    progress = Progress("3l Create the image")
+    show(progress, 0)
+    progress.phase("Creating disk layout")
+    show(progress, 0, 0.2)
+    progress.phase("Creating tar archive")
+    show(progress, 0, 50)
+    assert server.descriptions == [
+        "3l Create the image",
+        "3l Create the image: Creating disk layout",
+        "3l Create the image: Creating tar archive",
+        "3l Create the image: Creating tar archive",
+    ]
+    assert [percent for _, percent in server.told] == [0, 0, 0, 50]
 
 
 def test_a_server_that_hangs_holds_nobody_up(server: Server) -> None:

@@ -12,9 +12,20 @@ from typing import cast
 
 import pytest
 
+import tasks.rear.images
 from blocks.remote.errors import HostError
 from blocks.remote.units import LongCommand
-from tasks.rear.images import Known, check_images, close_images, find_folder, job_key, jobs, list_images, make_image
+from tasks.rear.images import (
+    Known,
+    check_images,
+    close_images,
+    find_folder,
+    job_key,
+    jobs,
+    list_images,
+    make_image,
+    read_used_bytes,
+)
 from tasks.rear.settings import Settings
 from tests.unit.fakes import FakeShell, LocalShell
 
@@ -47,6 +58,33 @@ def on_store(
     return subprocess.run(long.words, capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
 
 
+def how_far(log: Path, text: str, expected: int = 4 * 2**20) -> list[str]:
+    """What is asked of a node while ReaR has written this to its log."""
+    log.write_text(text)
+    (long,) = cast("tuple[LongCommand, ...]", make_image("rear-1", 60, expected).commands)
+    assert long.progress_query is not None
+    words = [str(log) if word == long.log else word for word in long.progress_query.words]
+    return subprocess.run(words, capture_output=True, text=True, timeout=20).stdout.splitlines()
+
+
+def test_while_rear_works_its_phase_and_the_archive_s_size_are_told(tmp_path: Path) -> None:
+    log, archive = tmp_path / "log", tmp_path / "outputfs" / "backup.tar.gz"
+    laid_out = "Relax-and-Recover 2.4\nCreating disk layout\n"
+    assert how_far(log, laid_out) == ["0 4194304", "Creating disk layout, 0B of about 4.0MiB archived"]
+    archive.parent.mkdir()
+    archive.write_bytes(b"0" * 2**20)
+    begun = f"{laid_out}Creating tar archive '{archive}'\n"
+    assert how_far(log, begun)[0] == "1048576 4194304"
+    assert how_far(log, begun)[1].endswith(", 1.0MiB of about 4.0MiB archived")
+    archive.unlink()  # ReaR has unmounted the store
+    done = f"{begun}Preparing archive operation OK\nArchived 3 MiB in 20 seconds [avg 153 KiB/sec]\nExiting rear mkbackup\n"
+    assert how_far(log, done) == ["3145728 4194304", "Exiting rear mkbackup, 3.0MiB of about 4.0MiB archived"]
+
+
+def test_before_rear_has_written_anything_nothing_is_told(tmp_path: Path) -> None:
+    assert [line for line in how_far(tmp_path / "log", "") if not line.startswith("0 ")] == []
+
+
 def test_a_whole_image_is_told_with_its_size(image: Path) -> None:
     said = on_store(check_images, image.parents[1])
     assert said.returncode == 0, said.stderr
@@ -56,6 +94,21 @@ def test_a_whole_image_is_told_with_its_size(image: Path) -> None:
 def test_by_sftp_the_iso_lies_above_the_folders(image: Path) -> None:
     (image / f"{HOST}.iso").rename(image.parents[1] / f"{HOST}.iso")
     assert on_store(check_images, image.parents[1]).returncode == 0
+
+
+def test_by_sftp_iso_and_log_go_where_the_next_run_does_not_replace_them(image: Path) -> None:
+    (image / f"{HOST}.iso").rename(image.parents[1] / f"{HOST}.iso")
+    (image.parents[1] / f"rear-{HOST}.log").write_text("Exiting rear mkbackup\n")
+    for _ in range(2):
+        assert on_store(close_images, image.parents[1]).returncode == 0
+    assert {f"{HOST}.iso", f"rear-{HOST}.log"} <= {file.name for file in image.iterdir()}
+    assert f"./{HOST}.iso" in (image / "SHA256SUMS").read_text()
+    assert [file.name for file in image.parents[1].iterdir() if file.is_file()] == ["file"]
+
+
+def test_by_sftp_the_warning_of_tar_stands_above_the_folders(image: Path) -> None:
+    (image.parents[1] / f"rear-{HOST}.log").write_text("WARNING: tar ended with return code 1 and below output:\n")
+    assert "tar has ended with a warning" in on_store(check_images, image.parents[1]).stderr
 
 
 def shorten(image: Path) -> None:
@@ -162,3 +215,17 @@ def test_a_node_that_is_not_set_up_is_told(left_out: str, said: str) -> None:
     text = "".join(f"{line}\n" for line in SETTINGS.splitlines() if not line.startswith(left_out))
     with pytest.raises(HostError, match=said):
         find_folder(FakeShell().on("OPENSTACK_RUNBOOKS", say=text).on("pgrep", say=1))
+
+
+@pytest.mark.parametrize("only", ["yes", "1", "no"])
+def test_where_a_part_alone_is_archived_no_image_is_larger_than_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str
+) -> None:
+    """A node's file systems may hold a hundred times as much, and the store is asked for room that nothing takes."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "file").write_bytes(os.urandom(1_000_000))
+    included = (f"{tmp_path}/etc/*", f"{tmp_path}/none/*")
+    settings = Settings({"BACKUP_ONLY_INCLUDE": (only,), "BACKUP_PROG_INCLUDE": included})
+    monkeypatch.setattr(tasks.rear.images, "read_settings", lambda _: settings)
+    used = read_used_bytes(LocalShell())
+    assert used > 100_000_000 if only == "no" else 1_000_000 <= used < 1_100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tasks.runbooks.verify_backup.drill_host import (
     serves_clients,
 )
 from tests.unit.fakes import FakeShell, LocalShell
-from tests.unit.tasks.backup.samples import make_store
+from tests.unit.tasks.backup.samples import RECIPIENT, make_store
 from tests.unit.tasks.runbooks.verify_backup.samples import COPY, FILES, IMAGE, make_set, with_programs
 from tests.unit.tasks.samples import SITE
 
@@ -51,6 +52,35 @@ def test_what_a_host_lacks_is_told_with_the_remedy(seen: Seen, said: list[str]) 
 def test_a_missing_image_says_how_it_is_had() -> None:
     (said,) = lacks(NEEDS, Seen(FIT.programs, frozenset(), 4 * GIB, 12 * GIB, False), "/var/tmp")
     assert said.startswith("has not the image 0a1b of the server that was backed up: `podman pull` it")
+
+
+KEY = Needs(
+    NEEDS.images, ("podman", "age", "age-keygen"), 1, 1, identity="/root/key", recipients=frozenset({RECIPIENT})
+)
+
+
+@pytest.mark.parametrize("keys", [frozenset(), frozenset({"age1another"})])
+def test_a_host_without_the_private_key_says_which_it_lacks(keys: frozenset[str]) -> None:
+    fit = Seen(frozenset(KEY.programs), FIT.images, 4 * GIB, 12 * GIB, in_place=True, keys=keys)
+    (said,) = lacks(KEY, fit, "/var/tmp")
+    assert said.startswith(f"has not the private key of {RECIPIENT} in /root/key: bring it there")
+    assert lacks(KEY, replace(fit, keys=keys | {RECIPIENT}), "/var/tmp") == []
+
+
+def test_a_host_without_age_is_not_asked_for_its_keys() -> None:
+    seen = Seen(frozenset({"podman"}), FIT.images, 4 * GIB, 12 * GIB, in_place=True)
+    assert lacks(KEY, seen, "/var/tmp") == ["has no age: install it", "has no age-keygen: install it"]
+
+
+def test_a_host_tells_the_public_keys_of_what_it_has_and_nothing_else_of_it(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    programs = with_programs(tmp_path / "bin", podman="exit 1", **{"age-keygen": f'[ "$1" = -y ] && echo {RECIPIENT}'})
+    needs = replace(KEY, identity=str(key))
+    assert look(LocalShell(programs), needs, str(tmp_path)).keys == frozenset()
+    key.write_text("AGE-SECRET-KEY-1\n")
+    assert look(LocalShell(programs), needs, str(tmp_path)).keys == {RECIPIENT}
+    with_programs(tmp_path / "bin", **{"age-keygen": "echo 'no key' >&2; exit 1"})
+    assert look(LocalShell(programs), needs, str(tmp_path)).keys == frozenset()
 
 
 def test_too_little_room_counts_what_is_fetched_first() -> None:

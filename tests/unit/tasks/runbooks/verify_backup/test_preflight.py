@@ -114,12 +114,27 @@ def test_a_manifest_that_says_too_little_is_refused(store: Store, database: dict
         look(run_of(store), "latest")
 
 
-def test_what_is_encrypted_is_refused(store: Store, tmp_path: Path) -> None:
-    with_programs(tmp_path / "bin", age="cat")
+def make_encrypted_set(store: Store, tmp_path: Path) -> None:
+    with_programs(tmp_path / "bin", age="cat", **{"age-keygen": f"echo {RECIPIENT}"})
     encrypting = Store(store.shell, store.settings.model_copy(update={"age_recipient": RECIPIENT}), "lab")
     make_set(encrypting)
-    with pytest.raises(Refused, match=f"is encrypted to {RECIPIENT}; only who has its private key"):
+
+
+def test_what_is_encrypted_is_refused_where_nobody_knows_of_the_private_key(store: Store, tmp_path: Path) -> None:
+    make_encrypted_set(store, tmp_path)
+    with pytest.raises(Refused, match=rf"is encrypted to {RECIPIENT}, and the site .* set `age_identity` of \[store\]"):
         look(run_of(store), "latest")
+
+
+def test_what_is_encrypted_is_verified_where_the_private_key_is(store: Store, tmp_path: Path) -> None:
+    make_encrypted_set(store, tmp_path)
+    key = tmp_path / "key"
+    with pytest.raises(Refused, match=f"backup-node: has not the private key of {RECIPIENT} in {key}"):
+        look(run_of(store, age_identity=str(key)), "latest")
+    key.write_text("AGE-SECRET-KEY-1\n")
+    drill = look(run_of(store, age_identity=str(key)), "latest").drill
+    assert drill is not None
+    assert {file.recipient for restore in drill.restores for file in restore.files} == {RECIPIENT}
 
 
 AFTER = CONTENTS.model_dump(mode="json")

@@ -1,21 +1,23 @@
-"""What must be so before a control plane is paused: every node up, whole and prepared, and room on the store."""
+"""What must be so before nodes are paused: every node up, whole and prepared, nobody else at work, and room on the store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from blocks.database import GaleraDatabase
 from blocks.remote.shell import Shell
 from tasks.backup.store import Store
 from tasks.engine.checks import Check
 from tasks.engine.cleanup import read_armed
 from tasks.engine.run import Run
 from tasks.node.config_drive import find_config_drive
-from tasks.node.pacemaker_cluster import Cluster, read_cluster
-from tasks.node.running import PAUSED, STOPPING, read_running
+from tasks.node.pacemaker_cluster import Cluster, addresses_of, read_cluster
+from tasks.node.running import ACTIVE, PAUSED, STOPPING, read_running
 from tasks.node.saved import ceph_monitor, ovn_databases
-from tasks.rear.images import Known, find_folder, list_images, read_used_bytes
-from tasks.rear.sftp import images_root
-from tasks.runbooks.backup_control_plane.imaging import ImageRequest, Imaging, NodeFacts
+from tasks.rear.images import Known, find_folder, images_root, list_images, read_used_bytes
+from tasks.rear.schedules import OWN_JOB, has_own_job
+from tasks.runbooks.node_images.imaging import ImageRequest, Imaging, NodeFacts
+from tasks.runbooks.node_images.operation import look_at_operation
 
 _ROLE, _NODE, _RUNS, _CLUSTER = "role", "node", "what runs there", "cluster"
 _ARCHIVE, _ROOM = "archive", "room for images on the store"
@@ -23,29 +25,33 @@ _ARCHIVE, _ROOM = "archive", "room for images on the store"
 _CONTROLLER = "Controller"
 # A quarter more than the latest image.
 _MORE = 1.25
+# How many nodes a cluster needs so that one can leave: of Pacemaker's, for a majority; of Galera's, for one that serves.
+_QUORATE, _SERVING = 3, 2
 
 
-def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
+def look(run: Run, request: ImageRequest, store: Store, database: GaleraDatabase | None) -> Imaging:
     """Look at every node and at the store. What speaks against beginning is added to the run's checks.
 
     Args:
         run: The run.
         request: What the operator asks for.
         store: The site's store.
+        database: The database of the cluster that the nodes are of, whose nodes get an image as well; None where they are of none.
 
     Returns:
         What images are made of; facts of a node are missing where a check says why (a node that is down is one: BZ#2077335).
     """
     site = run.site
-    groups = (*request.roles, site.database.role)
+    groups = (*request.roles, *([database.role] if database else []))
     nodes = tuple(run.shells[host.name] for host in site.select(dict.fromkeys(groups)))
     for role in request.roles:
-        if not site.hosts_with(role):
+        if not site.select([role]):
             run.checks.append(Check(_ROLE, "", "", f"no host has role {role}", "see the site's inventory, and `roles`"))
     facts = run.everywhere(_NODE, _look_at_node, nodes)
     for name, found in facts.items():
         run.checks += _check_running(name, found)
-    _look_at_cluster(run, nodes, facts)
+    cluster = _look_at_cluster(run, request, database.resource, nodes, facts) if database else None
+    look_at_operation(run)
     if store.settings.kind == "sftp" and site.rear.archive == "inside":
         said = "archives lie inside the ISOs, where nobody can see that they are whole"
         run.checks.append(Check(_ARCHIVE, "", "", said, 'write archive = "beside" into [rear]; start install-rear'))
@@ -64,22 +70,29 @@ def look(run: Run, request: ImageRequest, store: Store) -> Imaging:
         nodes=nodes,
         facts=facts,
         controllers=frozenset(controllers),
-        resource=site.database.resource,
+        database=database,
+        databases=tuple(run.hosts_with(database.role)) if database else (),
+        addresses={node.name: addresses_of(cluster, node.name) for node in nodes} if cluster else {},
         root=root,
         known=known,
     )
 
 
-def _look_at_cluster(run: Run, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]) -> None:
-    """Ask the first node on which Pacemaker runs for its cluster."""
+def _look_at_cluster(
+    run: Run, request: ImageRequest, resource: str, nodes: Sequence[Shell], facts: Mapping[str, NodeFacts]
+) -> Cluster | None:
+    """Ask the first node on which Pacemaker runs for its cluster; None where it gives no answer, which is a check."""
     clustered = [node for node in nodes if node.name in facts and facts[node.name].before.clustered]
     if facts and not clustered:
         said = "Pacemaker runs on none of these nodes"
         run.checks.append(Check(_CLUSTER, "", "", said, "`pcs cluster start --all`; start resume-control-plane"))
-    resource = run.site.database.resource
     seen = run.everywhere(_CLUSTER, lambda shell: read_cluster(shell, resource), clustered[:1])
     for cluster in seen.values():
-        run.checks += check_cluster(cluster, [node.name for node in nodes])
+        stopped = [node.name for node in nodes] if request.availability == "pause" else None
+        run.checks += check_cluster(cluster, stopped)
+        if request.availability == "rolling":
+            run.checks += check_spare(cluster)
+    return next(iter(seen.values()), None)
 
 
 def _look_at_node(shell: Shell) -> NodeFacts:
@@ -99,6 +112,7 @@ def _look_at_node(shell: Shell) -> NodeFacts:
         ovn=ovn_databases(running),
         used_bytes=read_used_bytes(shell),
         timers=tuple(read_armed(shell)),
+        own_schedule=has_own_job(shell),
     )
 
 
@@ -108,6 +122,11 @@ def _check_running(host: str, found: NodeFacts) -> list[Check]:
     if found.timers:
         said = f"a run that was killed has left {len(found.timers)} timers there, which undo what it has done"
         checks.append(Check(_RUNS, host, "", said, "start resume-control-plane, or wait until they have fired"))
+    if found.own_schedule:
+        said = f"ReaR's own cron job is there ({OWN_JOB}): it would make an image of its own"
+        checks.append(Check(_RUNS, host, "", said, "start install-rear, which removes it; an update brings it back"))
+    if before.pacemaker not in {"", ACTIVE}:
+        checks.append(Check(_RUNS, host, "", "Pacemaker is stopped there", "start resume-control-plane first"))
     if paused := before.in_state(PAUSED):
         said = f"{len(paused)} containers are paused: {', '.join(paused)}"
         checks.append(Check(_RUNS, host, "", said, "start resume-control-plane first"))
@@ -117,16 +136,30 @@ def _check_running(host: str, found: NodeFacts) -> list[Check]:
     return checks or [Check(_RUNS, host, str(before))]
 
 
-def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
+def check_spare(cluster: Cluster) -> list[Check]:
+    """What would stop serving with the one node that leaves.
+
+    Args:
+        cluster: What Pacemaker says.
+    """
+    reasons = []
+    if len(cluster.nodes) < _QUORATE:
+        reasons.append(f"of {len(cluster.nodes)} nodes none can leave: with it the quorum would go")
+    if cluster.bundle.replicas < _SERVING:
+        reasons.append(f"Galera has {cluster.bundle.replicas} node: when it leaves, nobody serves")
+    return [Check(_CLUSTER, "", "", reason, 'use availability="pause"') for reason in reasons]
+
+
+def check_cluster(cluster: Cluster, nodes: Sequence[str] | None) -> list[Check]:
     """What keeps a cluster from coming back as it was, or from being stopped as a whole.
 
     A standby attribute would be in the image: the node that is restored from it would come back standby.
 
     Args:
         cluster: What Pacemaker says.
-        nodes: Names of the nodes that get an image.
+        nodes: Names of the nodes that get an image, where it is stopped as a whole; None where it is not.
     """
-    ours = {name.split(".")[0] for name in nodes}
+    ours = {name.split(".")[0] for name in nodes or ()}
     checks = [
         Check(
             _CLUSTER,
@@ -139,7 +172,7 @@ def check_cluster(cluster: Cluster, nodes: Sequence[str]) -> list[Check]:
         if node.troubles
     ]
     strangers = [node.name for node in cluster.nodes if node.name.split(".")[0] not in ours]
-    if strangers:
+    if strangers and nodes is not None:
         said = f"{', '.join(strangers)} would be stopped, and gets no image"
         checks.append(Check(_CLUSTER, "", "", said, "name all roles of the cluster as `roles`"))
     whole = []
