@@ -1,5 +1,6 @@
 """Pacemaker is waited for until it has ended what it has begun with the bundle, and what would last is ended."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,8 @@ class Host:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
         self.write("podman", "echo $PPID")
+        # Other tests' agents run in the same namespace, side by side with these.
+        self.write("pgrep", f'exec {shutil.which("pgrep")} "${{@:1:$#-1}}" "^bash {folder}${{@: -1}}"')
         self.write(
             "cibadmin",
             f"""case $* in
