@@ -80,6 +80,11 @@ test-exhaustive: .venv/.ready ## Test on the lab what is left out of test-lab; l
 	$(RUN) tests.lab down
 	$(RUN) pytest $(UNCLOSED) $(TOLD) -m "lab and exhaustive" tests/restore_galera tests/restore_undercloud_database tests/backups tests/telemetry tests/rear
 
+.PHONY: test-bare-metal
+test-bare-metal: .venv/.ready ## Test restore-node on an emulated machine with a BMC; 40 minutes (as root)
+	$(RUN) tests.lab down
+	$(RUN) pytest $(UNCLOSED) $(TOLD) -m bare_metal tests/bare_metal
+
 .PHONY: test-releases
 test-releases: .venv/.ready ## Test restore-galera on hosts of every release of the lab, one after the other (as root)
 	$(RUN) tests.releases

@@ -21,6 +21,7 @@ _NEEDS = {
     "restore_undercloud_database": "lab",
     "backups": "lab",
     "rear": "lab",
+    "bare_metal": "bare_metal",
     "telemetry": "lab",
 }
 _ENDS = pytest.StashKey[list[Callable[[], None]]]()

@@ -20,6 +20,7 @@ from flows.install_rear import install_rear
 from flows.prepare_backup_node import prepare_backup_node
 from flows.restore_accounts import restore_accounts
 from flows.restore_galera import restore_galera
+from flows.restore_node import restore_node
 from flows.restore_schemas import restore_schemas
 from flows.restore_undercloud_database import restore_undercloud_database
 from flows.resume_control_plane import resume_control_plane
@@ -34,6 +35,7 @@ RUNBOOKS = (
     backup_undercloud,
     restore_accounts,
     restore_galera,
+    restore_node,
     restore_schemas,
     restore_undercloud_database,
     resume_control_plane,

@@ -45,7 +45,7 @@ class Served:
         return Bmc("the BMC", BmcAccount(self.url, USER, self.folder / "password"))
 
 
-def _make_certificate(folder: Path) -> str:
+def make_certificate(folder: Path) -> str:
     names = ("-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem"))
     options = (
         "-newkey",
@@ -72,7 +72,7 @@ def serve(service: Redfish, folder: Path) -> Iterator[Served]:
         folder: For certificate, key and password.
     """
     (folder / "password").write_text(f"{PASSWORD}\n")
-    fingerprint = _make_certificate(folder)
+    fingerprint = make_certificate(folder)
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:

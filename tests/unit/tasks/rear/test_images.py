@@ -111,6 +111,28 @@ def test_by_sftp_the_warning_of_tar_stands_above_the_folders(image: Path) -> Non
     assert "tar has ended with a warning" in on_store(check_images, image.parents[1]).stderr
 
 
+@pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ("tar: /sys: file changed as we read it", True),
+        ("tar: /var/log/messages: file changed as we read it", True),
+        ("tar: /var/lib/config-data/a: file changed as we read it", False),
+        ("tar: /var/log/messages: File shrank by 4096 bytes; padding with zeros", False),
+        ("tar: /sys: file changed as we read it\ntar: /srv/a: Cannot open: Input/output error", False),
+        ("", False),
+    ],
+)
+def test_what_changes_while_it_is_read_and_is_no_matter_is_told_apart(image: Path, told: str, whole: bool) -> None:
+    """As seen with ReaR 2.7: the warning's lines are in its own log, and tar's words beside the archive."""
+    (image / f"rear-{HOST}.log").write_text("WARNING: tar ended with return code 1 and below output:\n")
+    (image / "backup.log").write_text(f"tar: Removing leading `/' from member names\nblock 0: /\n{told}\n")
+    done = on_store(check_images, image.parents[1])
+    assert (done.returncode == 0) is whole
+    assert (
+        whole or told.splitlines()[-1:] == [line for line in done.stderr.splitlines() if line.startswith("tar: ")][-1:]
+    )
+
+
 def shorten(image: Path) -> None:
     packed = (image / "backup.tar.gz").read_bytes()
     (image / "backup.tar.gz").write_bytes(packed[: len(packed) // 2])
