@@ -66,7 +66,7 @@ def restore_node(
         even_if_up: Restore a node that still answers; what is on its disk is lost.
         disks: Host → WWN or serial number of disks that may be erased, where one was replaced and others are beside it.
         dry_run: Check everything and show the plan; change nothing.
-        approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
+        approved_by: Who has approved. Empty: the run pauses and asks for the node's name; for the site's, where there are several.
         compare_timeout_s: Seconds for an image on the store to be compared with its sums.
         bmc_timeout_s: Seconds until a BMC says that something is as it was told.
         rescue_timeout_s: Seconds until the rescue system answers.
@@ -90,6 +90,7 @@ def restore_node(
         procedure=procedure,
         summary=lambda job: job.summary,
         destroys=lambda job: job.destroyed,
+        approve_node=lambda job: job.approve_node,
         take_up=lambda job: job.resume.take_up,
     )
 

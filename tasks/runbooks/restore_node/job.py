@@ -198,3 +198,8 @@ class Job:
         ]
         more = f"\n{self.resume.why}" if self.resume.why else ""
         return f"{self.summary}\n" + "\n".join(lines) + more
+
+    @property
+    def approve_node(self) -> str:
+        """The node whose name approves that its disks are erased; empty where there are several: the site's name does."""
+        return self.nodes[0].name if len(self.nodes) == 1 else ""

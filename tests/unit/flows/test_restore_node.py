@@ -122,6 +122,23 @@ def test_one_node_is_restored_with_a_reason_and_no_other_is_touched(room: Room) 
     assert run.site.site == "lab"
 
 
+@pytest.mark.parametrize(
+    ("request_", "typed"),
+    [
+        (Request(("controller-1",), reason="its disk has failed"), "controller-1"),
+        (Request(("undercloud",)), "undercloud"),
+        (Request(HOSTS[:2], reason="the third serves"), ""),
+        (ALL, ""),
+    ],
+)
+def test_one_node_is_approved_by_its_own_name_and_several_by_the_sites(
+    room: Room, request_: Request, typed: str
+) -> None:
+    _, job = look_at(room, request_)
+    work = restore_node.fn.__wrapped__(site="lab")  # type: ignore[attr-defined]
+    assert work.approve_node(job) == typed
+
+
 # What holds for two nodes beside each other holds for three.
 TWO = Request(HOSTS[:2], reason="the third serves")
 
