@@ -7,6 +7,7 @@ so and why.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -228,16 +229,19 @@ def _look_after(steps: Steps, job: Job) -> None:
 
 def _look_after_cluster(steps: Steps, job: Job, cluster: Shell, sentence: str) -> None:
     resource, within_s = job.site.database.resource, job.request.start_s
+    whole = own_system.wait_for_cluster(resource, within_s)
+    assert whole.until is not None, "it is nothing but a wait"
+    whole = replace(whole, until=replace(whole.until, hint=job.galera_set.hint))
     standby = own_system.clear_standby(resource, [node.name for node in job.nodes])
     steps.step("7f", "Wait until Pacemaker answers", [cluster], own_system.wait_for_pacemaker(within_s))
     steps.step("7g", "Clear standby", [cluster], standby)
 
     def first() -> None:
-        steps.step("8", sentence, [cluster], own_system.wait_for_cluster(resource, within_s))
+        steps.step("8", sentence, [cluster], whole)
 
     def instead() -> None:
         steps.step("8a", "Clear failed actions", [cluster], own_system.clean_up_failures())
         steps.step("8b", "Clear failed fencing", [cluster], own_system.clean_up_fencing())
-        steps.step("8c", f"{sentence} again", [cluster], own_system.wait_for_cluster(resource, within_s))
+        steps.step("8c", f"{sentence} again", [cluster], whole)
 
     steps.fall_back(first, instead, "the cluster is not whole by itself")

@@ -12,6 +12,7 @@ from blocks.site import BACKUP_NODE, UNDERCLOUD, Site
 from tasks.engine.steps import Fence
 from tasks.node.ironic import IronicNode
 from tasks.rear.stored_images import StoredImage
+from tasks.runbooks.restore_node.galera_set import NO_SET, GaleraSet
 from tasks.runbooks.restore_node.resume import Resume
 
 NAME = "restore-node"
@@ -112,6 +113,7 @@ class Job:
         resume: How to go on.
         undercloud: Where Ironic is; None where the undercloud is what is restored.
         ironic: The nodes in Ironic that a restore may put into maintenance.
+        galera_set: What restore-galera is given where Galera does not come back by itself.
     """
 
     site: Site
@@ -124,6 +126,7 @@ class Job:
     resume: Resume
     undercloud: Shell | None = None
     ironic: tuple[IronicNode, ...] = ()
+    galera_set: GaleraSet = NO_SET
 
     @property
     def to_boot(self) -> list[Node]:

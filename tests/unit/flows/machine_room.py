@@ -176,6 +176,7 @@ class Store(Journals):
     Attributes:
         images: Node → what the store prints of its images.
         damaged: Images that are not what their sums say.
+        listing: What it prints of the backups of the database.
     """
 
     def __init__(self, room: Room) -> None:
@@ -183,6 +184,8 @@ class Store(Journals):
         self.images = {name: stored(name) for name in (*HOSTS, "undercloud")}
         self.damaged: set[str] = set()
         self.units: dict[str, int] = {}
+        self.listing: str | Exception = ""
+        self.on("catalogue/*.json", say=lambda _: self.listing)
         for name in self.images:
             self.on(f"openstack-runbooks-{name}.record", say=lambda _, name=name: self.images[name])
         self.on("systemctl show", say=self._state).on("tail -c", say="").on("systemctl stop", say=self._forget)
@@ -238,6 +241,7 @@ class Machine:
         deaf: Whether its rescue system never answers.
         replicas: What Pacemaker says of the database there.
         failed: Whether fencing has failed.
+        lost: Whether Galera comes back by no clean-up either.
         bootable: What its disk must hold for it to boot.
         standby: Whether Pacemaker has it in standby.
     """
@@ -257,7 +261,7 @@ class Machine:
         self.deaf = False
         # The document writes config drives of Controllers alone.
         self.bootable = "whole" if name in HOSTS else "image"
-        self.replicas, self.failed = [Replica()] * 3, False
+        self.replicas, self.failed, self.lost = [Replica()] * 3, False, False
         self.standby = False
         self.own, self.rescue = RoomShell(room, name), RoomShell(room, name)
         handle = self.service.handle
@@ -300,8 +304,11 @@ class Machine:
         shell.on("list-units", say=lambda _: self._answers("own", units)).on("podman ps", say="")
         shell.on("crm_mon", say=lambda _: self._answers("own", self._status())).on("cibadmin", say="<bundle/>")
         shell.order("pcs node unstandby", do=lambda _: setattr(self, "standby", False))
-        shell.order("pcs resource cleanup", do=lambda _: setattr(self, "replicas", [Replica()] * 3))
+        shell.order("pcs resource cleanup", do=lambda _: self._clean_up())
         shell.order("pcs stonith history cleanup", do=lambda _: setattr(self, "failed", False))
+
+    def _clean_up(self) -> None:
+        self.replicas = self.replicas if self.lost else [Replica()] * 3
 
     def _status(self) -> str:
         text = pacemaker_1_1(self.replicas)

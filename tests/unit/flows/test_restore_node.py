@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from blocks.remote.command import script
 from blocks.remote.errors import CommandFailed, Refused, RunbookError
 from blocks.remote.shell import Shell
 from flows.restore_node import NAME, procedure, restore_node
+from tasks.backup.listing import LIST
 from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.run import Run
@@ -19,9 +21,11 @@ from tasks.runbooks.restore_node.job import Job, Request, hosts_of_restore
 from tasks.runbooks.restore_node.preflight import look
 from tests.redfish.service import PASSWORD
 from tests.unit.fakes import FakeClock
+from tests.unit.flows.backup_cluster import make_backup
 from tests.unit.flows.cluster import Killed
 from tests.unit.flows.golden import assert_golden
 from tests.unit.flows.machine_room import TIME, Machine, Room, run_of, stored
+from tests.unit.tasks.backup.samples import make_store
 from tests.unit.tasks.crm import Replica
 from tests.unit.tasks.samples import HOSTS, journal
 
@@ -372,6 +376,28 @@ def test_a_galera_that_does_not_come_back_by_itself_is_cleaned_up_and_then_told(
     run = restore(room)
     assert {("8a", "done"), ("8b", "done"), ("8c", "done")} <= set(outcomes(run))
     all_restored(room)
+
+
+def test_where_galera_stays_down_the_failing_step_names_restore_galera_with_its_set(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    store = make_store(tmp_path / "store")
+    name = make_backup(store)
+    room.store.listing = store.shell.run(script(LIST, store.settings.path, "lab")).stdout
+    machine = room.machines["controller-0"]
+    machine.replicas, machine.lost = [Replica(), Replica("Slave"), Replica()], True
+    failed = failing(room)
+    assert failed.message.startswith("step 8c (Check the status of Pacemaker again) failed on controller-0")
+    assert f"`prefect deployment run restore-galera -p site=lab -p backup={name}` (the newest" in failed.hint
+    machine.replicas = [Replica()] * 3  # somebody has done so
+    run = restore(room)
+    all_restored(room)
+    assert {"4", "6"} & {number for number, outcome in outcomes(run) if outcome != "earlier"} == set()
+
+
+def test_a_store_that_has_no_list_of_backups_keeps_no_node_dead(room: Room) -> None:
+    room.store.listing = CommandFailed("backup-node", "list the backups", 66, "")
+    _, job = look_at(room)
+    assert "exit code 66 from `list the backups`; `python -m deployments backups list`" in job.galera_set.hint
 
 
 def test_standby_that_came_back_with_the_image_is_cleared(room: Room) -> None:

@@ -62,7 +62,7 @@ def test_the_name_of_the_node_approves_what_is_lost_of_one_node(asked: SimpleNam
 
 
 def test_the_form_says_which_name_is_wanted() -> None:
-    wanted = {form: [*form.model_json_schema()["properties"]][0] for form in (Approval, NodeApproval)}
+    wanted = {form: next(iter(form.model_json_schema()["properties"])) for form in (Approval, NodeApproval)}
     assert wanted == {Approval: "site", NodeApproval: "node"}
     assert NodeApproval.model_json_schema()["properties"]["node"]["description"].startswith("Type the node's name")
 
