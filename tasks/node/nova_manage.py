@@ -32,7 +32,7 @@ _HEAL, _AUDIT, _DELETE = (0, 4), (0, 3), (0, 4)
 
 
 def _manage(*words: str, changes: bool = False) -> Command:
-    tool = ("nova-manage", "--log-file", "/dev/null", *words)
+    tool = ("nova-manage", "--log-file=/dev/null", *words)
     said = f"nova-manage {' '.join(words)}"
     return command(
         "podman", "exec", "--user", "nova", CONTAINER, *tool, ok=ANY_CODE, quiet=True, changes=changes, says=said

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from blocks.remote.shell import Shell
 from blocks.site import Site
 from tasks.node.consistency import Agreement
-from tasks.node.neutron_ovn import NEUTRON_AND_OVN
+from tasks.node.neutron_ovn import neutron_and_ovn
 from tasks.node.nova_manage import ALLOCATIONS, ORPHANED_ALLOCATIONS, cells
 from tasks.node.tripleo_services import unit_of
 from tasks.rear.stored_images import StoredImage
@@ -22,7 +22,7 @@ def agreements(site: Site) -> tuple[Agreement, ...]:
     Args:
         site: The site.
     """
-    return NEUTRON_AND_OVN, ALLOCATIONS, ORPHANED_ALLOCATIONS, cells(site.roles.get(_NOVA_COMPUTE, ()))
+    return neutron_and_ovn(), ALLOCATIONS, ORPHANED_ALLOCATIONS, cells(site.roles.get(_NOVA_COMPUTE, ()))
 
 
 def host_of(container: str, nodes: Sequence[tuple[Shell, StoredImage]], otherwise: Shell) -> Shell:

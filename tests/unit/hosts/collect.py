@@ -402,12 +402,16 @@ def _paused() -> None:
 
 
 def _nodes(patch: pytest.MonkeyPatch) -> None:
-    """restore-node, on a cluster that needs to be cleaned up, and of which a node was in standby; and a question of ReaR's."""
+    """restore-node, on a cluster that needs to be cleaned up, with a node that was in standby and services that disagree.
+
+    And with a question of ReaR's.
+    """
     with TemporaryDirectory() as folder:
         room = Room(patch, Path(folder))
         machine = room.machines["controller-0"]
         machine.replicas, machine.failed, machine.standby = [Replica(), Replica("Slave"), Replica()], True, True
-        node_runs.restore(room)
+        machine.differing = {*node_runs.EVERYTHING}
+        node_runs.restore(room, node_runs.Request(repair=tuple(node_runs.EVERYTHING)))
         room = Room(patch, Path(folder))
         room.machines["controller-0"].question = "(timeout 300 seconds)\n"
         node_runs.failing(room)

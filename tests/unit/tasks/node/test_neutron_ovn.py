@@ -12,7 +12,7 @@ import pytest
 from blocks.remote.command import command
 from blocks.remote.shell import Result
 from tasks.node.consistency import Seen, by_kind
-from tasks.node.neutron_ovn import _LOGGED, NEUTRON_AND_OVN, failure, parse_sync
+from tasks.node.neutron_ovn import _LOGGED, failure, neutron_and_ovn, parse_sync
 from tests.unit.fakes import LocalShell
 
 ONE, TWO = "0c7c9e6e-8a9e-4b2c-9d9f-0a1b2c3d4e5f", "1d8d0f7f-9baf-4c3d-8eae-1b2c3d4e5f60"
@@ -131,7 +131,7 @@ def test_the_log_is_printed_and_removed_and_the_exit_code_stays(tmp_path: Path, 
 
 
 def test_both_modes_run_with_the_files_of_tripleo() -> None:
-    for asked, mode in ((NEUTRON_AND_OVN.looks[0], "log"), (NEUTRON_AND_OVN.repair, "repair")):
+    for asked, mode in ((neutron_and_ovn().looks[0], "log"), (neutron_and_ovn().repair, "repair")):
         assert asked.words[:3] == ("podman", "exec", "neutron_api")
         assert asked.words[-2:] == ("--ovn-neutron_sync_mode", mode)
         assert "/etc/neutron/plugins/ml2/ml2_conf.ini" in asked.words
