@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -624,11 +625,9 @@ def test_what_the_flow_is_asked_for_is_what_is_looked_for(room: Room) -> None:
     )
     run = open_run(room, Request(("controller-0",)))
     request = work.look(run).request
-    expected = Request(
-        ("controller-0",), ("Controller",), "2026-11-27", "one", True, {"controller-0": ("A",)}, *seconds.values()
-    )
-    expected = replace(expected, repair=("cells", "ovn"))
-    assert request == expected
+    expected = Request(("controller-0",), ("Controller",), "2026-11-27", "one", True, {"controller-0": ("A",)})
+    waits: dict[str, Any] = {name.replace("_timeout_s", "_s"): value for name, value in seconds.items()}
+    assert request == replace(expected, repair=("cells", "ovn"), **waits)
     assert work.destroys(work.look(run)).startswith(
         "nodes are restored: controller-0 from controller-0/20261127T020000Z"
     )

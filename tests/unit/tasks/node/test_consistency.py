@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from blocks.remote.command import command
@@ -18,8 +20,8 @@ DIFFERS = Result("a differs\nb differs\n", "", 0)
 BROKEN = Result("half\n", "", 9)
 
 
-def _judge(results: object) -> Seen:
-    (result,) = results  # type: ignore[misc]
+def _judge(results: Sequence[Result]) -> Seen:
+    (result,) = results
     if result.exit_code == 8:
         return Seen(nothing="there is no such thing")
     return Seen(tuple(result.stdout.splitlines()), "it broke" if result.exit_code == 9 else "")
