@@ -30,6 +30,8 @@ _LITERAL = re.compile(r"\[.*\]|\{.*\}")
 _LINE = 300
 # What podman 1.6 adds to whatever a command in a container has said before it failed.
 _PODMAN = re.compile(r"^Error: (non zero exit code|exit status)")
+# SQLAlchemy and oslo.messaging quote an address that they can't read as it is, password and all.
+_CREDENTIALS = re.compile(r"://\S*@")
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,16 @@ class Agreement:
     by_hand: str
 
 
+def quotable(said: str) -> str:
+    """What may be told of a tool's words: without the passwords in addresses, and not at any length."""
+    return _CREDENTIALS.sub("://****@", said)[:_LINE]
+
+
 def last_line(result: Result) -> str:
     """What a tool has said last, the errors before all else; for a sentence."""
     lines = [line.strip() for line in (*result.stdout.splitlines(), *result.stderr.splitlines())]
     lines = [line for line in lines if line and not _PODMAN.match(line)]
-    return lines[-1][:_LINE] if lines else "it said nothing"
+    return quotable(lines[-1]) if lines else "it said nothing"
 
 
 def not_there(result: Result, tool: str) -> str:

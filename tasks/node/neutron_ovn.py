@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from blocks.remote.command import Command, command
 from blocks.remote.shell import Result
-from tasks.node.consistency import ANY_CODE, Agreement, Seen, last_line, not_there
+from tasks.node.consistency import ANY_CODE, Agreement, Seen, last_line, not_there, quotable
 from tasks.node.podman import podman_exec
 
 CONTAINER = "neutron_api"
@@ -85,7 +85,7 @@ def failure(result: Result) -> str:
         return ""
     said = [found for line in result.stdout.splitlines() if (found := _SAID.search(line))]
     errors = [found["said"] for found in said if found["level"] != "WARNING"]
-    return f"{_TOOL} has not come to its end: {errors[-1] if errors else last_line(result)}"
+    return f"{_TOOL} has not come to its end: {quotable(errors[-1]) if errors else last_line(result)}"
 
 
 def _judge(results: Sequence[Result]) -> Seen:

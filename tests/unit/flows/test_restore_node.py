@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blocks.remote.command import script
-from blocks.remote.errors import CommandFailed, Refused, RunbookError
+from blocks.remote.errors import CommandFailed, Refused, RunbookError, Unreachable
 from blocks.remote.shell import Result, Shell
 from flows.restore_node import NAME, procedure, restore_node
 from tasks.backup.listing import LIST
@@ -391,10 +391,20 @@ def test_where_galera_stays_down_the_failing_step_names_restore_galera_with_its_
     failed = failing(room)
     assert failed.message.startswith("step 8c (Check the status of Pacemaker again) failed on controller-0")
     assert f"`prefect deployment run restore-galera -p site=lab -p backup={name}` (the newest" in failed.hint
+    assert failing(room).number == "8c", "started again too early it waits in vain again, and is not complete"
     machine.replicas = [Replica()] * 3  # somebody has done so
     run = restore(room)
     all_restored(room)
+    assert ("8", "done") in outcomes(run)
     assert {"4", "6"} & {number for number, outcome in outcomes(run) if outcome != "earlier"} == set()
+
+
+def test_a_cluster_that_is_lost_after_it_was_whole_is_seen_by_the_run_that_is_taken_up(room: Room) -> None:
+    machine = room.machines["controller-0"]
+    machine.own.on("sync_mode log", say=Unreachable("controller-0", "no route to host"))
+    assert failing(room).number == "8d"
+    machine.replicas, machine.lost = [Replica(), Replica("Slave"), Replica()], True
+    assert failing(room).number == "8c"
 
 
 def test_a_store_that_has_no_list_of_backups_keeps_no_node_dead(room: Room) -> None:

@@ -102,6 +102,11 @@ def test_what_has_not_come_to_its_end_is_not_taken_for_agreement(log: str, code:
     assert "neutron-ovn-db-sync-util has not come to its end" in answer.unknown
 
 
+def test_a_password_in_an_address_is_not_told() -> None:
+    told = seen(util("CRITICAL", "Unhandled error: mysql+pymysql://neutron:s3cret@vip/ovs_neutron"), 1).unknown
+    assert told.endswith("mysql+pymysql://****@vip/ovs_neutron")
+
+
 def test_differences_before_it_was_cut_short_are_told_as_well() -> None:
     cut = seen(line("WARNING", f"Network found in OVN but not in Neutron, network_id=neutron-{ONE}"))
     assert cut.differences

@@ -60,6 +60,15 @@ def test_a_dry_run_that_does_not_come_to_its_end_is_no_agreement(text: str, code
     assert healing(text, code) == Seen(unknown=why)
 
 
+def test_a_password_in_an_address_is_not_told() -> None:
+    said = (
+        "sqlalchemy.exc.ArgumentError: Could not parse rfc1738 URL from string 'mysql+pymysql://nova:s3cr@t@vip/nova'\n"
+    )
+    told = healing(said, 255).unknown
+    assert "s3cr" not in told
+    assert told.endswith("'mysql+pymysql://****@vip/nova'")
+
+
 def orphan(consumer: str) -> str:
     return (
         f"Allocations were set against consumer UUID {consumer} but no existing instances or active migrations are related. \n"
