@@ -55,7 +55,8 @@ def _row(program: dict[str, Any], use: dict[str, Any]) -> str:
     values = ", ".join(f"`{value}`" for value in use.get("values", ()))
     used = f"{flags} ({values})" if values else flags
     has = program["has"] if program["package"] == program["name"] else f"{program['package']} {program['has']}"
-    return "| " + " | ".join(_cell(cell) for cell in (f"`{words}`", used, use["since"], has, use["source"])) + " |"
+    since = f"{use['since']}; before, it {use['otherwise']}" if "otherwise" in use else use["since"]
+    return "| " + " | ".join(_cell(cell) for cell in (f"`{words}`", used, since, has, use["source"])) + " |"
 
 
 def _cell(words: str) -> str:

@@ -7,6 +7,7 @@ so and why.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from tasks.engine.change import Change
 from tasks.engine.plan import plan_of
 from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
-from tasks.node import ironic, own_system, power
+from tasks.node import consistency, ironic, own_system, power
 from tasks.node.tripleo_services import Services, check_running
 from tasks.rear.recovering import power_off, recover, restore_config_drive
 from tasks.rear.rescue import check_rescue, wait_for_rescue
@@ -30,6 +31,7 @@ from tasks.runbooks.restore_node.preflight import look
 __all__ = ["NAME", "procedure", "restore_node"]
 _CONTROLLER = ["Controller"]
 _NOBODY: list[str] = []
+_NOTHING: list[consistency.Repair] = []
 _NO_DISKS: dict[str, list[str]] = {}
 _NO_IRONIC = "no Ironic of the undercloud manages them, or they are in maintenance"
 # What a rescue system gets to shut down.
@@ -46,6 +48,7 @@ def restore_node(
     reason: str = "",
     even_if_up: bool = False,
     disks: dict[HostName, list[DiskId]] = _NO_DISKS,
+    repair: list[consistency.Repair] = _NOTHING,
     dry_run: bool = False,
     approved_by: str | None = None,
     compare_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 14400,
@@ -54,6 +57,7 @@ def restore_node(
     console_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 14400,
     recover_timeout_s: Annotated[int, Field(ge=300, le=86400)] = 28800,
     start_timeout_s: Annotated[int, Field(ge=60, le=14400)] = 1800,
+    consistency_timeout_s: Annotated[int, Field(ge=60, le=86400)] = 3600,
 ) -> Work[Job]:
     """Restore nodes from their ReaR images: all of the control plane, one of it, or the undercloud. Their disks are erased.
 
@@ -65,31 +69,28 @@ def restore_node(
         reason: Why not all nodes of the control plane are restored: then its state is not that of one moment.
         even_if_up: Restore a node that still answers; what is on its disk is lost.
         disks: Host → WWN or serial number of disks that may be erased, where one was replaced and others are beside it.
+        repair: What is repaired where it differs afterwards: `ovn`, `allocations`, `orphaned-allocations`, `cells`.
         dry_run: Check everything and show the plan; change nothing.
-        approved_by: Who has approved. Empty: the run pauses and asks for the site's name.
+        approved_by: Who has approved. Empty: the run pauses and asks for the node's name; for the site's, where there are several.
         compare_timeout_s: Seconds for an image on the store to be compared with its sums.
         bmc_timeout_s: Seconds until a BMC says that something is as it was told.
         rescue_timeout_s: Seconds until the rescue system answers.
         console_timeout_s: Seconds for what must be done at a console, where a node has no BMC in the site file.
         recover_timeout_s: Seconds for `rear recover`.
         start_timeout_s: Seconds until a restored node answers, until its services run, and until the cluster is whole.
+        consistency_timeout_s: Seconds for each comparison of what must agree afterwards, and for each repair.
     """
-    timeouts = (
-        compare_timeout_s,
-        bmc_timeout_s,
-        rescue_timeout_s,
-        console_timeout_s,
-        recover_timeout_s,
-        start_timeout_s,
-    )
+    to_rescue = (compare_timeout_s, bmc_timeout_s, rescue_timeout_s, console_timeout_s)
+    to_end = (recover_timeout_s, start_timeout_s, consistency_timeout_s)
     erasable = {host: tuple(ids) for host, ids in disks.items()}
     asked = (tuple(dict.fromkeys(nodes)), tuple(dict.fromkeys(roles)), image, reason, even_if_up, erasable)
-    request = Request(*asked, *timeouts)
+    request = Request(*asked, *to_rescue, *to_end, repair=tuple(dict.fromkeys(repair)))
     return Work(
         look=partial(look, request=request, order=lambda job: plan_of(procedure, job).numbers),
         procedure=procedure,
         summary=lambda job: job.summary,
         destroys=lambda job: job.destroyed,
+        approve_node=lambda job: job.approve_node,
         take_up=lambda job: job.resume.take_up,
     )
 
@@ -222,21 +223,38 @@ def _look_after(steps: Steps, job: Job) -> None:
             steps.skip(number, what, "the undercloud is no node of a cluster")
     else:
         _look_after_cluster(steps, job, job.cluster, sentence)
+    _compare(steps, job)
     steps.skip("9", "Test the overcloud with tempest", "start check-site, then tempest as documented")
 
 
 def _look_after_cluster(steps: Steps, job: Job, cluster: Shell, sentence: str) -> None:
     resource, within_s = job.site.database.resource, job.request.start_s
+    whole = own_system.wait_for_cluster(resource, within_s)
+    assert whole.until is not None, "it is nothing but a wait"
+    whole = replace(whole, until=replace(whole.until, hint=job.galera_set.hint))
     standby = own_system.clear_standby(resource, [node.name for node in job.nodes])
     steps.step("7f", "Wait until Pacemaker answers", [cluster], own_system.wait_for_pacemaker(within_s))
     steps.step("7g", "Clear standby", [cluster], standby)
 
+    # An attempt that died in 8a to 8c has not seen it whole, though 8 comes before: it is looked at again each time.
     def first() -> None:
-        steps.step("8", sentence, [cluster], own_system.wait_for_cluster(resource, within_s))
+        steps.step("8", sentence, [cluster], whole, always=True)
 
     def instead() -> None:
-        steps.step("8a", "Clear failed actions", [cluster], own_system.clean_up_failures())
-        steps.step("8b", "Clear failed fencing", [cluster], own_system.clean_up_fencing())
-        steps.step("8c", f"{sentence} again", [cluster], own_system.wait_for_cluster(resource, within_s))
+        steps.step("8a", "Clear failed actions", [cluster], own_system.clean_up_failures(), always=True)
+        steps.step("8b", "Clear failed fencing", [cluster], own_system.clean_up_fencing(), always=True)
+        steps.step("8c", f"{sentence} again", [cluster], whole, always=True)
 
     steps.fall_back(first, instead, "the cluster is not whole by itself")
+
+
+def _compare(steps: Steps, job: Job) -> None:
+    """Steps 8d to 8g: what services have on record of each other is compared, and repaired where that was approved."""
+    within_s = job.request.consistency_s
+    for number, agreement in zip(("8d", "8e", "8f", "8g"), job.agreements, strict=True):
+        asked = agreement.key in job.request.repair
+        on = job.hosts_of(agreement.container)
+        compare = consistency.compare(agreement, within_s, repaired_next=asked)
+        _step(steps, number, f"Compare {agreement.subject}", on, compare, "nothing of the overcloud is restored")
+        mend, why = consistency.repair(agreement, within_s), f"`repair` does not name {agreement.key}"
+        _step(steps, f"{number}.1", f"Repair {agreement.subject}", on if asked else [], mend, why)

@@ -1,11 +1,14 @@
 """Approval: a runbook that destroys data shows what it will do and waits until a person types the site's name.
 
+Where one node alone is lost, it is the node's name: whoever has several of them in mind types the one that is shown.
+
 It holds for one attempt, and for what was shown. `prefect flow-run retry` runs a flow's body again under the same id, where
 Prefect would take the answer of the attempt before; so each question has a key of its own.
 """
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from prefect.flow_runs import pause_flow_run
@@ -26,6 +29,13 @@ class Approval(RunInput):
     by: str = Field(min_length=1, description="Who approves; recorded in the report.")
 
 
+class NodeApproval(RunInput):
+    """The same, where what is lost is one node's."""
+
+    node: str = Field(description="Type the node's name to approve what the plan says.")
+    by: str = Field(min_length=1, description="Who approves; recorded in the report.")
+
+
 def approved_beforehand(approved_by: str | None) -> str:
     """Who has approved with the flow's parameter; empty where a person must be asked.
 
@@ -38,29 +48,32 @@ def approved_beforehand(approved_by: str | None) -> str:
     return given
 
 
-def ask_approval(site: str, what: str) -> str:
+def ask_approval(site: str, what: str, node: str = "") -> str:
     """Wait for a person's approval of `what`.
 
     Args:
         site: The site's name, which must be typed.
         what: What will be replaced with what, and what will be lost; shown with the question.
+        node: The node's name, which must be typed in place of the site's; empty where it is the site's.
 
     Returns:
         Who approved.
 
     Raises:
-        RunbookError: The answer was not the site's name.
+        RunbookError: The answer was not that name.
     """
     get_run_logger().warning("waiting for approval (at most %d min):\n%s", _PAUSE_S // 60, what)
-    answer = pause_flow_run(
-        wait_for_input=Approval.with_initial_data(description=what),
+    form, of, wanted = (NodeApproval, "node", node) if node else (Approval, "site", site)
+    answer: Any = pause_flow_run(
+        wait_for_input=form.with_initial_data(description=what),
         timeout=_PAUSE_S,
         poll_interval=2,
         key=f"approval-{uuid4()}",
     )
-    if answer.site.strip() != site:
+    typed = str(answer.node if node else answer.site)
+    if typed.strip() != wanted:
         raise RunbookError(
-            f"not approved: {answer.site!r} is not the name of the site; nothing was changed",
-            f"start the runbook again and type {site!r} to approve",
+            f"not approved: {typed!r} is not the name of the {of}; nothing was changed",
+            f"start the runbook again and type {wanted!r} to approve",
         )
     return str(answer.by)

@@ -64,6 +64,7 @@ class Work(Generic[J]):
             the run fails where a check is not ok.
         summary: What is done, in a sentence, for log, report and approval.
         destroys: What must be approved; empty where nobody needs to be asked.
+        approve_node: The node whose name must be typed to approve it; empty for the site's.
         take_up: Where the work is taken up; None for the run's own new journal.
         conclude: Called once all is done and on record; may raise what the run is to end with.
     """
@@ -72,6 +73,7 @@ class Work(Generic[J]):
     procedure: Callable[[Steps, J], None] | None
     summary: Callable[[J], str] = _nothing
     destroys: Callable[[J], str] = _nothing
+    approve_node: Callable[[J], str] = _nothing
     take_up: Callable[[J], TakeUp] | None = None
     conclude: Callable[[J], None] = _afterwards
 
@@ -237,7 +239,7 @@ def _approved(run: Run, work: Work[J], found: J, plan: Plan, approved_by: str | 
         return found
     changed = ""
     while True:
-        approver = ask_approval(run.site.site, f"{changed}{shown}\n\n{plan.text()}")
+        approver = ask_approval(run.site.site, f"{changed}{shown}\n\n{plan.text()}", work.approve_node(found))
         before = f"{shown}\n{plan.text()}"
         run.checks.clear()  # what was seen before the approval
         found, plan = _look(run, work)

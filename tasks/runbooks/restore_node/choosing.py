@@ -32,6 +32,9 @@ def choose_nodes(run: Run, request: Request) -> tuple[list[str], int]:
         if name == site.named(BACKUP_NODE).name:
             said = "its images, and the journal, are on the undercloud itself"
             run.checks.append(Check(_NODES, name, "", said, "move the store to a host of its own first"))
+        if request.repair:
+            said = f"`repair` names {', '.join(request.repair)}, and nothing of the overcloud is restored"
+            run.checks.append(Check(_NODES, name, "", said, "leave it out"))
         return [name], 1
     try:
         control_plane = [host.name for host in site.select(request.roles)]

@@ -10,8 +10,11 @@ from blocks.remote.bmc import Bmc
 from blocks.remote.shell import Shell
 from blocks.site import BACKUP_NODE, UNDERCLOUD, Site
 from tasks.engine.steps import Fence
+from tasks.node.consistency import Agreement
 from tasks.node.ironic import IronicNode
 from tasks.rear.stored_images import StoredImage
+from tasks.runbooks.restore_node.agreements import agreements, host_of
+from tasks.runbooks.restore_node.galera_set import NO_SET, GaleraSet
 from tasks.runbooks.restore_node.resume import Resume
 
 NAME = "restore-node"
@@ -34,6 +37,8 @@ class Request:
         console_s: Seconds for what must be done at a console.
         recover_s: Seconds for `rear recover`.
         start_s: Seconds until the restored node answers, until its services run, and until the cluster is whole.
+        consistency_s: Seconds for each comparison of what must agree, and for each repair.
+        repair: What of it is repaired where it differs, by the keys of `tasks.node.consistency`.
     """
 
     nodes: tuple[str, ...] = ()
@@ -48,6 +53,8 @@ class Request:
     console_s: int = 14400
     recover_s: int = 28800
     start_s: int = 1800
+    consistency_s: int = 3600
+    repair: tuple[str, ...] = ()
 
     def disks_of(self, host: str) -> tuple[str, ...]:
         """What may be erased on a host."""
@@ -112,6 +119,7 @@ class Job:
         resume: How to go on.
         undercloud: Where Ironic is; None where the undercloud is what is restored.
         ironic: The nodes in Ironic that a restore may put into maintenance.
+        galera_set: What restore-galera is given where Galera does not come back by itself.
     """
 
     site: Site
@@ -124,6 +132,7 @@ class Job:
     resume: Resume
     undercloud: Shell | None = None
     ironic: tuple[IronicNode, ...] = ()
+    galera_set: GaleraSet = NO_SET
 
     @property
     def to_boot(self) -> list[Node]:
@@ -186,7 +195,8 @@ class Job:
             if self.request.reason
             else ""
         )
-        return f"nodes are restored: {told}{why}"
+        repaired = f"; repaired, where they differ: {', '.join(self.request.repair)}" if self.request.repair else ""
+        return f"nodes are restored: {told}{why}{repaired}"
 
     @property
     def destroyed(self) -> str:
@@ -196,5 +206,26 @@ class Job:
             f"{node.image.time}{' (it answers today)' if self.request.even_if_up else ''}"
             for node in self.nodes
         ]
+        lines += [
+            f"{agreement.subject}, where they differ afterwards: {agreement.effect}"
+            for agreement in self.agreements
+            if agreement.key in self.request.repair
+        ]
         more = f"\n{self.resume.why}" if self.resume.why else ""
         return f"{self.summary}\n" + "\n".join(lines) + more
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """What must agree once the control plane is restored."""
+        return agreements(self.site)
+
+    def hosts_of(self, container: str) -> list[Shell]:
+        """The restored node on which a container of the overcloud is asked; none where the undercloud is what is restored."""
+        if self.cluster is None:
+            return []
+        return [host_of(container, [(node.own, node.image) for node in self.nodes], self.cluster)]
+
+    @property
+    def approve_node(self) -> str:
+        """The node whose name approves that its disks are erased; empty where there are several: the site's name does."""
+        return self.nodes[0].name if len(self.nodes) == 1 else ""

@@ -23,6 +23,7 @@ from tasks.rear.images import images_root
 from tasks.rear.rescue import READY, USER, rescue_state
 from tasks.rear.stored_images import StoredImage
 from tasks.runbooks.restore_node.choosing import choose_images, choose_nodes
+from tasks.runbooks.restore_node.galera_set import read_set
 from tasks.runbooks.restore_node.job import Job, Node, Request, is_undercloud
 from tasks.runbooks.restore_node.resume import Resume, how_to_go_on
 
@@ -86,7 +87,9 @@ def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> J
         run.resources.callback(cluster.close)
     ironic = () if cluster is None else _ironic(run, names)
     undercloud = None if cluster is None else run.first
-    return Job(site, request, backup_node, root, tuple(nodes), all_nodes, cluster, resume, undercloud, ironic)
+    galera_set = read_set(backup_node, site, [image.run for image in images.values()])
+    what = (site, request, backup_node, root, tuple(nodes), all_nodes)
+    return Job(*what, cluster, resume, undercloud, ironic, galera_set)
 
 
 def _resume(run: Run, order: Callable[[Job], Sequence[str]], images: dict[str, StoredImage]) -> Resume:

@@ -35,6 +35,24 @@ GIB = 2**30
 TIME = "20261127T020000Z"
 UNIT = "tripleo_keystone.service"
 CHANGING = ("POST", "PATCH")
+COMPUTE = "compute-0"
+_ID = "0c7c9e6e-8a9e-4b2c-9d9f-0a1b2c3d4e5f"
+_LOG = "2026-11-27 03:04:05.678 91"
+_END = f"{_LOG} INFO neutron_ovn_db_sync_util [-] Sync completed for Southbound db\n"
+_PORT = f"{_LOG} WARNING networking_ovn.ovn_db_sync [req-5f] Port found in Neutron but not in OVN DB, port_id={_ID}\n"
+_RULE = "+-----+\n"
+CELLS = f"{_RULE}| UUID |\n{_RULE}| 00000000-0000-0000-0000-000000000000 |\n| {_ID} |\n{_RULE}"
+# What OpenStack's own tools answer where all agrees, and where something differs.
+SYNCED = Result(_END, "", 0), Result(f"{_PORT}{_END}", "", 0)
+_MISSING = f"[dry-run] Create allocations for instance {_ID}: {{}}\n"
+HEALED = Result("Processed 0 instances.\n", "", 4), Result(f"{_MISSING}Processed 0 instances.\n", "", 4)
+_ORPHAN = (
+    f"Allocations for consumer UUID {_ID} on Resource Provider {_ID} can be deleted: {{}}\nProcessed 1 allocation.\n"
+)
+AUDITED = Result("", "", 0), Result(_ORPHAN, "", 3)
+MAPPED = tuple(
+    Result(f"{_RULE}| Hostname |\n{_RULE}{row}{_RULE}", "", 0) for row in (f"| {COMPUTE}.localdomain |\n", "")
+)
 
 
 def run_of(name: str, time: str = TIME) -> str:
@@ -83,8 +101,8 @@ class Room:
         bmc = BmcAccess(address="192.0.2.200", user="operator", password_file=Path("/nonexistent"))
         return SITE.model_copy(
             update={
-                "hosts": {**SITE.hosts, "backup-node": "192.0.2.100"},
-                "roles": {**SITE.roles, "Controller": list(HOSTS)},
+                "hosts": {**SITE.hosts, "backup-node": "192.0.2.100", COMPUTE: "192.0.2.50"},
+                "roles": {**SITE.roles, "Controller": list(HOSTS), "nova_compute": [COMPUTE]},
                 "undercloud": "undercloud",
                 "backup_node": "backup-node",
                 "store": BackupStore.model_validate(
@@ -176,6 +194,7 @@ class Store(Journals):
     Attributes:
         images: Node → what the store prints of its images.
         damaged: Images that are not what their sums say.
+        listing: What it prints of the backups of the database.
     """
 
     def __init__(self, room: Room) -> None:
@@ -183,6 +202,8 @@ class Store(Journals):
         self.images = {name: stored(name) for name in (*HOSTS, "undercloud")}
         self.damaged: set[str] = set()
         self.units: dict[str, int] = {}
+        self.listing: str | Exception = ""
+        self.on("catalogue/*.json", say=lambda _: self.listing)
         for name in self.images:
             self.on(f"openstack-runbooks-{name}.record", say=lambda _, name=name: self.images[name])
         self.on("systemctl show", say=self._state).on("tail -c", say="").on("systemctl stop", say=self._forget)
@@ -238,8 +259,12 @@ class Machine:
         deaf: Whether its rescue system never answers.
         replicas: What Pacemaker says of the database there.
         failed: Whether fencing has failed.
+        lost: Whether Galera comes back by no clean-up either.
         bootable: What its disk must hold for it to boot.
         standby: Whether Pacemaker has it in standby.
+        containers: Those of the services that are asked for what must agree.
+        differing: What does not agree, as `repair` calls it.
+        mended: What was repaired.
     """
 
     def __init__(self, room: Room, name: str) -> None:
@@ -257,12 +282,15 @@ class Machine:
         self.deaf = False
         # The document writes config drives of Controllers alone.
         self.bootable = "whole" if name in HOSTS else "image"
-        self.replicas, self.failed = [Replica()] * 3, False
+        self.replicas, self.failed, self.lost = [Replica()] * 3, False, False
         self.standby = False
+        self.containers, self.differing = "neutron_api\nnova_api\n", set[str]()
+        self.mended: list[str] = []
         self.own, self.rescue = RoomShell(room, name), RoomShell(room, name)
         handle = self.service.handle
         self.service.handle = lambda *asked: self._asked(handle, *asked)  # type: ignore[method-assign]
         self._own_system()
+        self._services()
         self._rescue_system()
 
     def client(self) -> Bmc:
@@ -300,8 +328,33 @@ class Machine:
         shell.on("list-units", say=lambda _: self._answers("own", units)).on("podman ps", say="")
         shell.on("crm_mon", say=lambda _: self._answers("own", self._status())).on("cibadmin", say="<bundle/>")
         shell.order("pcs node unstandby", do=lambda _: setattr(self, "standby", False))
-        shell.order("pcs resource cleanup", do=lambda _: setattr(self, "replicas", [Replica()] * 3))
+        shell.order("pcs resource cleanup", do=lambda _: self._clean_up())
         shell.order("pcs stonith history cleanup", do=lambda _: setattr(self, "failed", False))
+
+    def _clean_up(self) -> None:
+        self.replicas = self.replicas if self.lost else [Replica()] * 3
+
+    def _services(self) -> None:
+        shell = self.own
+        shell.on("container ls", say=lambda _: self._answers("own", self.containers))
+        shell.on("State.Status", say="running\n")
+        orders = {"ovn": "sync_mode repair", "allocations": "heal_allocations", "orphaned-allocations": "audit"}
+        for key, words in {**orders, "cells": "discover_hosts"}.items():
+            shell.on(words, say=lambda _, key=key: self.room.change(lambda: self._mend(key)))
+        shell.on("sync_mode log", say=lambda _: self._compared("ovn", *SYNCED))
+        shell.on("heal_allocations", "--dry-run", say=lambda _: self._compared("allocations", *HEALED))
+        shell.on("audit --verbose", say=lambda _: self._compared("orphaned-allocations", *AUDITED))
+        shell.on("audit", "--delete", say=lambda _: self.room.change(lambda: self._mend("orphaned-allocations")))
+        shell.on("list_cells", say=CELLS)
+        shell.on("list_hosts", say=lambda _: self._compared("cells", *MAPPED))
+
+    def _compared(self, key: str, agrees: Result, differs: Result) -> Result:
+        return differs if key in self.differing else agrees
+
+    def _mend(self, key: str) -> Result:
+        self.differing.discard(key)
+        self.mended.append(key)
+        return SYNCED[0] if key == "ovn" else Result("", "", 0)
 
     def _status(self) -> str:
         text = pacemaker_1_1(self.replicas)

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from blocks.remote.errors import CommandFailed, Refused, RunbookError
-from blocks.remote.shell import Shell
+from blocks.remote.command import script
+from blocks.remote.errors import CommandFailed, Refused, RunbookError, Unreachable
+from blocks.remote.shell import Result, Shell
 from flows.restore_node import NAME, procedure, restore_node
+from tasks.backup.listing import LIST
 from tasks.engine.journal import Journal
 from tasks.engine.plan import Plan, plan_of
 from tasks.engine.run import Run
 from tasks.engine.step import StepFailed
 from tasks.node.ironic import REASON
+from tasks.runbooks.restore_node.agreements import host_of
 from tasks.runbooks.restore_node.job import Job, Request, hosts_of_restore
 from tasks.runbooks.restore_node.preflight import look
 from tests.redfish.service import PASSWORD
 from tests.unit.fakes import FakeClock
+from tests.unit.flows.backup_cluster import make_backup
 from tests.unit.flows.cluster import Killed
 from tests.unit.flows.golden import assert_golden
-from tests.unit.flows.machine_room import TIME, Machine, Room, run_of, stored
+from tests.unit.flows.machine_room import COMPUTE, TIME, Machine, Room, run_of, stored
+from tests.unit.tasks.backup.samples import make_store
 from tests.unit.tasks.crm import Replica
 from tests.unit.tasks.samples import HOSTS, journal
 
 pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 ALL = Request()
-TIMEOUTS = [f"{what}_timeout_s" for what in ("compare", "bmc", "rescue", "console", "recover", "start")]
+TIMEOUTS = [f"{what}_timeout_s" for what in ("compare", "bmc", "rescue", "console", "recover", "start", "consistency")]
 
 
 @pytest.fixture
@@ -120,6 +127,23 @@ def test_one_node_is_restored_with_a_reason_and_no_other_is_touched(room: Room) 
     all_restored(room, ("controller-0",))
     assert [room.machines[name].service.resets for name in HOSTS[1:]] == [[], []]
     assert run.site.site == "lab"
+
+
+@pytest.mark.parametrize(
+    ("request_", "typed"),
+    [
+        (Request(("controller-1",), reason="its disk has failed"), "controller-1"),
+        (Request(("undercloud",)), "undercloud"),
+        (Request(HOSTS[:2], reason="the third serves"), ""),
+        (ALL, ""),
+    ],
+)
+def test_one_node_is_approved_by_its_own_name_and_several_by_the_sites(
+    room: Room, request_: Request, typed: str
+) -> None:
+    _, job = look_at(room, request_)
+    work = restore_node.fn.__wrapped__(site="lab")  # type: ignore[attr-defined]
+    assert work.approve_node(job) == typed
 
 
 # What holds for two nodes beside each other holds for three.
@@ -357,6 +381,148 @@ def test_a_galera_that_does_not_come_back_by_itself_is_cleaned_up_and_then_told(
     all_restored(room)
 
 
+def test_where_galera_stays_down_the_failing_step_names_restore_galera_with_its_set(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    store = make_store(tmp_path / "store")
+    name = make_backup(store)
+    room.store.listing = store.shell.run(script(LIST, store.settings.path, "lab")).stdout
+    machine = room.machines["controller-0"]
+    machine.replicas, machine.lost = [Replica(), Replica("Slave"), Replica()], True
+    failed = failing(room)
+    assert failed.message.startswith("step 8c (Check the status of Pacemaker again) failed on controller-0")
+    assert f"`prefect deployment run restore-galera -p site=lab -p backup={name}` (the newest" in failed.hint
+    assert failing(room).number == "8c", "started again too early it waits in vain again, and is not complete"
+    machine.replicas = [Replica()] * 3  # somebody has done so
+    run = restore(room)
+    all_restored(room)
+    assert ("8", "done") in outcomes(run)
+    assert {"4", "6"} & {number for number, outcome in outcomes(run) if outcome != "earlier"} == set()
+
+
+def test_a_cluster_that_is_lost_after_it_was_whole_is_seen_by_the_run_that_is_taken_up(room: Room) -> None:
+    machine = room.machines["controller-0"]
+    machine.own.on("sync_mode log", say=Unreachable("controller-0", "no route to host"))
+    assert failing(room).number == "8d"
+    machine.replicas, machine.lost = [Replica(), Replica("Slave"), Replica()], True
+    assert failing(room).number == "8c"
+
+
+def test_a_store_that_has_no_list_of_backups_keeps_no_node_dead(room: Room) -> None:
+    room.store.listing = CommandFailed("backup-node", "list the backups", 66, "")
+    _, job = look_at(room)
+    assert "exit code 66 from `list the backups`; `python -m deployments backups list`" in job.galera_set.hint
+
+
+EVERYTHING = {"ovn": "8d", "allocations": "8e", "orphaned-allocations": "8f", "cells": "8g"}
+
+
+def findings(run: Run) -> list[str]:
+    return [finding for finding in run.journal.findings if finding.startswith("controller-0: ")]
+
+
+def test_what_must_agree_is_compared_and_where_it_does_nothing_is_told_or_repaired(room: Room) -> None:
+    run = restore(room)
+    told = outcomes(run)
+    for number in EVERYTHING.values():
+        assert {(number, "done"), (f"{number}.1", "left out")} <= set(told)
+    assert findings(run) == []
+    assert {record.host for record in run.journal.records if record.number == "8d"} == {"controller-0"}
+
+
+def test_differences_are_counted_and_told_and_nothing_is_repaired_that_nobody_has_approved(room: Room) -> None:
+    machine = room.machines["controller-0"]
+    machine.differing = {*EVERYTHING}
+    run = restore(room)
+    all_restored(room)
+    told = findings(run)
+    assert len(told) == 4
+    assert told[0].startswith(
+        "controller-0: Neutron and OVN differ in 1: 1 × Port found in Neutron but not in OVN DB, port_id=…. "
+        "Nothing of it was repaired; once you know why: `podman exec neutron_api neutron-ovn-db-sync-util --config-file"
+    )
+    assert "1 × instance … has no allocations" in told[1]
+    assert "1 × allocations of consumer … on resource provider … are no instance's" in told[2]
+    assert f"1 × compute node {COMPUTE} is in no cell" in told[3]
+    assert (machine.mended, machine.differing) == ([], {*EVERYTHING})
+
+
+@pytest.mark.parametrize("key", EVERYTHING)
+def test_what_was_approved_is_repaired_and_nothing_else(room: Room, key: str) -> None:
+    machine = room.machines["controller-0"]
+    machine.differing = {*EVERYTHING}
+    request = Request(repair=(key,))
+    _, job = look_at(room, request)
+    plan = plan_of(procedure, job)
+    (agreement,) = [each for each in job.agreements if each.key == key]
+    assert f"{agreement.subject}, where they differ afterwards: {agreement.effect}" in job.destroyed
+    assert f"; repaired, where they differ: {key}" in job.summary
+    assert [step.number for step in plan.steps if step.sentence.startswith("Repair") and step.hosts] == [
+        f"{EVERYTHING[key]}.1"
+    ]
+    run = restore(room, request)
+    assert machine.mended == [key]
+    assert machine.differing == {*EVERYTHING} - {key}
+    assert (f"{EVERYTHING[key]}.1", "done") in outcomes(run)
+    assert sum("It is repaired next, as was approved" in finding for finding in findings(run)) == 1
+
+
+def test_a_repair_of_what_agrees_is_already_done(room: Room) -> None:
+    run = restore(room, Request(repair=tuple(EVERYTHING)))
+    assert {(f"{number}.1", "already") for number in EVERYTHING.values()} <= set(outcomes(run))
+    assert room.machines["controller-0"].mended == []
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_run_that_is_killed_in_a_repair_is_taken_up_and_repairs_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, after: bool
+) -> None:
+    request = Request(repair=tuple(EVERYTHING))
+
+    def differing() -> Room:
+        room = Room(monkeypatch, tmp_path)
+        room.machines["controller-0"].differing = {*EVERYTHING}
+        return room
+
+    room = differing()
+    restore(room, request)
+    for at in range(room.changes - 12, room.changes + 1):
+        room = differing()
+        kill(room, at, after=after, request=request)
+        if unfinished(room):
+            restore(room, request)
+        all_restored(room)
+        machine = room.machines["controller-0"]
+        assert (sorted(machine.mended), machine.differing) == (sorted(EVERYTHING), set())
+
+
+def test_a_site_without_these_services_is_told_and_restored_all_the_same(room: Room) -> None:
+    room.machines["controller-0"].containers = "keystone\n"
+    run = restore(room, Request(repair=tuple(EVERYTHING)))
+    all_restored(room)
+    told = findings(run)
+    assert "controller-0: Neutron and OVN were not compared: there is no container neutron_api" in told
+    assert sum("were not compared: there is no container nova_api" in finding for finding in told) == 3
+
+
+def test_a_repair_that_was_asked_for_and_can_not_be_judged_fails_the_run_with_the_nodes_restored(room: Room) -> None:
+    room.machines["controller-0"].own.on("sync_mode log", say=Result("", "ImportError: no neutron\n", 1))
+    failed = failing(room, Request(repair=("ovn",)))
+    assert (
+        "step 8d.1 (Repair Neutron and OVN) failed on controller-0: controller-0: Neutron and OVN are not"
+        in failed.message
+    )
+    run: Run = room.failed  # type: ignore[attr-defined]
+    assert run.journal.in_force == {}
+
+
+def test_services_are_asked_on_a_restored_node_that_ran_them(room: Room) -> None:
+    _, job = look_at(room)
+    ran = [(node.own, replace(node.image, units=("tripleo_nova_api.service",))) for node in job.nodes[1:2]]
+    others = [(node.own, node.image) for node in job.nodes[:1]]
+    assert host_of("nova_api", [*others, *ran], job.nodes[2].own).name == "controller-1"
+    assert host_of("neutron_api", [*others, *ran], job.nodes[2].own).name == "controller-2"
+
+
 def test_standby_that_came_back_with_the_image_is_cleared(room: Room) -> None:
     room.machines["controller-0"].standby = True
     run = restore(room)
@@ -389,6 +555,7 @@ def test_a_node_that_is_up_is_refused_unless_that_is_said(room: Room) -> None:
         (Request(("controller-0",)), "controller-1, controller-2 would not be restored"),
         (Request(("compute-7",), reason="x"), "compute-7 are no hosts with role Controller"),
         (Request(("undercloud", "controller-0"), reason="x"), "undercloud are no hosts with role Controller"),
+        (Request(("undercloud",), repair=("ovn",)), "`repair` names ovn, and nothing of the overcloud is restored"),
         (Request(roles=("Networker",)), "site lab has no role 'Networker'"),
         (Request(image="2025"), f"the store has none of 2025; it has {TIME}"),
         (Request(disks={"compute-7": ("A",)}), "`disks` names compute-7, which is not restored"),
@@ -447,6 +614,7 @@ def test_a_journal_of_another_version_is_refused(room: Room) -> None:
         (NAME, ALL, HOSTS),
         (f"{NAME}-undercloud", Request(("undercloud",)), ("undercloud",)),
         (f"{NAME}-console", ALL, HOSTS[:2]),
+        (f"{NAME}-repair", Request(HOSTS[:1], reason="the others serve", repair=tuple(EVERYTHING)), HOSTS),
     ],
 )
 def test_the_plan_is_the_golden_one_and_holds_no_secret(
@@ -463,14 +631,13 @@ def test_what_the_flow_is_asked_for_is_what_is_looked_for(room: Room) -> None:
     asked = {"nodes": ["controller-0"], "image": "2026-11-27", "reason": "one", "disks": {"controller-0": ["A"]}}
     seconds = dict(zip(TIMEOUTS, range(1, len(TIMEOUTS) + 1), strict=True))
     work = restore_node.fn.__wrapped__(  # type: ignore[attr-defined]
-        site="lab", even_if_up=True, **asked, **seconds
+        site="lab", even_if_up=True, repair=["cells", "ovn", "cells"], **asked, **seconds
     )
     run = open_run(room, Request(("controller-0",)))
     request = work.look(run).request
-    expected = Request(
-        ("controller-0",), ("Controller",), "2026-11-27", "one", True, {"controller-0": ("A",)}, *seconds.values()
-    )
-    assert request == expected
+    expected = Request(("controller-0",), ("Controller",), "2026-11-27", "one", True, {"controller-0": ("A",)})
+    waits: dict[str, Any] = {name.replace("_timeout_s", "_s"): value for name, value in seconds.items()}
+    assert request == replace(expected, repair=("cells", "ovn"), **waits)
     assert work.destroys(work.look(run)).startswith(
         "nodes are restored: controller-0 from controller-0/20261127T020000Z"
     )

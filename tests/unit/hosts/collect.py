@@ -48,6 +48,7 @@ from tasks.rear.images import read_used_bytes
 from tasks.rear.stored import list_stored, remove
 from tasks.runbooks.backup_control_plane.preflight import look as look_at_control_plane
 from tasks.runbooks.backup_undercloud.preflight import look as look_at_undercloud
+from tasks.runbooks.restore_node.job import Request
 from tasks.runbooks.set_telemetry_interval.polling_change import look
 from tasks.runbooks.verify_backup import drill_host
 from tasks.runbooks.verify_backup.changes import fetch
@@ -402,12 +403,16 @@ def _paused() -> None:
 
 
 def _nodes(patch: pytest.MonkeyPatch) -> None:
-    """restore-node, on a cluster that needs to be cleaned up, and of which a node was in standby; and a question of ReaR's."""
+    """restore-node, on a cluster that needs to be cleaned up, with a node that was in standby and services that disagree.
+
+    And with a question of ReaR's.
+    """
     with TemporaryDirectory() as folder:
         room = Room(patch, Path(folder))
         machine = room.machines["controller-0"]
         machine.replicas, machine.failed, machine.standby = [Replica(), Replica("Slave"), Replica()], True, True
-        node_runs.restore(room)
+        machine.differing = {*node_runs.EVERYTHING}
+        node_runs.restore(room, Request(repair=tuple(node_runs.EVERYTHING)))
         room = Room(patch, Path(folder))
         room.machines["controller-0"].question = "(timeout 300 seconds)\n"
         node_runs.failing(room)

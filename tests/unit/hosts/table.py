@@ -31,6 +31,7 @@ class Use(BaseModel):
         flags: Options and operands, those that take a value with a `=` behind them.
         values: What is used in such a value.
         since: The program's first version that has it.
+        otherwise: What is done where an older one is there; empty where the oldest has it.
         source: Where that was read.
     """
 
@@ -40,6 +41,7 @@ class Use(BaseModel):
     flags: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     since: str = Field(pattern=r"^\d")
+    otherwise: str = ""
     source: str = Field(min_length=1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tasks.engine.approval
-from blocks.remote.errors import Refused
+from blocks.remote.errors import Refused, RunbookError
 from blocks.remote.shell import Shell
 from tasks.engine.checks import Check
 from tasks.engine.run import Run
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("no_engine", "clock")
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Who is asked; `meanwhile` happens before the answer, `asked` keeps the questions and `keys` what they were asked under."""
-    someone = SimpleNamespace(site="lab", by="ada", meanwhile=[], asked=[], keys=[])
+    someone = SimpleNamespace(site="lab", node="", by="ada", meanwhile=[], asked=[], keys=[])
 
     def pause(wait_for_input: Any, key: str, **_: object) -> SimpleNamespace:
         someone.asked.append(wait_for_input)
@@ -33,7 +33,8 @@ def person(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return someone
 
     monkeypatch.setattr(tasks.engine.approval, "pause_flow_run", pause)
-    monkeypatch.setattr(tasks.engine.approval.Approval, "with_initial_data", lambda description: description)
+    for form in (tasks.engine.approval.Approval, tasks.engine.approval.NodeApproval):
+        monkeypatch.setattr(form, "with_initial_data", lambda description: description)
     return someone
 
 
@@ -46,6 +47,19 @@ def test_who_approved_and_what_is_in_the_report(published: Published, person: Si
     ((_, _, facts),) = published
     assert facts == ["approved by ada: the database old is replaced"]
     assert len(person.asked) == 1
+
+
+def test_where_one_node_is_lost_its_name_must_be_typed_and_the_sites_approves_nothing(
+    published: Published, person: SimpleNamespace, shells: list[FakeShell]
+) -> None:
+    lost = work(destroys=lambda _: "its disks are erased", approve_node=lambda hosts: str(hosts[0].name))
+    person.node = "lab"
+    with pytest.raises(RunbookError, match="'lab' is not the name of the node"):
+        take(lost)
+    assert all(shell.lines("one") == [] for shell in shells)
+    person.node, person.site = shells[0].name, ""
+    take(lost)
+    assert published[-1][2] == ["approved by ada: its disks are erased"]
 
 
 def test_what_was_approved_is_not_said_twice(published: Published, person: SimpleNamespace) -> None:
