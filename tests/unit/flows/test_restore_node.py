@@ -302,7 +302,7 @@ def test_a_rescue_system_that_never_answers_is_told_and_no_disk_is_touched(room:
     ("attribute", "value", "said"),
     [
         ("run", run_of("controller-1"), "its rescue system is of the image controller-1/"),
-        ("uuid", "00000000-0000-0000-0000-000000000000", "this is another machine"),
+        ("uuid", "00000000-0000-0000-0000-000000000001", "this is another machine"),
         ("disks", "disk\t/dev/vda\t1024\tX \n", "is smaller than"),
         ("disks", "disk\t/dev/vda\t6442450944\tA \ndisk\t/dev/vdb\t6442450944\tB \n", "nobody has named it"),
     ],
