@@ -21,6 +21,7 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import ironic, own_system, power
 from tasks.node.tripleo_services import Services, check_running
+from tasks.rear.other_disks import protect_other_disks
 from tasks.rear.recovering import power_off, recover, restore_config_drive
 from tasks.rear.rescue import check_rescue, wait_for_rescue
 from tasks.rear.stored_images import compare_images
@@ -180,6 +181,7 @@ def _recover(steps: Steps, job: Job) -> None:
 
     sentence = "See that image, machine and disks belong together"
     _step(steps, "3b", sentence, rescues, check, "there are none")
+    _step(steps, "3c", "Protect all other disks", rescues, protect_other_disks(), "there are none")
     _step(steps, "4", "Restore the nodes", rescues, recover(request.recover_s), "there are none", raises=job.erased)
     drives = [node.rescue for node in job.with_config_drive]
     _step(steps, "5", "Restore the config-drive partition", drives, write, "no image of a Controller has one")

@@ -22,12 +22,12 @@ READY, NO_ANSWER, OWN_SYSTEM = "ready", "no answer", "the node's own system"
 AWAY = (Unreachable, ConnectionLost, CommandTimedOut)
 
 # $1 is where the file system begins: nothing on a host. A layout in /etc/rear is what ReaR takes in place of its own.
-_LAYOUT = """
+LAYOUT = """
 root=$1
 layout=$root/etc/rear/disklayout.conf
 [ -e "$layout" ] || layout=$root/var/lib/rear/layout/disklayout.conf
 """
-_LOOK = f"""{_LAYOUT}
+_LOOK = f"""{LAYOUT}
 [ -e "$root/etc/rear-release" ] || exit 0
 echo rescue
 sed -n "s/^NETFS_PREFIX='\\{{0,1\\}}\\([^']*\\)'\\{{0,1\\}}$/run\\t\\1/p" "$root/etc/rear/rescue.conf"
@@ -44,10 +44,10 @@ for block in "$root"/sys/block/*; do
 done
 """
 # Volume groups that are called as one of the layout's, with the disks below them.
-_VOLUME_GROUPS = f"""{_LAYOUT}
+_VOLUME_GROUPS = f"""{LAYOUT}
 groups=$(sed -n 's/^lvmgrp \\/dev\\/\\([^ ]*\\) .*/\\1/p' "$layout")
 [ "$groups" ] || exit 0
-lvm pvs --noheadings --readonly -o pv_name,vg_name | while read -r volume group; do
+lvm pvs --noheadings -o pv_name,vg_name | while read -r volume group; do
   [[ $volume == /dev/* ]] && grep -q -x -F -- "$group" <<<"$groups" || continue  # one that is missing is on no disk
   lsblk -n -s -l -p -o NAME,TYPE "$volume" | while read -r device type; do
     [ "$type" != disk ] || printf '%s\\t%s\\n' "$group" "$device"

@@ -240,6 +240,7 @@ class Machine:
         failed: Whether fencing has failed.
         bootable: What its disk must hold for it to boot.
         standby: Whether Pacemaker has it in standby.
+        protected: Whether its other disks are read-only.
     """
 
     def __init__(self, room: Room, name: str) -> None:
@@ -258,7 +259,7 @@ class Machine:
         # The document writes config drives of Controllers alone.
         self.bootable = "whole" if name in HOSTS else "image"
         self.replicas, self.failed = [Replica()] * 3, False
-        self.standby = False
+        self.standby = self.protected = False
         self.own, self.rescue = RoomShell(room, name), RoomShell(room, name)
         handle = self.service.handle
         self.service.handle = lambda *asked: self._asked(handle, *asked)  # type: ignore[method-assign]
@@ -280,7 +281,7 @@ class Machine:
         return handle(method, path, headers, body)
 
     def _lose_power(self) -> None:
-        self.system = ""
+        self.system, self.protected = "", False
         self.job = Recovering()
 
     def _boot(self, from_cd: bool) -> None:
@@ -326,6 +327,8 @@ class Machine:
     def _rescue_system(self) -> None:
         shell = self.rescue
         shell.on("rear-release", say=lambda _: self._rescue_answers(self._describe()))
+        shell.on("each_other echo", say=lambda _: self._rescue_answers("" if self.protected else "/dev/vdb\n"))
+        shell.order("blockdev --setro", do=lambda _: setattr(self, "protected", True))
         shell.on("lvm pvs", say=lambda _: self._rescue_answers(""))
         shell.on("cat pid", say=lambda asked: self._rescue_answers(self._look_at_job(asked)))
         shell.on("md5sum", say=lambda _: self._rescue_answers(0 if self.disk == "whole" else 1))
@@ -346,6 +349,7 @@ class Machine:
     def _recover(self) -> None:
         assert self.system == "rescue"
         assert self.job.state != "running", "two of them on one disk"
+        assert self.protected, "while other disks can be written to"
         self.job = Recovering("running", code=self.fails)
         self.disk = "half"
 
