@@ -21,8 +21,9 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import ironic, own_system, power
 from tasks.node.tripleo_services import Services, check_running
+from tasks.rear.finishing import power_off, restore_config_drive
 from tasks.rear.other_disks import protect_other_disks
-from tasks.rear.recovering import power_off, recover, restore_config_drive
+from tasks.rear.recovering import recover
 from tasks.rear.rescue import check_rescue, wait_for_rescue
 from tasks.rear.stored_images import compare_images
 from tasks.runbooks.restore_node.job import NAME, Job, Node, Request, hosts_of_restore

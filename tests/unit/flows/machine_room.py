@@ -330,7 +330,7 @@ class Machine:
         shell.on("each_other echo", say=lambda _: self._rescue_answers("" if self.protected else "/dev/vdb\n"))
         shell.order("blockdev --setro", do=lambda _: setattr(self, "protected", True))
         shell.on("lvm pvs", say=lambda _: self._rescue_answers(""))
-        shell.on("cat pid", say=lambda asked: self._rescue_answers(self._look_at_job(asked)))
+        shell.on("echo absent 0", say=lambda asked: self._rescue_answers(self._look_at_job(asked)))
         shell.on("md5sum", say=lambda _: self._rescue_answers(0 if self.disk == "whole" else 1))
         shell.on("bash", "true", say=lambda _: self._rescue_answers(""))
         shell.order("mkfifo", do=lambda _: self._recover())
