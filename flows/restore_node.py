@@ -192,9 +192,12 @@ def _boot_from_disk(steps: Steps, job: Job) -> None:
     """Steps 6 and 7: the nodes go off, lose their ISOs, and boot what was restored."""
     request, bmcs = job.request, _bmcs(job.with_bmc)
     none, every = "no node has a BMC in the site file", "each node has a BMC in the site file"
-    _step(steps, "6", "Power off the nodes", [node.rescue for node in job.nodes], power_off(), "there are none")
+    still = job.in_rescue_still
+    booted = "somebody has booted each from its disk already"
+    _step(steps, "6", "Power off the nodes", [node.rescue for node in still], power_off(), booted)
     # Some eject a medium only once the node is off.
-    _step(steps, "6a", "See that they are off", bmcs, power.await_power_off(_SHUTDOWN_S, request.bmc_s), none)
+    off = power.await_power_off(_SHUTDOWN_S, request.bmc_s)
+    _step(steps, "6a", "See that they are off", _bmcs(still), off, f"{none}, or {booted}")
     _step(steps, "7", "Set the boot sequence to the disk", bmcs, power.boot_from_disk(request.bmc_s), none)
     _step(steps, "7a", "Eject the ISO", bmcs, power.eject_iso(request.bmc_s), none)
     _step(steps, "7b", "Power on the nodes", bmcs, power.power_on(request.bmc_s), none)
@@ -202,8 +205,8 @@ def _boot_from_disk(steps: Steps, job: Job) -> None:
     sentence = "At the console: take the ISO out, set the boot sequence to the disk, power on"
     _step(steps, "7c", sentence, consoles, own_system.wait_until_booted(request.console_s), every)
     own = [node.own for node in job.nodes]
-    booted = own_system.wait_until_booted(request.start_s)
-    _step(steps, "7d", "Wait until the nodes answer as before", own, booted, "there are none", lifts=job.erased)
+    answers = own_system.wait_until_booted(request.start_s)
+    _step(steps, "7d", "Wait until the nodes answer as before", own, answers, "there are none", lifts=job.erased)
 
 
 def _look_after(steps: Steps, job: Job) -> None:
