@@ -32,6 +32,12 @@ chmod 700 "$ROOTFS_DIR/root/.ssh"
 cat "$keys" >"$ROOTFS_DIR/root/.ssh/authorized_keys"
 chmod 600 "$ROOTFS_DIR/root/.ssh/authorized_keys"
 cp -p /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub "$ROOTFS_DIR/etc/ssh/" || Error "no host keys for the rescue system"
+# ReaR takes the node's own sshd_config along: what it says of who may log in there would turn root away here.
+local config=$ROOTFS_DIR/etc/ssh/sshd_config
+test -s "$config" || Error "the rescue system has no sshd_config: nobody could log in to it (see SSH_FILES)"
+sed -E -i -e 's/^[[:space:]]*(AllowUsers|AllowGroups|DenyUsers|DenyGroups)[[:space:]]/# &/I' \\
+  -e 's/^[[:space:]]*(AuthorizedKeysFile|AuthenticationMethods)[[:space:]]/# &/I' \\
+  -e '1i PermitRootLogin prohibit-password' -e '1i PubkeyAuthentication yes' "$config"
 
 # A record of the node, beside the image: kind and values a line, between tabs.
 local record=$TMP_DIR/@RECORD@ device size each block
