@@ -14,6 +14,7 @@ from tasks.engine.change import Change
 from tasks.rear.rescue import AWAY, rescue_command
 
 DIRECTORY = "/tmp/openstack-runbooks-recover"  # noqa: S108 - the rescue system's, which has no other user
+MOUNTS = "/proc/mounts"
 _ENDED, _NO_ANSWER = "ended", "no answer"
 # ReaR 2.4, and 2.7.
 _FINISHED = re.compile(r"Finished (recovering your system|'recover')")
@@ -51,6 +52,11 @@ _TROUBLES = (
 # a disk that they write to anyway.
 _ENVIRONMENT = "MIGRATION_MODE=false DISKS_TO_BE_WIPED=false"
 _START = f"""
+# What an attempt before has mounted keeps ReaR from making its partitions again; nothing of ReaR's unmounts it.
+awk '$2 ~ "^/mnt/local(/|$)" {{ print $2 }}' "$2" | sort -r | while read -r each; do
+  umount "$each" ||
+    {{ echo "$each can't be unmounted: cut the node's power, and start the runbook again, which boots it anew" >&2; exit 65; }}
+done
 rm -rf -- "$1"
 mkdir -p "$1"
 mkfifo "$1/input"
@@ -151,7 +157,7 @@ class Recover(Action[Shell]):
         seen = _look(connection, _Seen())
         found = seen.state == "running" or (seen.state == _ENDED and seen.well)
         if not found:
-            connection.run(rescue_command(_START, DIRECTORY, changes=True, says="begin rear recover"))
+            connection.run(rescue_command(_START, DIRECTORY, MOUNTS, changes=True, says="begin rear recover"))
         seen = _Seen()
         wait_until(
             connection.name,

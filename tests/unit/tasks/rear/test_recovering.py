@@ -42,6 +42,8 @@ class Rescue(LocalShell):
 def rescue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rescue]:
     directory = tmp_path / "recover"
     monkeypatch.setattr(recovering, "DIRECTORY", str(directory))
+    monkeypatch.setattr(recovering, "MOUNTS", str(tmp_path / "mounts"))
+    (tmp_path / "mounts").write_text("/dev/sr0 / iso9660 ro 0 0\n")
     (tmp_path / "bin").mkdir()
     shell = Rescue(tmp_path / "bin")
     yield shell
@@ -136,6 +138,33 @@ def test_a_question_that_a_variable_answers_is_none(rescue: Rescue, tmp_path: Pa
         echo "Finished recovering your system." """,
     )
     assert apply_change(rescue, recover(30), silent) == "done"
+
+
+def umount(tmp_path: Path, code: int = 0) -> None:
+    program = tmp_path / "bin/umount"
+    program.write_text(f'#!/bin/bash\necho "$1" >>{tmp_path}/unmounted; exit {code}\n')
+    program.chmod(0o755)
+
+
+def test_what_an_attempt_before_has_mounted_is_unmounted_before_the_disk_is_written_anew(
+    rescue: Rescue, tmp_path: Path
+) -> None:
+    mounted = ("/mnt/local", "/mnt/local/boot", "/mnt/local/boot/efi", "/mnt/localhost")
+    (tmp_path / "mounts").write_text("".join(f"/dev/vda1 {each} xfs rw 0 0\n" for each in ("/", *mounted)))
+    umount(tmp_path)
+    rear(tmp_path, f"cat {tmp_path}/unmounted; echo 'Finished recovering your system.'")
+    lines: list[str] = []
+    apply_change(rescue, recover(30), Watch(lines.append, lambda _: None))
+    assert lines[:-1] == ["/mnt/local/boot/efi", "/mnt/local/boot", "/mnt/local"]
+
+
+def test_what_can_not_be_unmounted_is_told_with_what_to_do(rescue: Rescue, tmp_path: Path) -> None:
+    (tmp_path / "mounts").write_text("/dev/vda1 /mnt/local xfs rw 0 0\n")
+    umount(tmp_path, 32)
+    rear(tmp_path, f"echo x >{tmp_path}/begun")
+    with pytest.raises(HostError, match="/mnt/local can't be unmounted: cut the node's power"):
+        apply_change(rescue, recover(30), silent)
+    assert not (tmp_path / "begun").exists()
 
 
 def test_one_whose_number_another_process_has_by_now_is_gone(rescue: Rescue, tmp_path: Path) -> None:
