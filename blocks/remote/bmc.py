@@ -84,7 +84,7 @@ class Bmc:
             return str(system.uuid or "").lower()
 
     def image(self) -> str:
-        """The address of the ISO in the virtual drive; empty where there is none."""
+        """The ISO in the virtual drive, by its address, or however the BMC shows it; empty where there is none."""
         with self._asking("read the virtual media") as system:
             return bmc_media.image_in(bmc_media.find_drive(self.name, system))
 

@@ -200,7 +200,8 @@ def _follow(shell: Shell, seen: _Seen, watch: Watch) -> str:
         raise HostError(
             shell.name,
             f"rear recover asks something that nobody answers, and was ended; {seen.disk}:\n{asked}",
-            "answer it by a variable USER_INPUT_… in [rear.variables], make another image; or recover at the console",
+            "answer it by a variable USER_INPUT_… in /etc/rear/local.conf of the rescue system (log in to the node as root), and "
+            "start the runbook again; or recover at the console",
         )
     if seen.state == "lost":
         raise HostError(shell.name, f"rear recover is gone without a result:\n{_tail(seen)}", "start the runbook again")

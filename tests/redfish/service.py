@@ -48,6 +48,7 @@ class Redfish:
         patch_only: Has no actions: the drive is changed by PATCH.
         wants_protocol: Refuses an ISO without the protocol.
         no_query: Refuses an address with a query.
+        shows: What it shows of an address that is inserted.
         insert_ignored: Accepts an ISO, and does not insert it.
         types: What the drive is for; none: there is no drive.
         below_systems: The drive is below the system, not below its manager.
@@ -75,6 +76,7 @@ class Redfish:
     patch_only: bool = False
     wants_protocol: bool = False
     no_query: bool = False
+    shows: Callable[[str], Body] = lambda url: {"Image": url}
     insert_ignored: bool = False
     types: tuple[str, ...] = ("CD", "DVD")
     below_systems: bool = False
@@ -197,7 +199,8 @@ class Redfish:
             "Id": "Cd",
             "Name": "Virtual CD",
             "MediaTypes": list(self.types),
-            "Image": self.image,
+            "Image": None,
+            **(self.shows(self.image) if self.image else {}),
             "Inserted": self.image is not None or (self.stuck_inserted and self._emptied),
             **({} if self.patch_only else {"Actions": actions}),
         }
