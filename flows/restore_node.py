@@ -22,7 +22,9 @@ from tasks.engine.runbook import Work, runbook
 from tasks.engine.steps import Steps
 from tasks.node import consistency, ironic, own_system, power
 from tasks.node.tripleo_services import Services, check_running
-from tasks.rear.recovering import power_off, recover, restore_config_drive
+from tasks.rear.finishing import power_off, restore_config_drive
+from tasks.rear.other_disks import protect_other_disks
+from tasks.rear.recovering import recover
 from tasks.rear.rescue import check_rescue, wait_for_rescue
 from tasks.rear.stored_images import compare_images
 from tasks.runbooks.restore_node.job import NAME, Job, Node, Request, hosts_of_restore
@@ -181,6 +183,7 @@ def _recover(steps: Steps, job: Job) -> None:
 
     sentence = "See that image, machine and disks belong together"
     _step(steps, "3b", sentence, rescues, check, "there are none")
+    _step(steps, "3c", "Protect all other disks", rescues, protect_other_disks(), "there are none")
     _step(steps, "4", "Restore the nodes", rescues, recover(request.recover_s), "there are none", raises=job.erased)
     drives = [node.rescue for node in job.with_config_drive]
     _step(steps, "5", "Restore the config-drive partition", drives, write, "no image of a Controller has one")
@@ -190,9 +193,12 @@ def _boot_from_disk(steps: Steps, job: Job) -> None:
     """Steps 6 and 7: the nodes go off, lose their ISOs, and boot what was restored."""
     request, bmcs = job.request, _bmcs(job.with_bmc)
     none, every = "no node has a BMC in the site file", "each node has a BMC in the site file"
-    _step(steps, "6", "Power off the nodes", [node.rescue for node in job.nodes], power_off(), "there are none")
+    still = job.in_rescue_still
+    booted = "somebody has booted each from its disk already"
+    _step(steps, "6", "Power off the nodes", [node.rescue for node in still], power_off(), booted)
     # Some eject a medium only once the node is off.
-    _step(steps, "6a", "See that they are off", bmcs, power.await_power_off(_SHUTDOWN_S, request.bmc_s), none)
+    off = power.await_power_off(_SHUTDOWN_S, request.bmc_s)
+    _step(steps, "6a", "See that they are off", _bmcs(still), off, f"{none}, or {booted}")
     _step(steps, "7", "Set the boot sequence to the disk", bmcs, power.boot_from_disk(request.bmc_s), none)
     _step(steps, "7a", "Eject the ISO", bmcs, power.eject_iso(request.bmc_s), none)
     _step(steps, "7b", "Power on the nodes", bmcs, power.power_on(request.bmc_s), none)
@@ -200,8 +206,8 @@ def _boot_from_disk(steps: Steps, job: Job) -> None:
     sentence = "At the console: take the ISO out, set the boot sequence to the disk, power on"
     _step(steps, "7c", sentence, consoles, own_system.wait_until_booted(request.console_s), every)
     own = [node.own for node in job.nodes]
-    booted = own_system.wait_until_booted(request.start_s)
-    _step(steps, "7d", "Wait until the nodes answer as before", own, booted, "there are none", lifts=job.erased)
+    answers = own_system.wait_until_booted(request.start_s)
+    _step(steps, "7d", "Wait until the nodes answer as before", own, answers, "there are none", lifts=job.erased)
 
 
 def _look_after(steps: Steps, job: Job) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import sushy
-from sushy import exceptions
+from sushy import auth, exceptions
 from sushy.resources.system.system import System
 
 from blocks.remote import bmc_media
@@ -64,6 +64,7 @@ class Bmc:
         self._opening = threading.Lock()
         self._system: System | None = None
         self._session: Session | None = None
+        self._login: auth.AuthBase | None = None
 
     # -- what it says
 
@@ -83,14 +84,14 @@ class Bmc:
             return str(system.uuid or "").lower()
 
     def image(self) -> str:
-        """The address of the ISO in the virtual drive; empty where there is none."""
+        """The ISO in the virtual drive, by its address, or however the BMC shows it; empty where there is none."""
         with self._asking("read the virtual media") as system:
             return bmc_media.image_in(bmc_media.find_drive(self.name, system))
 
     def boots_from(self) -> str:
         """What it boots from next, beside its boot order: `Cd`, `Hdd`, …; empty where it keeps to that order."""
         with self._asking("read the boot override") as system:
-            told = [system.json.get("Boot"), _pending(system).get("Boot")]
+            told = [system.json.get("Boot"), self._pending(system).get("Boot")]
         for boot in filter(None, reversed(told)):
             target, enabled = boot.get("BootSourceOverrideTarget"), boot.get("BootSourceOverrideEnabled")
             if target not in {None, "None"} and enabled not in {None, "Disabled"}:
@@ -136,16 +137,18 @@ class Bmc:
         """Have every boot be from the disk, or by its own boot order where it can't be told that."""
         with self._asking("boot from the disk") as system:
             if set(_DISK) & system.get_allowed_system_boot_source_values():
-                system.set_system_boot_options(_DISK[0], sushy.BOOT_SOURCE_ENABLED_CONTINUOUS)
-            else:
-                system.set_system_boot_options(enabled=sushy.BOOT_SOURCE_ENABLED_DISABLED)
+                # Some know an override for one boot alone.
+                with suppress(exceptions.BadRequestError):
+                    system.set_system_boot_options(_DISK[0], sushy.BOOT_SOURCE_ENABLED_CONTINUOUS)
+                    return
+            system.set_system_boot_options(enabled=sushy.BOOT_SOURCE_ENABLED_DISABLED)
 
     def close(self) -> None:
         """Log out; whatever is under way ends within its request's deadline, and nothing new goes out."""
-        session = self._session
-        if session is not None and not self._closed.is_set():
+        session, logged_in = self._session, self._login
+        if logged_in is not None and not self._closed.is_set():
             with suppress(exceptions.SushyError, Stopped):  # a session that is left ends by itself
-                session._auth.close()
+                logged_in.close()
         self._closed.set()
         if session is not None:
             session.close()
@@ -190,11 +193,17 @@ class Bmc:
             if self._system is None:
                 session = Session(self.name, self._account.url, self._account.sha256, self._closed)
                 self._session = session
-                root = sushy.Sushy(
-                    self._account.url, auth=login(self._account.user, self._password()), connector=session
-                )
+                self._login = login(self._account.user, self._password())
+                root = sushy.Sushy(self._account.url, auth=self._login, connector=session)
                 self._system = self._find_system(root)
             return self._system
+
+    def _pending(self, system: System) -> dict[str, Any]:
+        """What a BMC with a settings resource has been told, and shows as its own only once the node has booted."""
+        settings = (system.json.get("@Redfish.Settings") or {}).get("SettingsObject") or {}
+        uri = settings.get("@odata.id")
+        found: dict[str, Any] = self._session.get(uri).json() if uri and self._session else {}
+        return found
 
     def _find_system(self, root: sushy.Sushy) -> System:
         members = root.get_system_collection().get_members()
@@ -217,10 +226,3 @@ class Bmc:
                 self.name, said, "see `password_file` of its section [bmc] in the site file"
             ) from error
         return register(password)
-
-
-def _pending(system: System) -> dict[str, Any]:
-    """What a BMC with a settings resource has been told, and shows as its own only once the node has booted."""
-    uri = system._settings.resource_uri if system._settings else None
-    found: dict[str, Any] = system._conn.get(uri).json() if uri else {}
-    return found

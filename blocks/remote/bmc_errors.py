@@ -44,7 +44,7 @@ def explain(name: str, action: str, error: sushy.SushyError) -> BmcError:
         return _no_connection(name, action, error, said)
     if isinstance(error, sushy.AccessError):
         hint = "see `user` and `password_file` of its section [bmc] in the site file, and whether the account may operate the node"
-        return BmcLoginRejected(name, f"it refuses the account (could not {action})", hint)
+        return BmcLoginRejected(name, f"it refuses the account (could not {action}): {said}", hint)
     if isinstance(error, sushy.HTTPError) and error.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         return BmcUnreachable(name, f"it went on answering 503 (could not {action})", "see whether it is starting anew")
     hint = "see its own log; what it can't do by Redfish can be done at its console, and the runbook started again"

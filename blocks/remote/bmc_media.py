@@ -61,7 +61,7 @@ def image_in(drive: VirtualMedia) -> str:
     """Read what is in a drive; empty where nothing is. Some say `Inserted` though nothing is, and have no image then."""
     drive.invalidate()
     drive.refresh()
-    return str(drive.image or "")
+    return str(drive.image or (drive.image_name if drive.inserted else "") or "")
 
 
 def insert(drive: VirtualMedia, url: str) -> None:

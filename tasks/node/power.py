@@ -75,9 +75,19 @@ def insert_iso(url: str, within_s: float) -> Change[Bmc]:
         url: Where the BMC finds it.
         within_s: Seconds until it must be there.
     """
-    wait = Wait("the virtual drive", url, Bmc.image, within_s, f"{_SEE}; see whether it reaches {url}", every_s=2)
+
+    def look(bmc: Bmc) -> str:
+        image = bmc.image()
+        # Some show `host:/path`, or the name alone; of which image an ISO really is, its rescue system says.
+        return url if image and _without_scheme(url).endswith(_without_scheme(image)) else image or _EMPTY
+
+    wait = Wait("the virtual drive", url, look, within_s, f"{_SEE}; see whether it reaches {url}", every_s=2)
     call = _call(f"InsertMedia {url}", lambda bmc: bmc.insert(url))
     return Change((call,), already=lambda bmc: bmc.image() == url, until=wait)
+
+
+def _without_scheme(url: str) -> str:
+    return url.rpartition("://")[2].replace(":/", "/", 1)
 
 
 def eject_iso(within_s: float) -> Change[Bmc]:

@@ -1,7 +1,10 @@
-"""Two scripts of ReaR's that keep a colocated Ceph monitor's data, as it was at the end (BR 4.1).
+"""Scripts of ReaR's that keep a colocated Ceph monitor's data, as it was at the end (BR 4.1).
 
 The first saves `/var/lib/ceph` from the old disk before it is erased, the second puts it in the place of what the archive holds.
-Device and file system are found, not asked for. Where the disk is empty or can't be mounted, the archive's stays.
+Device and file system are found, not asked for. Where the disk is empty, can't be mounted, or is another node's, the archive's
+stays.
+A `rear recover` that was cut short leaves a disk that looks like an old one: what was saved first counts, and a third script marks
+what is being restored.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from blocks.remote.shell import Shell
 from tasks.engine.change import Change
 
 SAVE = "/usr/share/rear/setup/default/011_backup_ceph.sh"
+MARK = "/usr/share/rear/restore/default/011_mark_ceph.sh"
 RESTORE = "/usr/share/rear/wrapup/default/501_restore_ceph.sh"
 _MONITOR = "/var/lib/ceph/mon"
 
@@ -30,16 +34,22 @@ while read -r _ each mounted kind _; do
 done < <(grep '^fs ' "$VAR_DIR/layout/disklayout.conf")
 from=/mnt/local/
 from+=$(printf '%s' /var/lib/ceph | cut -c "$((${#point} + 1))-")
-if test "$device"; then
+if test -s /tmp/ceph.tar.gz; then
+  LogPrint "The Ceph monitor's data was saved by an attempt before"
+elif test "$device"; then
   lvm vgchange --available y >/dev/null 2>&1 || :
   if mount -o ro -t "$type" "$device" /mnt/local; then
-    if test -d "$from"; then
+    if test -e "$from/@MARK@"; then
+      LogPrint "$device was being restored: the Ceph monitor's data comes from the archive"
+    elif compgen -G "$from/mon/*-$HOSTNAME" >/dev/null || compgen -G "$from/mon/*-$HOSTNAME.*" >/dev/null; then
       if tar --create --gzip --file /tmp/ceph.tar.gz.new --xattrs --xattrs-include='*.*' --acls --directory "$from" .; then
         mv /tmp/ceph.tar.gz.new /tmp/ceph.tar.gz
         LogPrint "Saved the Ceph monitor's data from $device"
       else
         LogPrint "The Ceph monitor's data could not be saved from $device: it comes from the archive"
       fi
+    else
+      LogPrint "$device holds no Ceph monitor of $HOSTNAME: its data comes from the archive"
     fi
     umount /mnt/local
   else
@@ -48,6 +58,10 @@ if test "$device"; then
   lvm vgchange --available n >/dev/null 2>&1 || :
 fi
 """
+# Before the archive is unpacked.
+_MARK_TEXT = """\
+mkdir -p /mnt/local/var/lib/ceph && : >"/mnt/local/var/lib/ceph/@MARK@"
+"""
 _RESTORE_TEXT = """\
 if test -s /tmp/ceph.tar.gz; then
   find /mnt/local/var/lib/ceph -mindepth 1 -delete
@@ -55,8 +69,13 @@ if test -s /tmp/ceph.tar.gz; then
     Error "the Ceph monitor's data could not be put back from /tmp/ceph.tar.gz"
   LogPrint "Put the Ceph monitor's data back as it was on the old disk"
 fi
+rm -f "/mnt/local/var/lib/ceph/@MARK@"
 """
-TEXTS = {SAVE: _HEAD.format(step=1) + _SAVE_TEXT, RESTORE: _HEAD.format(step=2) + _RESTORE_TEXT}
+_MARK_NAME = ".openstack-runbooks-half-restored"
+TEXTS = {
+    path: (_HEAD.format(step=step) + text).replace("@MARK@", _MARK_NAME)
+    for path, step, text in ((SAVE, 1, _SAVE_TEXT), (MARK, 2, _MARK_TEXT), (RESTORE, 2, _RESTORE_TEXT))
+}
 
 _PUT = """
 install -d -m 755 "${1%/*}"
@@ -74,7 +93,7 @@ def has_monitor(shell: Shell) -> bool:
 
 
 def put_scripts() -> Change:
-    """Have both scripts in place."""
+    """Have the scripts in place."""
 
     def already(shell: Shell) -> bool:
         said = [shell.run(script(_READ, path, quiet=True, changes=False)).stdout for path in TEXTS]

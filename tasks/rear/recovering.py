@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from blocks.remote.connection import Action, Performed, Watch
 from blocks.remote.errors import HostError
@@ -13,11 +14,16 @@ from tasks.engine.change import Change
 from tasks.rear.rescue import AWAY, rescue_command
 
 DIRECTORY = "/tmp/openstack-runbooks-recover"  # noqa: S108 - the rescue system's, which has no other user
+MOUNTS = "/proc/mounts"
 _ENDED, _NO_ANSWER = "ended", "no answer"
 # ReaR 2.4, and 2.7.
 _FINISHED = re.compile(r"Finished (recovering your system|'recover')")
-# How ReaR ends a question. It would wait for an answer, and then take one by itself.
-_QUESTION = re.compile(r"timeout \d+ seconds\)")
+# How ReaR ends a question: it would wait for an answer, and then take one by itself. For a passphrase it waits for ever.
+_QUESTION = re.compile(r"\((default '.*'( timeout \d+ seconds)?|timeout \d+ seconds)\)|.*password for LUKS .*:")
+# What follows where a variable USER_INPUT_… has the answer.
+_ANSWERED = "UserInput: Will use predefined input in "
+# Looks without anything new, until a question is taken for one that nothing follows.
+_STILL = 3
 _WARNING = re.compile(r"^(WARNING|ERROR)\b.*", re.MULTILINE)
 _PHASES = (
     ("Start system layout restoration", 5),
@@ -42,17 +48,24 @@ _TROUBLES = (
 )
 
 # A pipe that is never written to stands in for a terminal: an end of the input would be an answer. ReaR writes to the disks that
-# are called as they were, which was looked at before, and asks nothing about them.
-_START = """
+# are called as they were, which was looked at before, and asks nothing about them; later ones than 2.7 would ask before they wipe
+# a disk that they write to anyway.
+_ENVIRONMENT = "MIGRATION_MODE=false DISKS_TO_BE_WIPED=false"
+_START = f"""
+# What an attempt before has mounted keeps ReaR from making its partitions again; nothing of ReaR's unmounts it.
+awk '$2 ~ "^/mnt/local(/|$)" {{ print $2 }}' "$2" | sort -r | while read -r each; do
+  umount "$each" ||
+    {{ echo "$each can't be unmounted: cut the node's power, and start the runbook again, which boots it anew" >&2; exit 65; }}
+done
 rm -rf -- "$1"
 mkdir -p "$1"
 mkfifo "$1/input"
 : >"$1/log"
+exec 3<>"$1/input"
 (
   trap "" HUP
-  exec 3<>"$1/input"
   code=0
-  MIGRATION_MODE=false rear -v recover <&3 >"$1/log" 2>&1 &
+  {_ENVIRONMENT} rear -v recover <&3 >"$1/log" 2>&1 &
   echo $! >"$1/rear"
   wait $! || code=$?
   echo "$code" >"$1/code.new"
@@ -60,18 +73,33 @@ mkfifo "$1/input"
 ) </dev/null >/dev/null 2>&1 &
 echo $! >"$1/pid"
 """
-# State and size of the log, then what is new in it.
-_STATE = """
-cd "$1" 2>/dev/null || { echo absent 0; exit 0; }
+# Both hold the pipe: by their numbers alone they could be others by now.
+_IS_OURS = '[ "/proc/$(cat "$1/$each" 2>/dev/null)/fd/3" -ef "$1/input" ]'
+# State and size of the log, then what is new in it. It is at work while either ReaR is, or what waits for it.
+_STATE = f"""
+[ -s "$1/pid" ] || {{ echo absent 0; exit 0; }}
 state=lost
-[ ! -d "/proc/$(cat pid)" ] || state=running
-code=$(cat code 2>/dev/null) && state=ended
-size=$(stat -c %s log)
+for each in pid rear; do
+  ! {_IS_OURS} || state=running
+done
+code=$(cat "$1/code" 2>/dev/null) && state=ended
+size=$(stat -c %s "$1/log")
 echo "$state $size $code"
-[ "$size" = "$2" ] || tail -c "+$(($2 + 1))" log | head -c "$((size - $2))"
+(( size <= $2 )) || head -c "$size" "$1/log" | tail -c "+$(($2 + 1))"
 """
-# ReaR itself, which ends what it has started; what waits for it writes down how it ended.
-_END = 'kill "$(cat "$1/rear")"'
+# ReaR first, then what it has started: in 2.4 that would go on waiting for an answer, and keep another one from beginning. What
+# waits for ReaR writes down how it ended.
+_END = f"""
+each=rear
+{_IS_OURS} || exit 0
+tree() {{
+  local child
+  echo "$1"
+  for child in $(ps -o pid= --ppid "$1"); do tree "$child"; done
+}}
+mapfile -t all < <(tree "$(cat "$1/rear")")
+kill "${{all[@]}}" || :
+"""
 
 
 @dataclass
@@ -83,6 +111,20 @@ class _Seen:
     log: str = ""
     size: int = 0
     percent: float = 0.0
+    still: int = 0
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether ReaR has asked something that no variable has answered."""
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        pairs = pairwise([*lines, _ANSWERED if self.still < _STILL else ""])
+        return any(_QUESTION.fullmatch(line) and not after.startswith(_ANSWERED) for line, after in pairs)
+
+    @property
+    def disk(self) -> str:
+        """What it has left on the disk where it has failed."""
+        begun = any(phase in self.log for phase, _ in _PHASES)
+        return "its disk is half written" if begun else "it had not begun to write to a disk"
 
     @property
     def well(self) -> bool:
@@ -103,7 +145,7 @@ class Recover(Action[Shell]):
     @property
     def shown(self) -> str:
         """The command."""
-        return "MIGRATION_MODE=false rear -v recover"
+        return f"{_ENVIRONMENT} rear -v recover"
 
     def perform(self, connection: Shell, watch: Watch) -> Performed:
         """Recover the node, and follow it.
@@ -115,7 +157,7 @@ class Recover(Action[Shell]):
         seen = _look(connection, _Seen())
         found = seen.state == "running" or (seen.state == _ENDED and seen.well)
         if not found:
-            connection.run(rescue_command(_START, DIRECTORY, changes=True, says="begin rear recover"))
+            connection.run(rescue_command(_START, DIRECTORY, MOUNTS, changes=True, says="begin rear recover"))
         seen = _Seen()
         wait_until(
             connection.name,
@@ -144,6 +186,7 @@ def _follow(shell: Shell, seen: _Seen, watch: Watch) -> str:
     except AWAY:
         return _NO_ANSWER  # it goes on; should the node not come back, the deadline says so
     new, seen.state, seen.code, seen.log, seen.size = now.log[len(seen.log) :], now.state, now.code, now.log, now.size
+    seen.still = 0 if new else seen.still + 1
     for line in new.splitlines():
         if line.strip():
             watch.line(line)
@@ -151,13 +194,14 @@ def _follow(shell: Shell, seen: _Seen, watch: Watch) -> str:
     if percent > seen.percent:
         seen.percent = percent
         watch.progress(percent)
-    if _QUESTION.search(new):
+    if seen.state == "running" and seen.unanswered:
         shell.run(rescue_command(_END, DIRECTORY, changes=True, says="end rear recover"))
         asked = "\n".join(seen.log.strip().splitlines()[-15:])
         raise HostError(
             shell.name,
-            f"rear recover asks something that nobody answers, and was ended; its disk is half written:\n{asked}",
-            "answer it by a variable USER_INPUT_… in [rear.variables], make another image; or recover at the console",
+            f"rear recover asks something that nobody answers, and was ended; {seen.disk}:\n{asked}",
+            "answer it by a variable USER_INPUT_… in /etc/rear/local.conf of the rescue system (log in to the node as root), and "
+            "start the runbook again; or recover at the console",
         )
     if seen.state == "lost":
         raise HostError(shell.name, f"rear recover is gone without a result:\n{_tail(seen)}", "start the runbook again")
@@ -169,7 +213,7 @@ def _failed(host: str, seen: _Seen) -> HostError:
         (said for pattern, said in _TROUBLES if pattern.search(seen.log)),
         "see its log in the rescue system, /var/log/rear",
     )
-    return HostError(host, f"rear recover ended with {seen.code}; the disk is half written:\n{_tail(seen)}", hint)
+    return HostError(host, f"rear recover ended with {seen.code}; {seen.disk}:\n{_tail(seen)}", hint)
 
 
 def _tail(seen: _Seen) -> str:
@@ -188,65 +232,3 @@ def recover(within_s: float) -> Change:
         within_s: Seconds until it is given up.
     """
     return Change((Recover(within_s),), findings_after=_warnings)
-
-
-# As documented: the file that the backup has saved, to the partition, which ReaR has made and left empty.
-_WRITE = """
-file=/mnt/local/mnt/config-drive
-[ -s "$file" ] || { echo "the image holds no $file" >&2; exit 65; }
-[ -e "$1" ] || { echo "there is no partition $1" >&2; exit 65; }
-kind=$(blkid -p -o value -s TYPE "$1" || :)
-case $kind in "" | iso9660) ;; *) echo "$1 holds a file system ($kind) and is not the config drive's partition" >&2; exit 65 ;; esac
-dd if="$file" of="$1" bs=1M status=none
-sync
-"""
-_SAME = """
-size=$(stat -c %s /mnt/local/mnt/config-drive) || exit 1
-[ "$(head -c "$size" "$1" | md5sum)" = "$(md5sum </mnt/local/mnt/config-drive)" ]
-"""
-
-
-def restore_config_drive(partition: str, within_s: float) -> Change:
-    """Write the config drive's partition (BR 4.3, step 5).
-
-    Args:
-        partition: The partition, as it was when the image was made.
-        within_s: Seconds for it.
-    """
-
-    def already(shell: Shell) -> bool:
-        try:
-            shell.run(same)
-        except HostError as error:
-            if isinstance(error, AWAY):
-                raise
-            return False
-        return True
-
-    same = rescue_command(_SAME, partition, within_s=within_s, says="compare the config drive")
-    write = rescue_command(_WRITE, partition, changes=True, within_s=within_s, says="write the config drive")
-    return Change(
-        (write, rescue_command(_SAME, partition, within_s=within_s, says="compare what was written")), already=already
-    )
-
-
-# What is mounted below the restored system goes first. The connection must end before the network does.
-_POWER_OFF = """
-sync
-awk '$2 ~ "^/mnt/local" { print $2 }' /proc/mounts | sort -r | while read -r each; do umount "$each" || :; done
-sync
-(trap "" HUP; sleep 1; poweroff) </dev/null >/dev/null 2>&1 &
-"""
-
-
-def power_off() -> Change:
-    """Have the rescue system power the node off (BR 4.2 step 5, 4.3 step 6); one that does not answer any more is off."""
-
-    def already(shell: Shell) -> bool:
-        try:
-            shell.run(rescue_command("true", says="see whether it answers"))
-        except AWAY:
-            return True
-        return False
-
-    return Change((rescue_command(_POWER_OFF, changes=True, says="power the node off"),), already=already)

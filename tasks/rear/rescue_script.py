@@ -32,19 +32,33 @@ chmod 700 "$ROOTFS_DIR/root/.ssh"
 cat "$keys" >"$ROOTFS_DIR/root/.ssh/authorized_keys"
 chmod 600 "$ROOTFS_DIR/root/.ssh/authorized_keys"
 cp -p /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub "$ROOTFS_DIR/etc/ssh/" || Error "no host keys for the rescue system"
+# ReaR takes the node's own sshd_config along: what it says of who may log in there would turn root away here.
+local config=$ROOTFS_DIR/etc/ssh/sshd_config
+test -s "$config" || Error "the rescue system has no sshd_config: nobody could log in to it (see SSH_FILES)"
+sed -E -i -e 's/^[[:space:]]*(AllowUsers|AllowGroups|DenyUsers|DenyGroups)[[:space:]]/# &/I' \\
+  -e 's/^[[:space:]]*(AuthorizedKeysFile|AuthenticationMethods)[[:space:]]/# &/I' \\
+  -e '1i PermitRootLogin prohibit-password' -e '1i PubkeyAuthentication yes' "$config"
 
 # A record of the node, beside the image: kind and values a line, between tabs.
-local record=$TMP_DIR/@RECORD@ device size each id
+local record=$TMP_DIR/@RECORD@ device size each block
 {
   printf 'node\\t%s\\n' '@NODE@'
   printf 'run\\t%s\\n' "$NETFS_PREFIX"
   if test -d /sys/firmware/efi; then printf 'firmware\\tUEFI\\n'; else printf 'firmware\\tBIOS\\n'; fi
   while read -r each device size _; do
-    id=$(@IDS@ "$device" | sed -n '@ID@' | tr '\\n' ' ')
-    printf 'disk\\t%s\\t%s\\t%s\\n' "$device" "$size" "$id"
+    printf 'disk\\t%s\\t%s\\t%s\\n' "$device" "$size" "$(@IDS@ | tr '\\n' ' ')"
   done < <(grep '^disk ' "$DISKLAYOUT_FILE")
+  # What the node has beside them: none of it may be taken for a new disk later.
+  for block in /sys/block/*; do
+    @IS_DISK@ || continue
+    device=/dev/${block##*/}
+    device=${device//!//}
+    grep -q "^disk $device " "$DISKLAYOUT_FILE" ||
+      printf 'other disk\\t%s\\t%s\\t%s\\n' "$device" "$(($(cat "$block/size") * 512))" "$(@IDS@ | tr '\\n' ' ')"
+  done
+  # Only a partition that ReaR makes is left empty: a virtual CD or a disk of its own is none.
   device=$(readlink -e /dev/disk/by-label/config-2)
-  test -z "$device" || printf 'config drive\\t%s\\n' "$device"
+  test -z "$device" || ! grep -q "^part .* $device$" "$DISKLAYOUT_FILE" || printf 'config drive\\t%s\\n' "$device"
   for each in $(systemctl list-units --plain --no-legend --state=active 'tripleo_*.service' | cut -d ' ' -f 1); do
     printf 'unit\\t%s\\n' "$each"
   done
@@ -52,9 +66,18 @@ local record=$TMP_DIR/@RECORD@ device size each id
 RESULT_FILES+=( "$record" )
 """
 
-# What a disk says of itself, here and in the rescue system.
-ASK_ID = "udevadm info --query=property --name"
-SED_ID = r"s/^ID_\(WWN\|SERIAL_SHORT\|SERIAL\)=//p"
+# What $device says of itself, here and in the rescue system: WWN and serial number; where it has neither, as a virtual disk may,
+# its place on the bus. The short form of a WWN is the same for all volumes of a RAID controller or an array.
+ASK_IDS = """\
+udevadm info --query=property --name "$device" | awk -F = '
+    $1 == "ID_WWN" { wwn = $2 } $1 == "ID_WWN_WITH_EXTENSION" { whole = $2 } $1 == "ID_PATH" { place = $2 }
+    $1 ~ /^ID_SERIAL(_SHORT)?$/ { print $2; serial = 1 }
+    END { if (whole || wwn) print whole ? whole : wwn; else if (!serial && place) print place }'"""
+# Whether $block is a disk: no loop, map, array or removable medium, and no single path to an NVMe namespace.
+IS_DISK = (
+    '[ -e "$block/device" ] && [ "$(cat "$block/removable")" != 1 ] && [ "$(cat "$block/size")" != 0 ] && '
+    '[ "$(cat "$block/hidden" 2>/dev/null)" != 1 ]'
+)
 
 _PUT = """
 install -d -m 755 "${1%/*}"
@@ -82,7 +105,7 @@ def script_text(node: str, user: str) -> str:
         node: The node's name in the inventory.
         user: Who logs in there.
     """
-    text = _TEXT.replace("@IDS@", ASK_ID).replace("@ID@", SED_ID)
+    text = _TEXT.replace("@IDS@", ASK_IDS).replace("@IS_DISK@", IS_DISK)
     return text.replace("@NODE@", node).replace("@USER@", user).replace("@RECORD@", record_of(node))
 
 

@@ -27,7 +27,7 @@ _NAMES = (
     *("OUTPUT_URL", "BACKUP_URL", "BACKUP_PROG_EXCLUDE", "BACKUP_INTEGRITY_CHECK", "NETFS_PREFIX", "OUTPUT_PREFIX"),
     *_WAITS,
     *("USING_UEFI_BOOTLOADER", "NETWORKING_PREPARATION_COMMANDS", "COPY_AS_IS", "OPENSTACK_RUNBOOKS"),
-    *("BACKUP_ONLY_INCLUDE", "BACKUP_PROG_INCLUDE"),
+    *("PROGS", "BACKUP_ONLY_INCLUDE", "BACKUP_PROG_INCLUDE"),
 )
 
 # As ReaR's main script does it, on defaults that are ReaR's. A file that ends with an error would end ReaR, too.
@@ -135,6 +135,8 @@ class Wanted:
             "ISO_RECOVER_MODE=",
             "GRUB2_DEFAULT_BOOT=rear",
             "GRUB2_TIMEOUT=5",
+            "# By it `restore-node` keeps other disks from being written to; ReaR 2.4 does not take it along by itself.",
+            "PROGS+=( blockdev )",
             *(f"COPY_AS_IS+=( {path} )" for path in self.copied),
             f"OPENSTACK_RUNBOOKS={self.digest}",
         )
@@ -173,6 +175,8 @@ def differences(seen: Settings, wanted: Wanted) -> list[str]:
         found.append(
             "an ISO would not boot its rescue system and wait there (ISO_DEFAULT, ISO_RECOVER_MODE, GRUB2_DEFAULT_BOOT)"
         )
+    if "blockdev" not in seen.all("PROGS"):
+        found.append("PROGS lacks blockdev")
     prefix = seen.one("NETFS_PREFIX")
     if not _RUN.match(prefix) or seen.one("OUTPUT_PREFIX") != prefix:
         found.append("NETFS_PREFIX and OUTPUT_PREFIX are not one directory a run")

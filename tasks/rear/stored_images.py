@@ -26,7 +26,7 @@ class Disk:
     Attributes:
         device: Its name in the kernel (`/dev/vda`).
         size_bytes: Its size.
-        ids: What it says of itself: WWN, serial number.
+        ids: What it says of itself: WWN, serial number; where it has neither, its place on the bus.
     """
 
     device: str
@@ -52,6 +52,7 @@ class StoredImage:
         disks: The disks that ReaR writes.
         config_drive: The partition of the config drive; empty where there was none.
         units: TripleO's units that ran.
+        others: The disks that the node had beside those that ReaR writes.
     """
 
     node: str
@@ -63,6 +64,7 @@ class StoredImage:
     disks: tuple[Disk, ...]
     config_drive: str
     units: tuple[str, ...]
+    others: tuple[Disk, ...] = ()
 
     @property
     def time(self) -> str:
@@ -132,6 +134,9 @@ def _image(node: str, run: str, whole: str, iso: str, size: str, told: Sequence[
     def values(kind: str) -> list[Sequence[str]]:
         return [rest for name, *rest in told if name == kind and rest]
 
+    def disks(kind: str) -> tuple[Disk, ...]:
+        return tuple(Disk(device, int(size), frozenset(ids.split())) for device, size, ids in values(kind))
+
     return StoredImage(
         node=node,
         run=run,
@@ -139,9 +144,10 @@ def _image(node: str, run: str, whole: str, iso: str, size: str, told: Sequence[
         size_bytes=int(size),
         whole=whole == "yes",
         uefi=values("firmware") == [["UEFI"]],
-        disks=tuple(Disk(device, int(size), frozenset(ids.split())) for device, size, ids in values("disk")),
+        disks=disks("disk"),
         config_drive=next((device for (device,) in values("config drive")), ""),
         units=tuple(unit for (unit,) in values("unit")),
+        others=disks("other disk"),
     )
 
 

@@ -47,7 +47,7 @@ chmod 755 /usr/local/sbin/crm_mon
 _FOREIGN = """
 pvcreate --quiet /dev/vdb
 vgcreate --quiet foreign /dev/vdb
-lvcreate --quiet --yes --name data --size 100M foreign
+lvcreate --quiet --yes --name data --size 400M foreign
 mkfs.xfs -q /dev/foreign/data
 mount /dev/foreign/data /mnt
 head --bytes=1000000 /dev/urandom >/mnt/others

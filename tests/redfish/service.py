@@ -48,13 +48,16 @@ class Redfish:
         patch_only: Has no actions: the drive is changed by PATCH.
         wants_protocol: Refuses an ISO without the protocol.
         no_query: Refuses an address with a query.
+        shows: What it shows of an address that is inserted.
         insert_ignored: Accepts an ISO, and does not insert it.
         types: What the drive is for; none: there is no drive.
         below_systems: The drive is below the system, not below its manager.
         targets: What it can be told to boot from.
         settings_only: Takes the boot override by its settings resource alone.
         shown_late: Shows a boot override by its settings resource alone until it has booted.
+        once_only: Refuses an override for more than one boot.
         once_ignored: Goes on booting from where it was told to boot from once.
+        forbids: Answers an order whose path ends so with 403, as where the licence lacks it; empty: none.
         busy: So many requests get 503.
         session_lasts: Requests after which a session ends; 0: never.
         systems: Names of the systems that it manages.
@@ -73,13 +76,16 @@ class Redfish:
     patch_only: bool = False
     wants_protocol: bool = False
     no_query: bool = False
+    shows: Callable[[str], Body] = lambda url: {"Image": url}
     insert_ignored: bool = False
     types: tuple[str, ...] = ("CD", "DVD")
     below_systems: bool = False
     targets: tuple[str, ...] = ("None", "Pxe", "Cd", "Hdd")
     settings_only: bool = False
     shown_late: bool = False
+    once_only: bool = False
     once_ignored: bool = False
+    forbids: str = ""
     busy: int = 0
     session_lasts: int = 0
     systems: tuple[str, ...] = ("1",)
@@ -108,6 +114,8 @@ class Redfish:
         self._asked[token] += 1
 
     def _route(self, method: str, path: str, body: Body | None) -> Answer:
+        if method == "POST" and self.forbids and path.endswith(self.forbids):
+            raise _Fault(403, "this needs a licence for virtual media")
         if path.endswith("/VirtualMedia/Cd") and method == "PATCH" and self.patch_only:
             return self._insert(body or {}) if (body or {}).get("Image") else self._eject(body)
         routes: dict[tuple[str, str], Callable[[], Answer]] = {
@@ -191,7 +199,8 @@ class Redfish:
             "Id": "Cd",
             "Name": "Virtual CD",
             "MediaTypes": list(self.types),
-            "Image": self.image,
+            "Image": None,
+            **(self.shows(self.image) if self.image else {}),
             "Inserted": self.image is not None or (self.stuck_inserted and self._emptied),
             **({} if self.patch_only else {"Actions": actions}),
         }
@@ -224,6 +233,8 @@ class Redfish:
         boot = body["Boot"]
         if boot.get("BootSourceOverrideTarget", "None") not in self.targets:
             raise _Fault(400, "no such target")
+        if self.once_only and boot.get("BootSourceOverrideEnabled") == "Continuous":
+            raise _Fault(400, "only for one boot")
         self.target = boot.get("BootSourceOverrideTarget", self.target)
         self.enabled = boot.get("BootSourceOverrideEnabled", self.enabled)
         return Answer(200)

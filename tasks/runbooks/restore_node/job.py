@@ -91,6 +91,7 @@ class Node:
         iso_url: Where its BMC finds the ISO.
         controller: Whether it is a Controller: the document writes the config drive of those alone.
         in_rescue: Whether its rescue system of this image answers already.
+        booted: Whether its disk is whole, and its own system answers already: somebody has booted it.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Node:
     iso_url: str
     controller: bool
     in_rescue: bool
+    booted: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,11 @@ class Job:
         return [node for node in self.nodes if node.bmc is not None]
 
     @property
+    def in_rescue_still(self) -> list[Node]:
+        """The nodes that nobody has booted from their disks since these are whole."""
+        return [node for node in self.nodes if not node.booted]
+
+    @property
     def without_bmc(self) -> list[Node]:
         """The nodes that somebody must boot at the console."""
         return [node for node in self.nodes if node.bmc is None]
@@ -177,8 +184,9 @@ class Job:
 
     @property
     def findings(self) -> list[str]:
-        """What must be done at consoles."""
-        return [
+        """What must be done at consoles, and what an earlier attempt has left."""
+        left = [self.resume.left] if self.resume.left else []
+        return left + [
             f"{node.name} has no section [bmc.{node.name}] in the site file: power it off at its console, boot "
             f"{self.root}/{node.image.iso} of {self.store.name} (from a DVD, or by its remote console), and choose Recover "
             f"{node.name} (with UEFI: no Secure Boot). When step 7c says so, take the ISO out, and have it boot from its disk"

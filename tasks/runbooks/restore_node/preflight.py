@@ -38,6 +38,7 @@ class _Seen:
 
     bmc_uuid: str
     in_rescue: bool
+    up: bool
 
 
 def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> Job:
@@ -78,6 +79,7 @@ def look(run: Run, request: Request, order: Callable[[Job], Sequence[str]]) -> J
             iso_url=_iso_url(run, site, store, image) if name in bmcs else "",
             controller=any(name in hosts for role, hosts in site.roles.items() if role.startswith(_CONTROLLER)),
             in_rescue=seen[name].in_rescue,
+            booted=seen[name].up and not resume.boots,
         )
         for name, image in images.items()
     ]
@@ -131,11 +133,17 @@ def _look_at_nodes(
             for name, (_, rescue) in shells.items()
         }
     for name, answer in up.items():
-        if answer.known and not resume.erased and not request.even_if_up:
+        # Where its disk may be half written, somebody has restored it by hand meanwhile.
+        if answer.known and resume.boots and not request.even_if_up:
             said = "it answers: what is on its disk would be lost"
             run.checks.append(Check(_NODE, name, "", said, "shut it down, or start the runbook with even_if_up=true"))
     return {
-        name: _Seen((uuids[name].known or "") if name in uuids else "", bool(in_rescue[name].known)) for name in shells
+        name: _Seen(
+            bmc_uuid=(uuids[name].known or "") if name in uuids else "",
+            in_rescue=bool(in_rescue[name].known),
+            up=bool(up[name].known),
+        )
+        for name in shells
     }
 
 

@@ -7,7 +7,10 @@ Why each way is safe:
 - In steps 4 and 5 a disk may be half written. Where the rescue system answers, its job is attached to, or begun anew; where it
   does not, the node is booted into it again, and the disk is written anew. Another image, or other nodes, are refused: a node
   that was left would stay half written, and nobody would know.
-- From step 6 on the disks are whole. The steps are taken up where they stopped; each looks first.
+- From step 6 on the disks are whole. The steps are taken up where they stopped; each looks first. A node that somebody has booted
+  from its disk meanwhile keeps its power.
+- Where the journal is lost, a restore begins anew: a node that answers is refused, and one in its rescue system of this image, or
+  without power, has lost what it had.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ class Resume:
         boots: Whether rescue systems are still wanted.
         erased: Whether a disk may have been written to already.
         why: What was decided; empty for a first attempt.
+        left: What an earlier attempt has left that this one may not look after; empty where nothing is.
     """
 
     journal: Journal
@@ -55,6 +59,7 @@ class Resume:
     boots: bool = True
     erased: bool = False
     why: str = ""
+    left: str = ""
 
     @property
     def take_up(self) -> TakeUp:
@@ -94,7 +99,11 @@ def how_to_go_on(order: Order, new: Journal, earlier: Journal | None, images: Ma
                 "start the runbook again with the same `nodes` and `image`; or see to these nodes, and move "
                 f"{STATE_DIRECTORY}/{earlier.runbook}/current.json away",
             )
-        return Resume(new, why="the earlier attempt had erased nothing: beginning with other nodes or images")
+        stands = "; ".join(earlier.in_force.values())
+        left = f"an earlier attempt with other nodes or images has left: {stands}" if stands else ""
+        return Resume(
+            new, why="the earlier attempt had erased nothing: beginning with other nodes or images", left=left
+        )
     earlier.attempts += 1
     if order.reached(begun, _WHOLE):
         return Resume(earlier, order.before(begun), False, True, f"the disks were restored: going on with step {begun}")

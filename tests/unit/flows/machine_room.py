@@ -265,6 +265,7 @@ class Machine:
         containers: Those of the services that are asked for what must agree.
         differing: What does not agree, as `repair` calls it.
         mended: What was repaired.
+        protected: Whether its other disks are read-only.
     """
 
     def __init__(self, room: Room, name: str) -> None:
@@ -283,7 +284,7 @@ class Machine:
         # The document writes config drives of Controllers alone.
         self.bootable = "whole" if name in HOSTS else "image"
         self.replicas, self.failed, self.lost = [Replica()] * 3, False, False
-        self.standby = False
+        self.standby = self.protected = False
         self.containers, self.differing = "neutron_api\nnova_api\n", set[str]()
         self.mended: list[str] = []
         self.own, self.rescue = RoomShell(room, name), RoomShell(room, name)
@@ -308,7 +309,7 @@ class Machine:
         return handle(method, path, headers, body)
 
     def _lose_power(self) -> None:
-        self.system = ""
+        self.system, self.protected = "", False
         self.job = Recovering()
 
     def _boot(self, from_cd: bool) -> None:
@@ -379,7 +380,10 @@ class Machine:
     def _rescue_system(self) -> None:
         shell = self.rescue
         shell.on("rear-release", say=lambda _: self._rescue_answers(self._describe()))
-        shell.on("cat pid", say=lambda asked: self._rescue_answers(self._look_at_job(asked)))
+        shell.on("each_other echo", say=lambda _: self._rescue_answers("" if self.protected else "/dev/vdb\n"))
+        shell.order("blockdev --setro", do=lambda _: setattr(self, "protected", True))
+        shell.on("lvm pvs", say=lambda _: self._rescue_answers(""))
+        shell.on("echo absent 0", say=lambda asked: self._rescue_answers(self._look_at_job(asked)))
         shell.on("md5sum", say=lambda _: self._rescue_answers(0 if self.disk == "whole" else 1))
         shell.on("bash", "true", say=lambda _: self._rescue_answers(""))
         shell.order("mkfifo", do=lambda _: self._recover())
@@ -398,6 +402,7 @@ class Machine:
     def _recover(self) -> None:
         assert self.system == "rescue"
         assert self.job.state != "running", "two of them on one disk"
+        assert self.protected, "while other disks can be written to"
         self.job = Recovering("running", code=self.fails)
         self.disk = "half"
 

@@ -257,6 +257,31 @@ def test_other_nodes_or_images_are_refused_once_a_disk_may_be_half_written(
     run, job = look_at(room, request)
     assert "beginning with other nodes" in job.resume.why
     assert run.journal.in_force, "what stands is told all the same"
+    (left,) = [finding for finding in job.findings if finding.startswith("an earlier attempt")]
+    assert "Ironic has controller-0, controller-1, controller-2 in maintenance" in left
+
+
+def test_a_node_that_somebody_has_booted_once_its_disk_was_whole_keeps_its_power(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    room = killed_at_step(monkeypatch, tmp_path, "6")
+    machine = room.machines["controller-1"]
+    machine.service.power, machine.system = "On", "own"
+    before = list(machine.service.resets)
+    restore(room)
+    assert machine.service.resets == before
+    all_restored(room)
+
+
+def test_a_node_that_somebody_has_restored_by_hand_meanwhile_is_not_erased_unasked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    room = killed_at_step(monkeypatch, tmp_path, "4")
+    machine = room.machines["controller-1"]
+    machine.disk, machine.system = "whole", "own"
+    assert "controller-1: it answers: what is on its disk would be lost" in refusal(room)
+    restore(room, Request(even_if_up=True))
+    all_restored(room)
 
 
 def test_without_a_bmc_it_says_what_to_do_at_the_console_and_goes_on_when_that_is_done(
@@ -326,7 +351,7 @@ def test_a_rescue_system_that_never_answers_is_told_and_no_disk_is_touched(room:
     ("attribute", "value", "said"),
     [
         ("run", run_of("controller-1"), "its rescue system is of the image controller-1/"),
-        ("uuid", "00000000-0000-0000-0000-000000000000", "this is another machine"),
+        ("uuid", "00000000-0000-0000-0000-000000000001", "this is another machine"),
         ("disks", "disk\t/dev/vda\t1024\tX \n", "is smaller than"),
         ("disks", "disk\t/dev/vda\t6442450944\tA \ndisk\t/dev/vdb\t6442450944\tB \n", "nobody has named it"),
     ],

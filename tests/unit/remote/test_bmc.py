@@ -67,6 +67,7 @@ def test_an_iso_is_booted_and_the_node_boots_from_its_disk_again(client: Client)
         {"settings_only": True},
         {"settings_only": True, "shown_late": True},
         {"once_ignored": True},
+        {"once_only": True},
         {"session_lasts": 2},
         {"no_query": True},
     ],
@@ -169,6 +170,29 @@ def test_a_wrong_password_is_told_and_stands_nowhere(client: Client, tmp_path: P
         bmc.power()
     assert "an0ther" not in f"{raised.value!r}{raised.value.hint}"
     assert mask("said an0ther one") == "said ********"
+
+
+def test_an_order_that_the_licence_lacks_is_told_in_the_bmcs_own_words(client: Client) -> None:
+    with pytest.raises(BmcLoginRejected, match=r"could not insert the ISO\): .*this needs a licence for virtual media"):
+        client(Redfish(forbids="InsertMedia")).insert(ISO)
+
+
+def test_one_that_was_never_reached_is_closed_like_any_other(client: Client, clock: FakeClock) -> None:
+    bmc = client(Redfish(busy=1000))
+    with pytest.raises(BmcUnreachable):
+        bmc.power()
+    bmc.close()
+    with pytest.raises(Stopped):
+        bmc.power()
+
+
+def test_a_session_is_ended_when_it_is_closed(client: Client) -> None:
+    service = Redfish()
+    bmc = client(service)
+    bmc.power()
+    assert service._asked
+    bmc.close()
+    assert service._asked == {}
 
 
 def test_without_its_password_nothing_is_asked(tmp_path: Path) -> None:

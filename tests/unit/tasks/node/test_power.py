@@ -43,6 +43,28 @@ def test_each_is_done_once(
     assert change.shown[0].startswith("Redfish: ")
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (ISO, {"ImageName": "controller-0.iso"}),
+        ("nfs://192.0.2.50/images/controller-0.iso", {"Image": "192.0.2.50:/images/controller-0.iso"}),
+    ],
+)
+def test_an_iso_is_known_however_the_bmc_shows_it(client: Client, url: str, shown: dict[str, str]) -> None:
+    service = Redfish(shows=lambda _: shown)
+    bmc = client(service)
+    assert apply_change(bmc, power.insert_iso(url, 60), silent) == "done"
+    assert service.image == url
+    assert apply_change(bmc, power.eject_iso(60), silent) == "done"
+    assert service.image is None
+
+
+def test_another_iso_is_not_taken_for_the_one_that_was_inserted(client: Client, clock: FakeClock) -> None:
+    service = Redfish(shows=lambda _: {"Image": "http://192.0.2.50/images/controller-1.iso"})
+    with pytest.raises(WaitExpired, match=r"last seen 'http://192\.0\.2\.50/images/controller-1\.iso'"):
+        apply_change(client(service), power.insert_iso(ISO, 30), silent)
+
+
 def test_virtual_media_is_said_even_where_an_earlier_boot_has_left_it(client: Client) -> None:
     service = Redfish(target="Cd", enabled="Disabled")
     assert apply_change(client(service), power.boot_from_cd(60), silent) == "done"

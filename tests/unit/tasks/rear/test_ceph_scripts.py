@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.engine.step import apply_change
-from tasks.rear.ceph_scripts import RESTORE, SAVE, TEXTS, has_monitor, put_scripts
+from tasks.rear.ceph_scripts import MARK, RESTORE, SAVE, TEXTS, has_monitor, put_scripts
 from tests.unit.fakes import FakeShell, silent
 
 ON_ROOT = "fs /dev/vda2 / xfs uuid=1 label=x options=rw\nfs /dev/vda1 /boot ext4 uuid=2\n"
@@ -46,6 +46,7 @@ def run(folder: Path, path: str) -> str:
         "ROOT": str(folder),
         "SCRIPT": str(script),
         "VAR_DIR": str(folder / "var"),
+        "HOSTNAME": "controller-0",
     }
     done = subprocess.run(("bash", "-c", REAR), capture_output=True, text=True, env=environment, timeout=20)
     assert done.returncode == 0, done.stderr
@@ -55,8 +56,8 @@ def run(folder: Path, path: str) -> str:
 def recovered(folder: Path) -> Path:
     """The archive's files, where ReaR has put them."""
     ceph = folder / "mnt/local/var/lib/ceph"
-    (ceph / "mon").mkdir(parents=True)
-    (ceph / "mon/store").write_text("as in the archive")
+    (ceph / "mon/ceph-controller-0").mkdir(parents=True)
+    (ceph / "mon/ceph-controller-0/store").write_text("as in the archive")
     return ceph
 
 
@@ -68,7 +69,7 @@ def test_what_the_old_disk_holds_takes_the_place_of_the_archives(
     tmp_path: Path, layout: str, device: str, within: str, mounted: str
 ) -> None:
     make(tmp_path, layout)
-    old = tmp_path / "devices" / device / within / "mon"
+    old = tmp_path / "devices" / device / within / "mon/ceph-controller-0"
     old.mkdir(parents=True)
     (old / "store").write_text("as it was at the end")
     assert "Saved the Ceph monitor's data" in run(tmp_path, SAVE)
@@ -76,7 +77,7 @@ def test_what_the_old_disk_holds_takes_the_place_of_the_archives(
     ceph = recovered(tmp_path)
     (ceph / "gone").write_text("nobody has it any more")
     run(tmp_path, RESTORE)
-    assert (ceph / "mon/store").read_text() == "as it was at the end"
+    assert (ceph / "mon/ceph-controller-0/store").read_text() == "as it was at the end"
     assert not (ceph / "gone").exists()
 
 
@@ -85,7 +86,50 @@ def test_on_an_empty_disk_the_archives_stays(tmp_path: Path) -> None:
     assert "comes from the archive" in run(tmp_path, SAVE)
     ceph = recovered(tmp_path)
     run(tmp_path, RESTORE)
-    assert (ceph / "mon/store").read_text() == "as in the archive"
+    assert (ceph / "mon/ceph-controller-0/store").read_text() == "as in the archive"
+
+
+def on_disk(folder: Path, monitor: str = "ceph-controller-0") -> Path:
+    """A disk that holds a monitor."""
+    store = folder / "devices/vda2/var/lib/ceph/mon" / monitor / "store"
+    store.parent.mkdir(parents=True)
+    store.write_text("as it was at the end")
+    return store
+
+
+def test_an_attempt_after_one_that_has_failed_keeps_what_was_saved_first(tmp_path: Path) -> None:
+    make(tmp_path, ON_ROOT)
+    store = on_disk(tmp_path)
+    run(tmp_path, SAVE)
+    store.write_text("half of the archive's")
+    assert "was saved by an attempt before" in run(tmp_path, SAVE)
+    ceph = recovered(tmp_path)
+    run(tmp_path, RESTORE)
+    assert (ceph / "mon/ceph-controller-0/store").read_text() == "as it was at the end"
+
+
+def test_what_was_being_restored_when_the_power_went_is_not_saved(tmp_path: Path) -> None:
+    make(tmp_path, ON_ROOT)
+    run(tmp_path, MARK)
+    ceph = tmp_path / "mnt/local/var/lib/ceph"
+    on_disk(tmp_path)
+    (tmp_path / "devices/vda2/var/lib/ceph" / next(ceph.iterdir()).name).touch()
+    assert "was being restored: the Ceph monitor's data comes from the archive" in run(tmp_path, SAVE)
+    assert not (tmp_path / "tmp/ceph.tar.gz").exists()
+
+
+def test_the_mark_is_gone_from_what_is_restored(tmp_path: Path) -> None:
+    make(tmp_path, ON_ROOT)
+    run(tmp_path, MARK)
+    run(tmp_path, RESTORE)
+    assert list((tmp_path / "mnt/local/var/lib/ceph").iterdir()) == []
+
+
+def test_the_monitor_of_another_node_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    make(tmp_path, ON_ROOT)
+    on_disk(tmp_path, "ceph-controller-01")
+    assert "holds no Ceph monitor of controller-0: its data comes from the archive" in run(tmp_path, SAVE)
+    assert not (tmp_path / "tmp/ceph.tar.gz").exists()
 
 
 def test_a_disk_without_ceph_changes_nothing(tmp_path: Path) -> None:

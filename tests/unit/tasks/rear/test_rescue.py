@@ -10,7 +10,15 @@ import pytest
 from blocks.remote.errors import CommandFailed, HostError, LoginRejected, Unreachable, WaitExpired
 from tasks.engine.step import apply_change
 from tasks.rear import rescue as rescue_system
-from tasks.rear.rescue import Rescue, check_rescue, judge, parse_rescue, read_rescue, rescue_state, wait_for_rescue
+from tasks.rear.matching import Rescue
+from tasks.rear.rescue import (
+    check_rescue,
+    parse_rescue,
+    read_rescue,
+    read_volume_groups,
+    rescue_state,
+    wait_for_rescue,
+)
 from tasks.rear.stored_images import Disk, StoredImage
 from tests.unit.fakes import FakeClock, FakeShell, LocalShell, silent
 
@@ -107,36 +115,14 @@ def test_no_program_that_a_rescue_system_lacks_is_called() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "rescue", "named", "bmc"),
-    [
-        (IMAGE, RESCUE, (), UUID),
-        (IMAGE, RESCUE, (), ""),
-        (IMAGE, RESCUE, (), "55759438-4277-4834-3784-823347823834"),  # the same with its bytes turned round
-        (IMAGE, replace(RESCUE, disks=(replace(VDA, ids=frozenset({"new"}), size_bytes=9 * GIB),)), (), UUID),
-        (IMAGE, replace(RESCUE, disks=(VDB, VDA)), (), UUID),
-        (IMAGE, replace(RESCUE, disks=(replace(VDA, ids=frozenset({"new"})), VDB)), ("new",), UUID),
-    ],
-)
-def test_the_machine_and_disk_of_then_may_be_restored(
-    image: StoredImage, rescue: Rescue, named: tuple[str, ...], bmc: str
-) -> None:
-    assert judge(image, rescue, named, bmc) == []
-
-
-@pytest.mark.parametrize(
     ("rescue", "named", "bmc", "said"),
     [
         (replace(RESCUE, uefi=True), (), UUID, "had booted by BIOS, and this has booted by UEFI"),
-        (RESCUE, (), UUID.replace("3", "4"), "this is another machine"),
-        (replace(RESCUE, layout=()), (), UUID, "ReaR's layout names no disk"),
-        (replace(RESCUE, disks=(VDB,)), (), UUID, "there is no disk /dev/vda, which ReaR would write"),
-        (replace(RESCUE, disks=(replace(VDA, size_bytes=GIB),)), (), UUID, "is smaller than the 6.0 GiB"),
-        # The other disk has the name of the one that is meant: nothing of it may be lost.
         (
-            replace(RESCUE, disks=(replace(VDB, device="/dev/vda"), replace(VDA, device="/dev/vdb"))),
+            replace(RESCUE, unmatched=("multipath /dev/mapper/mpatha",)),
             (),
             UUID,
-            r"/dev/vda \(6.0 GiB, S2\) is not the one that was /dev/vda, there are others beside it, and nobody has named it",
+            "would write multipath /dev/mapper/mpatha",
         ),
         (replace(RESCUE, disks=(replace(VDA, ids=frozenset()), VDB)), ("S2",), UUID, "nobody has named it"),
     ],
@@ -147,11 +133,73 @@ def test_nothing_is_erased_where_anything_does_not_fit(
     lines = ["rescue", f"run\t{rescue.run}", f"uuid\t{rescue.uuid}", *(["uefi"] if rescue.uefi else [])]
     lines += [f"layout\t{disk.device}\t{disk.size_bytes}" for disk in rescue.layout]
     lines += [f"disk\t{disk.device}\t{disk.size_bytes}\t{' '.join(disk.ids)}" for disk in rescue.disks]
+    lines += [f"unmatched\t{each}" for each in rescue.unmatched]
     text = "\n".join(lines)
     assert parse_rescue(text) == rescue
+    shell = FakeShell().on("rear-release", say=text).on("lvm pvs", say="")
     with pytest.raises(HostError, match=f"nothing was erased: .*{said}") as raised:
-        apply_change(FakeShell().on("rear-release", say=text), check_rescue(IMAGE, named, bmc), silent)
+        apply_change(shell, check_rescue(IMAGE, named, bmc), silent)
     assert "take the others out" in raised.value.hint
+
+
+def test_a_layout_that_somebody_has_put_into_rears_configuration_is_what_counts(tmp_path: Path) -> None:
+    write_rescue(tmp_path)
+    (tmp_path / "etc/rear/disklayout.conf").write_text(
+        "disk /dev/vdb 1024 gpt\nmultipath /dev/mapper/mpatha 2048 gpt /dev/sda,/dev/sdb\n"
+    )
+    seen = read_rescue(LocalShell(tmp_path / "bin"), str(tmp_path))
+    assert seen is not None
+    assert seen.layout == (Disk("/dev/vdb", 1024),)
+    assert seen.unmatched == ("multipath /dev/mapper/mpatha",)
+
+
+def write_block(root: Path, name: str, **attributes: str) -> None:
+    block = root / "sys/block" / name
+    (block / "device").mkdir(parents=True)
+    for attribute, value in {"size": "2048", "removable": "0", **attributes}.items():
+        (block / attribute).write_text(f"{value}\n")
+
+
+@pytest.mark.parametrize(
+    ("properties", "ids"),
+    [
+        # Volumes of one RAID controller have the first half of their WWN in common.
+        (
+            "ID_WWN=0x6b083fe0d0a1b200 ID_WWN_WITH_EXTENSION=0x6b083fe0d0a1b20012 ID_SERIAL=36b08 ID_SERIAL_SHORT=6b08",
+            {"0x6b083fe0d0a1b20012", "36b08", "6b08"},
+        ),
+        ("ID_WWN=eui.0025385 ID_SERIAL=SAMSUNG_1 ID_PATH=pci-0000:01:00.0-nvme-1", {"eui.0025385", "SAMSUNG_1"}),
+        ("ID_PATH=pci-0000:00:05.0", {"pci-0000:00:05.0"}),
+        ("ID_MODEL=x", set()),
+    ],
+)
+def test_a_disk_is_known_by_what_no_other_can_say(tmp_path: Path, properties: str, ids: set[str]) -> None:
+    write_rescue(tmp_path)
+    write_block(tmp_path, "nvme0c0n1", hidden="1")
+    write_block(tmp_path, "cciss!c0d0")
+    (tmp_path / "bin/udevadm").write_text(f"#!/bin/bash\nprintf '%s\\n' {properties}\n")
+    seen = read_rescue(LocalShell(tmp_path / "bin"), str(tmp_path))
+    assert seen is not None
+    assert {disk.device: disk.ids for disk in seen.disks} == {"/dev/cciss/c0d0": ids, "/dev/vda": ids}
+
+
+def test_a_volume_group_of_the_same_name_on_another_disk_is_not_made_away_with(tmp_path: Path) -> None:
+    write_rescue(tmp_path)
+    here = LocalShell(tmp_path / "bin")
+    assert read_volume_groups(here, str(tmp_path)) == [], "and LVM, which may not be there, is not asked"
+    layout = tmp_path / "var/lib/rear/layout/disklayout.conf"
+    layout.write_text(f"disk /dev/vda {6 * GIB} gpt\nlvmgrp /dev/vg 4096 1 4096\n")
+    for name, text in {
+        "lvm": r"printf '  %s\n' '/dev/vda2 vg' '/dev/vdb1 vg' '/dev/vdc1 vg2' '[unknown] vg' '/dev/vdd1'",
+        "lsblk": r'printf "%s part\n%s disk\n" "${@: -1}" "$(tr -d 0-9 <<<"${@: -1}")"',
+    }.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    groups = read_volume_groups(here, str(tmp_path))
+    assert groups == [("vg", "/dev/vda"), ("vg", "/dev/vdb")]
+    shell = FakeShell().on("rear-release", say=SAID).on("lvm pvs", say="vg\t/dev/vda\nvg\t/dev/vdb\n")
+    with pytest.raises(HostError, match="volume group vg, which ReaR would make, is on /dev/vdb, which ReaR does not"):
+        apply_change(shell, check_rescue(IMAGE, (), UUID), silent)
 
 
 def test_a_node_that_has_left_its_rescue_system_is_not_recovered() -> None:

@@ -33,8 +33,10 @@ PROGRAMS = {
 }
 
 
-def run(folder: Path, keys: str | None = "ssh-ed25519 AAAA stack\n") -> subprocess.CompletedProcess[str]:
-    for name in ("bin", "etc/ssh", "home/heat-admin/.ssh", "rootfs/root/.ssh", "tmp"):
+def run(
+    folder: Path, keys: str | None = "ssh-ed25519 AAAA stack\n", drive: str = "/dev/vda1", config: str = "UsePAM no\n"
+) -> subprocess.CompletedProcess[str]:
+    for name in ("bin", "etc/ssh", "home/heat-admin/.ssh", "rootfs/root/.ssh", "rootfs/etc/ssh", "tmp"):
         (folder / name).mkdir(parents=True)
     for name, text in PROGRAMS.items():
         program = folder / "bin" / name
@@ -46,10 +48,18 @@ def run(folder: Path, keys: str | None = "ssh-ed25519 AAAA stack\n") -> subproce
         (folder / "home/heat-admin/.ssh/authorized_keys").write_text(keys)
     (folder / "rootfs/root/.ssh/authorized_keys").write_text('command="echo no" ssh-ed25519 AAAA stack\n')
     (folder / "layout").write_text(LAYOUT)
+    (folder / "rootfs/etc/ssh/sshd_config").write_text(config)
+    (folder / "bin/readlink").write_text(f"#!/bin/bash\necho {drive}\n")
+    for name, removable in (("vda", 0), ("vdc", 0), ("sr0", 1)):
+        block = folder / "sys/block" / name
+        (block / "device").mkdir(parents=True)
+        (block / "size").write_text("2048\n")
+        (block / "removable").write_text(f"{removable}\n")
     script = folder / "script"
-    script.write_text(
-        script_text("overcloud-controller-0", "heat-admin").replace("/etc/ssh/ssh_host", f"{folder}/etc/ssh/ssh_host")
-    )
+    text = script_text("overcloud-controller-0", "heat-admin")
+    for path in ("/etc/ssh/ssh_host", "/sys/block"):
+        text = text.replace(path, f"{folder}{path}")
+    script.write_text(text)
     environment = {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "ROOT": str(folder),
@@ -78,10 +88,44 @@ def test_rescue_system_and_record_hold_what_a_restore_needs(tmp_path: Path) -> N
         ["firmware", firmware],
         ["disk", "/dev/vda", "6442450944", "other 0x5000c500 "],
         ["disk", "/dev/vdb", "1073741824", "S3R1AL "],
+        ["other disk", "/dev/vdc", "1048576", "S3R1AL "],
         ["config drive", "/dev/vda1"],
         ["unit", "tripleo_keystone.service"],
         ["unit", "tripleo_nova_api.service"],
     ]
+
+
+@pytest.mark.parametrize("drive", ["/dev/sr0", "/dev/vdc", ""])
+def test_a_config_drive_that_is_no_partition_of_rears_is_not_recorded(tmp_path: Path, drive: str) -> None:
+    done = run(tmp_path, drive=drive)
+    assert done.returncode == 0
+    assert "config drive" not in Path(done.stdout.strip()).read_text()
+
+
+def test_what_the_node_says_of_who_may_log_in_turns_nobody_away_from_its_rescue_system(tmp_path: Path) -> None:
+    hardened = (
+        "PermitRootLogin no",
+        "AllowUsers heat-admin",
+        "  allowgroups wheel",
+        "AuthenticationMethods publickey,password",
+    )
+    assert run(tmp_path, config="\n".join((*hardened, "UsePAM no\n"))).returncode == 0
+    # The first of a kind is what counts.
+    assert (tmp_path / "rootfs/etc/ssh/sshd_config").read_text().splitlines() == [
+        *("PermitRootLogin prohibit-password", "PubkeyAuthentication yes", "PermitRootLogin no"),
+        *(
+            "# AllowUsers heat-admin",
+            "#   allowgroups wheel",
+            "# AuthenticationMethods publickey,password",
+            "UsePAM no",
+        ),
+    ]
+
+
+def test_no_image_is_made_that_has_no_ssh_server(tmp_path: Path) -> None:
+    done = run(tmp_path, config="")
+    assert done.returncode == 1
+    assert "ERROR: the rescue system has no sshd_config" in done.stderr
 
 
 def test_no_image_is_made_whose_rescue_system_would_let_nobody_in(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ GOOD = {
     "USING_UEFI_BOOTLOADER": ("1",),
     "NETWORKING_PREPARATION_COMMANDS": ("ip link set eth0 up",),
     "COPY_AS_IS": ("/usr/share/rear", SSH),
+    "PROGS": ("blockdev",),
     "OPENSTACK_RUNBOOKS": ("0123456789ab",),
 }
 
@@ -58,6 +59,7 @@ def test_what_is_as_it_should_be_has_no_difference() -> None:
         ("USING_UEFI_BOOTLOADER", ("0",), "USING_UEFI_BOOTLOADER is not 1"),
         ("NETWORKING_PREPARATION_COMMANDS", (), "NETWORKING_PREPARATION_COMMANDS is not what"),
         ("COPY_AS_IS", ("/usr/share/rear",), f"COPY_AS_IS lacks {SSH}"),
+        ("PROGS", ("rpcbind",), "PROGS lacks blockdev"),
         ("OPENSTACK_RUNBOOKS", ("another",), "the role was not run with these variables"),
     ],
 )

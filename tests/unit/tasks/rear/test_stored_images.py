@@ -20,7 +20,8 @@ NODE = "overcloud-controller-0"
 def record(run: str, node: str = NODE) -> str:
     return (
         f"node\t{node}\nrun\t{run}\nfirmware\tUEFI\ndisk\t/dev/vda\t6442450944\t0x5000c500 S3R1AL \n"
-        "disk\t/dev/vdb\t1073741824\t\nconfig drive\t/dev/vda1\nunit\ttripleo_keystone.service\n"
+        "disk\t/dev/vdb\t1073741824\t\nother disk\t/dev/vdc\t1048576\tS2 \n"
+        "config drive\t/dev/vda1\nunit\ttripleo_keystone.service\n"
     )
 
 
@@ -57,6 +58,7 @@ def test_an_image_is_known_with_all_that_is_recorded_beside_it(tmp_path: Path, h
         disks,
         "/dev/vda1",
         ("tripleo_keystone.service",),
+        (Disk("/dev/vdc", 1048576, frozenset({"S2"})),),
     )
     assert str(image.disks[0]) == "/dev/vda (6.0 GiB, 0x5000c500 S3R1AL)"
 
