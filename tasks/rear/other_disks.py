@@ -35,7 +35,8 @@ type -P blockdev >/dev/null || {{
   echo "this rescue system has no blockdev: start install-rear, and make an image anew; or take the other disks out" >&2
   exit 69
 }}
-each_other blockdev --setro
+set_read_only() {{ blockdev --setro "$1"; }}
+each_other set_read_only
 """
 
 

@@ -48,7 +48,8 @@ _VOLUME_GROUPS = f"""{LAYOUT}
 groups=$(sed -n 's/^lvmgrp \\/dev\\/\\([^ ]*\\) .*/\\1/p' "$layout")
 [ "$groups" ] || exit 0
 lvm pvs --noheadings -o pv_name,vg_name | while read -r volume group; do
-  [[ $volume == /dev/* ]] && grep -q -x -F -- "$group" <<<"$groups" || continue  # one that is missing is on no disk
+  [[ $volume == /dev/* ]] || continue  # one that is missing is on no disk
+  grep -q -x -F -- "$group" <<<"$groups" || continue
   lsblk -n -s -l -p -o NAME,TYPE "$volume" | while read -r device type; do
     [ "$type" != disk ] || printf '%s\\t%s\\n' "$group" "$device"
   done
