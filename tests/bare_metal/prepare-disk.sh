@@ -61,6 +61,10 @@ install -m 600 "$given/authorized_keys" "$root/home/heat-admin/.ssh/authorized_k
 chroot "$root" chown -R heat-admin: /home/heat-admin/.ssh
 echo 'heat-admin ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/heat-admin"
 chmod 440 "$root/etc/sudoers.d/heat-admin"
+# What the vendor's role asks each node.
+mkdir -p "$root/etc/puppet/hieradata"
+printf '%s\n' --- ':backends:' '  - yaml' ':yaml:' '  :datadir: /etc/puppet/hieradata' ':hierarchy:' '  - node' > "$root/etc/puppet/hiera.yaml"
+printf -- '---\nmysql_short_bootstrap_node_name: %s\n' "$name" > "$root/etc/puppet/hieradata/node.yaml"
 # A colocated Ceph monitor's data, with what a copy by tar alone would lose.
 install -d "$root/var/lib/ceph/mon/ceph-$name"
 head --bytes=100000 /dev/urandom > "$root/var/lib/ceph/mon/ceph-$name/store.db"
