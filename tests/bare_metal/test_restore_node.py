@@ -63,3 +63,31 @@ def test_a_node_whose_disk_is_empty_comes_back(imaged: Imaged) -> None:
     bmc.close()
     metal.hypervisor.cut_power()
     assert sha256(metal.beside) == imaged.beside
+
+
+def test_a_damaged_archive_is_seen_before_any_power_is_cut(imaged: Imaged) -> None:
+    metal = imaged.metal
+    (archive,) = metal.lab.exec("backup", f"ls {STORE}/images/{NAME}/*/backup.tar.gz").stdout.split()
+    flip = "at=$(($(stat -c %s $1) / 2)); printf '\\x5a' | dd of=$1 bs=1 seek=$at conv=notrunc status=none"
+    metal.lab.exec("backup", f"cp -p {archive} {archive}.whole")
+    metal.lab.exec("backup", ["bash", "-c", flip, "flip", archive])
+    metal.replace_disk()
+    metal.hypervisor.power_on()
+    ended = metal.run(_RUNBOOKS, "restore-node", disks=_DISKS, **_APPROVED)
+    metal.lab.exec("backup", f"mv {archive}.whole {archive}")
+    assert ended.code == 1
+    assert "step 0 (Compare the images on the store with their sums) failed" in ended.output
+    assert metal.hypervisor.state == "running", "its power is as it was"
+
+
+def test_killed_in_each_phase_it_goes_on_to_the_same_end(imaged: Imaged) -> None:
+    metal = imaged.metal
+    metal.replace_disk()
+    for kill in ("--kill-after 2.3", "--kill-during 4", "--kill-after 5", "--kill-during 7b"):
+        ended = metal.run(_RUNBOOKS, "restore-node", *kill.split(), disks=_DISKS, **_APPROVED)
+        assert ended.killed, f"{kill}: {ended.output[-6000:]}"
+    ended = metal.run(_RUNBOOKS, "restore-node", disks=_DISKS, **_APPROVED)
+    assert ended.code == 0, ended.output[-6000:]
+    assert metal.fingerprint() == imaged.before
+    metal.hypervisor.cut_power()
+    assert sha256(metal.beside) == imaged.beside
