@@ -69,12 +69,12 @@ def test_a_damaged_archive_is_seen_before_any_power_is_cut(imaged: Imaged) -> No
     metal = imaged.metal
     (archive,) = metal.lab.exec("backup", f"ls {STORE}/images/{NAME}/*/backup.tar.gz").stdout.split()
     flip = "at=$(($(stat -c %s $1) / 2)); printf '\\x5a' | dd of=$1 bs=1 seek=$at conv=notrunc status=none"
-    metal.lab.exec("backup", f"cp -p {archive} {archive}.whole")
+    metal.lab.exec("backup", f"cp -p {archive} /srv/whole.tar.gz")
     metal.lab.exec("backup", ["bash", "-c", flip, "flip", archive])
     metal.replace_disk()
     metal.hypervisor.power_on()
     ended = metal.run(_RUNBOOKS, "restore-node", disks=_DISKS, **_APPROVED)
-    metal.lab.exec("backup", f"mv {archive}.whole {archive}")
+    metal.lab.exec("backup", f"mv /srv/whole.tar.gz {archive}")
     assert ended.code == 1
     assert "step 0 (Compare the images on the store with their sums) failed" in ended.output
     assert metal.hypervisor.state == "running", "its power is as it was"
