@@ -61,7 +61,8 @@ install -m 600 "$given/authorized_keys" "$root/home/heat-admin/.ssh/authorized_k
 chroot "$root" chown -R heat-admin: /home/heat-admin/.ssh
 echo 'heat-admin ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/heat-admin"
 chmod 440 "$root/etc/sudoers.d/heat-admin"
-# What the vendor's role asks each node.
+# What the vendor's role asks each node, and the shell that it has on RHEL.
+ln -sf bash "$root/usr/bin/sh"
 mkdir -p "$root/etc/puppet/hieradata"
 printf '%s\n' --- ':backends:' '  - yaml' ':yaml:' '  :datadir: /etc/puppet/hieradata' ':hierarchy:' '  - node' > "$root/etc/puppet/hiera.yaml"
 printf -- '---\nmysql_short_bootstrap_node_name: %s\n' "$name" > "$root/etc/puppet/hieradata/node.yaml"
