@@ -17,6 +17,7 @@ from blocks.remote.shell import Shell
 from blocks.remote.units import LongCommand
 from blocks.store import BackupStore
 from tasks.engine.change import Change
+from tasks.rear.rescue_script import record_of
 from tasks.rear.settings import Settings, read_settings
 from tasks.rear.sftp import image_folder
 
@@ -205,12 +206,17 @@ fi
 [ "${{#wrong[@]}}" = 0 ] || {{ printf '%s\\n' "${{wrong[@]}}" >&2; exit 65; }}
 echo "$folder/$new is whole: $(du -s -B 1 . | cut -f 1) bytes"
 """
-# By SFTP ReaR puts ISO and log above the folders, where those of the next run would replace them.
+# By SFTP ReaR puts ISO, log and record above the folders, where those of the next run would replace them.
 _CLOSE = f"""
 {_FIND}
 umask 077
-for file in "$root/$folder.iso" "$root/rear-$folder.log"; do
-  [ ! -e "$file" ] || mv -f -- "$file" .
+for file in "$root/$folder.iso" "$root/rear-$folder.log" "$root"/{record_of("*")}; do
+  [ -e "$file" ] || continue
+  case $file in
+    # Of all nodes the latest: each knows which image it belongs to.
+    *.record) grep -q -x -F "$(printf 'run\t%s' "$folder/$new")" "$file" || continue ;;
+  esac
+  mv -f -- "$file" .
 done
 find . -maxdepth 1 -type f -not -name '{SUMS}*' -exec sha256sum {{}} + >{SUMS}.new
 sync {SUMS}.new

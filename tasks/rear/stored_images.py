@@ -75,24 +75,18 @@ class StoredImage:
         return f"{self.run} ({self.size_bytes / 2**30:.1f} GiB)"
 
 
-# By SFTP the ISOs and records of all nodes lie at the top, of the latest run alone. One line each: a record's line with the run's
-# directory, sums, ISO and size before it.
+# One line each: a record's line with the run's directory, sums, ISO and size before it.
 _LIST = r"""
 cd "$1" 2>/dev/null || { echo "there is no directory $1" >&2; exit 66; }
 record=$2 sums=$3
 for run in */*Z; do
   [ -d "$run" ] || continue
+  grep -q -x -F "$(printf 'run\t%s' "$run")" "$run/$record" 2>/dev/null || continue
   iso=$(find "$run" -maxdepth 1 -name '*.iso' -print | head -n 1)
-  told=$run/$record
-  if [ -z "$iso" ]; then
-    [ ! -s "${run%%/*}.iso" ] || iso=${run%%/*}.iso
-    told=$record
-  fi
-  grep -q -x -F "$(printf 'run\t%s' "$run")" "$told" 2>/dev/null || continue
   whole=no
   [ ! -s "$run/$sums" ] || whole=yes
   size=$(du -s -B 1 "$run" | cut -f 1)
-  awk -v head="$run\t$whole\t$iso\t$size" '{ print head "\t" $0 }' "$told"
+  awk -v head="$run\t$whole\t$iso\t$size" '{ print head "\t" $0 }' "$run/$record"
 done
 """
 

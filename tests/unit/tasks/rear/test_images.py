@@ -26,6 +26,7 @@ from tasks.rear.images import (
     make_image,
     read_used_bytes,
 )
+from tasks.rear.rescue_script import record_of
 from tasks.rear.settings import Settings
 from tests.unit.fakes import FakeShell, LocalShell
 
@@ -96,14 +97,18 @@ def test_by_sftp_the_iso_lies_above_the_folders(image: Path) -> None:
     assert on_store(check_images, image.parents[1]).returncode == 0
 
 
-def test_by_sftp_iso_and_log_go_where_the_next_run_does_not_replace_them(image: Path) -> None:
+def test_by_sftp_iso_log_and_record_go_where_the_next_run_does_not_replace_them(image: Path) -> None:
+    own, others = (image.parents[1] / record_of(node) for node in (HOST, "controller-7"))
+    own.write_text(f"node\t{HOST}\nrun\t{image.parent.name}/{image.name}\n")
+    others.write_text(f"node\tcontroller-7\nrun\tcontroller-7/{image.name}\n")
     (image / f"{HOST}.iso").rename(image.parents[1] / f"{HOST}.iso")
     (image.parents[1] / f"rear-{HOST}.log").write_text("Exiting rear mkbackup\n")
     for _ in range(2):
         assert on_store(close_images, image.parents[1]).returncode == 0
-    assert {f"{HOST}.iso", f"rear-{HOST}.log"} <= {file.name for file in image.iterdir()}
+    assert {f"{HOST}.iso", f"rear-{HOST}.log", own.name} <= {file.name for file in image.iterdir()}
     assert f"./{HOST}.iso" in (image / "SHA256SUMS").read_text()
-    assert [file.name for file in image.parents[1].iterdir() if file.is_file()] == ["file"]
+    assert own.name in (image / "SHA256SUMS").read_text()
+    assert {file.name for file in image.parents[1].iterdir() if file.is_file()} == {"file", others.name}
 
 
 def test_by_sftp_the_warning_of_tar_stands_above_the_folders(image: Path) -> None:
