@@ -13,14 +13,27 @@ for file in /etc/passwd /etc/group; do
 done
 echo libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin >> /etc/passwd
 echo libvirt-qemu:x:64055: >> /etc/group
-# Where the device is there and can't be used, each question takes libvirt a minute.
-[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm
+# Without /dev/kvm: where it is there and can't be used, libvirt probes QEMU anew for each question.
+devices=$folder/dev
+mkdir "$devices"
+mount -t tmpfs tmpfs "$devices"
+for device in null zero full random urandom tty net/tun; do
+  mkdir -p "$devices/$(dirname "$device")"
+  touch "$devices/$device"
+  mount --bind "/dev/$device" "$devices/$device"
+done
+mkdir "$devices/pts" "$devices/shm"
+mount --bind /dev/pts "$devices/pts"
+ln -s pts/ptmx "$devices/ptmx"
+ln -s /proc/self/fd "$devices/fd"
+mount --rbind "$devices" /dev
 cat > /etc/libvirt/qemu.conf <<'EOF'
 stdio_handler = "file"
 user = "root"
 group = "root"
 security_driver = "none"
 dynamic_ownership = 0
+namespaces = []
 EOF
 cat > "$folder/libvirtd.conf" <<EOF
 unix_sock_dir = "$folder"
