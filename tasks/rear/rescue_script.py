@@ -39,6 +39,10 @@ sed -E -i -e 's/^[[:space:]]*(AllowUsers|AllowGroups|DenyUsers|DenyGroups)[[:spa
   -e 's/^[[:space:]]*(AuthorizedKeysFile|AuthenticationMethods)[[:space:]]/# &/I' \\
   -e '1i PermitRootLogin prohibit-password' -e '1i PubkeyAuthentication yes' "$config"
 
+# Which image this is. ReaR has put it there itself, and copied the node's own file over it since, which the vendor's role makes:
+# `rear recover` would look for its archive in the directory of a new run.
+printf "NETFS_PREFIX='%s'\\nOUTPUT_PREFIX='%s'\\n" "$NETFS_PREFIX" "$NETFS_PREFIX" >>"$ROOTFS_DIR/etc/rear/rescue.conf"
+
 # A record of the node, beside the image: kind and values a line, between tabs.
 local record=$TMP_DIR/@RECORD@ device size each block
 {

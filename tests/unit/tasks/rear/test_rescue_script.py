@@ -36,7 +36,15 @@ PROGRAMS = {
 def run(
     folder: Path, keys: str | None = "ssh-ed25519 AAAA stack\n", drive: str = "/dev/vda1", config: str = "UsePAM no\n"
 ) -> subprocess.CompletedProcess[str]:
-    for name in ("bin", "etc/ssh", "home/heat-admin/.ssh", "rootfs/root/.ssh", "rootfs/etc/ssh", "tmp"):
+    for name in (
+        "bin",
+        "etc/ssh",
+        "home/heat-admin/.ssh",
+        "rootfs/root/.ssh",
+        "rootfs/etc/ssh",
+        "rootfs/etc/rear",
+        "tmp",
+    ):
         (folder / name).mkdir(parents=True)
     for name, text in PROGRAMS.items():
         program = folder / "bin" / name
@@ -48,6 +56,7 @@ def run(
         (folder / "home/heat-admin/.ssh/authorized_keys").write_text(keys)
     (folder / "rootfs/root/.ssh/authorized_keys").write_text('command="echo no" ssh-ed25519 AAAA stack\n')
     (folder / "layout").write_text(LAYOUT)
+    (folder / "rootfs/etc/rear/rescue.conf").write_text("BACKUP_PROG_OPTIONS+=( --xattrs )\n")
     (folder / "rootfs/etc/ssh/sshd_config").write_text(config)
     (folder / "bin/readlink").write_text(f"#!/bin/bash\necho {drive}\n")
     for name, removable in (("vda", 0), ("vdc", 0), ("sr0", 1)):
@@ -75,6 +84,9 @@ def run(
 def test_rescue_system_and_record_hold_what_a_restore_needs(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    told = (tmp_path / "rootfs/etc/rear/rescue.conf").read_text().splitlines()
+    prefix = "='controller-0/20261127T020000Z'"
+    assert told == ["BACKUP_PROG_OPTIONS+=( --xattrs )", f"NETFS_PREFIX{prefix}", f"OUTPUT_PREFIX{prefix}"]
     keys = tmp_path / "rootfs/root/.ssh/authorized_keys"
     assert keys.read_text() == "ssh-ed25519 AAAA stack\n", "and not root's own, which turns everybody away"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
