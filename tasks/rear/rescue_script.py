@@ -10,6 +10,7 @@ from __future__ import annotations
 from blocks.remote.command import script
 from blocks.remote.shell import Shell
 from tasks.engine.change import Change
+from tasks.rear.sftp import KEY
 
 # After 500_ssh_setup.sh, which is there in ReaR 2.4 to 2.7 and makes other host keys.
 PATH = "/usr/share/rear/build/default/510_openstack_runbooks.sh"
@@ -38,6 +39,8 @@ test -s "$config" || Error "the rescue system has no sshd_config: nobody could l
 sed -E -i -e 's/^[[:space:]]*(AllowUsers|AllowGroups|DenyUsers|DenyGroups)[[:space:]]/# &/I' \\
   -e 's/^[[:space:]]*(AuthorizedKeysFile|AuthenticationMethods)[[:space:]]/# &/I' \\
   -e '1i PermitRootLogin prohibit-password' -e '1i PubkeyAuthentication yes' "$config"
+# By SFTP the archive is fetched with the node's own key; ReaR has taken it away, as each that has no passphrase.
+test ! -s @KEY@ || cp -p @KEY@ "$ROOTFS_DIR@KEY@" || Error "no key for the rescue system to fetch the archive with"
 
 # Which image this is. ReaR has put it there itself, and copied the node's own file over it since, which the vendor's role makes:
 # `rear recover` would look for its archive in the directory of a new run.
@@ -110,7 +113,9 @@ def script_text(node: str, user: str) -> str:
         user: Who logs in there.
     """
     text = _TEXT.replace("@IDS@", ASK_IDS).replace("@IS_DISK@", IS_DISK)
-    return text.replace("@NODE@", node).replace("@USER@", user).replace("@RECORD@", record_of(node))
+    return (
+        text.replace("@NODE@", node).replace("@USER@", user).replace("@RECORD@", record_of(node)).replace("@KEY@", KEY)
+    )
 
 
 def put_script(node: str, user: str) -> Change:

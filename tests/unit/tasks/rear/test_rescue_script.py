@@ -12,6 +12,7 @@ import pytest
 
 from tasks.engine.step import apply_change
 from tasks.rear.rescue_script import PATH, put_script, record_of, script_text
+from tasks.rear.sftp import KEY
 from tests.unit.fakes import FakeShell, silent
 
 LAYOUT = (
@@ -66,8 +67,12 @@ def run(
         (block / "removable").write_text(f"{removable}\n")
     script = folder / "script"
     text = script_text("overcloud-controller-0", "heat-admin")
-    for path in ("/etc/ssh/ssh_host", "/sys/block"):
+    for path in ("/etc/ssh/ssh_host", "/sys/block", KEY):
         text = text.replace(path, f"{folder}{path}")
+    text = text.replace(f"$ROOTFS_DIR{folder}", "$ROOTFS_DIR")
+    (folder / KEY.lstrip("/")).parent.mkdir(parents=True)
+    (folder / f"rootfs{KEY}").parent.mkdir(parents=True)
+    (folder / KEY.lstrip("/")).write_text("a key without passphrase")
     script.write_text(text)
     environment = {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
@@ -84,6 +89,7 @@ def run(
 def test_rescue_system_and_record_hold_what_a_restore_needs(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / f"rootfs{KEY}").read_text() == "a key without passphrase", "or no archive comes by SFTP"
     told = (tmp_path / "rootfs/etc/rear/rescue.conf").read_text().splitlines()
     prefix = "='controller-0/20261127T020000Z'"
     assert told == ["BACKUP_PROG_OPTIONS+=( --xattrs )", f"NETFS_PREFIX{prefix}", f"OUTPUT_PREFIX{prefix}"]
