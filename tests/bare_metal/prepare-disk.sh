@@ -89,6 +89,7 @@ done
 cat > "$root/etc/default/grub" <<'EOF'
 GRUB_TIMEOUT=0
 GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
+GRUB_TERMINAL=serial
 GRUB_DISABLE_OS_PROBER=true
 EOF
 kernel=$(basename "$root"/boot/vmlinuz-*)
