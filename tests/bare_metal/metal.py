@@ -26,7 +26,7 @@ from tests.lab.shell import run, wait_until
 from tests.rear.layer import layer, unpack
 from tests.restore_galera.cloud import Cloud, Ended
 from tests.server.fixtures import PrefectServer
-from tests.unit.tasks.crm import Replica, pacemaker_2_1
+from tests.unit.tasks.crm import Replica, in_cib, pacemaker_2_1
 
 ADDRESS, STORE_ADDRESS, STORE = "192.168.24.30", "192.168.24.20", "/srv/images"
 _TAP = "rbmetal0"
@@ -39,9 +39,9 @@ _SERVE_ISOS = (
 )
 # The machine has no cluster: what restore-node asks of Pacemaker is answered as by a healthy one.
 _STAND_IN = """
-cat >/usr/local/lib/crm_mon.xml
-printf '#!/bin/sh\\nexec cat /usr/local/lib/crm_mon.xml\\n' >/usr/local/sbin/crm_mon
-chmod 755 /usr/local/sbin/crm_mon
+cat >/usr/local/lib/{program}.xml
+printf '#!/bin/sh\\nexec cat /usr/local/lib/{program}.xml\\n' >/usr/local/sbin/{program}
+chmod 755 /usr/local/sbin/{program}
 """
 # On a disk beside it, which no restore may touch.
 _FOREIGN = """
@@ -181,7 +181,8 @@ tripleo_backup_and_restore_rear_packages = ["rear", "lftp"]
         self.hypervisor.power_on()
         wait_until(f"{NAME} did not let heat-admin in", self.answers, timeout=_BOOTS_WITHIN_S, interval=2)
         self.exec(_FOREIGN)
-        self.exec(_STAND_IN, input=pacemaker_2_1([Replica()]))
+        for program, said in (("crm_mon", pacemaker_2_1([Replica()])), ("cibadmin", in_cib())):
+            self.exec(_STAND_IN.format(program=program), input=said)
 
     def answers(self) -> str:
         """What ssh says instead of letting somebody in."""
